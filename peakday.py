@@ -1,0 +1,5 @@
+"""The table of commands."""
+
+
+def main() -> None:
+    """Run the command line."""
