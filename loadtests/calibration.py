@@ -9,7 +9,7 @@ FORMAT = "peakday calibration 1"
 
 @dataclass(frozen=True)
 class Fitted:
-    """One parameter of the scenario before and after, with a 90 % interval; `unit` in words ("s", "messages/s")."""
+    """One parameter of the scenario before and after, with a 90 % interval; `unit` is "s" or "messages/s"."""
 
     name: str
     unit: str
@@ -29,7 +29,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Predicted:
-    """One held-out figure: as the fitted model predicts it and as it was measured; error = predicted / measured - 1."""
+    """One held-out figure, predicted by the fitted model and measured; error = predicted / measured - 1."""
 
     name: str
     unit: str
@@ -40,7 +40,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the measurement changed in the model, and how well the changed model predicts the held-out replay."""
+    """What the measurement changed in the model, and how well that model predicts the held-out replay."""
 
     fitted: tuple[Fitted, ...]
     refused: tuple[Refused, ...]
