@@ -26,6 +26,6 @@ class Provider(Word):
     name: str
     channels: tuple[Channel, ...]
     limits: tuple[TokenBucket, ...] = ()
-    delay: Delay = Delay(median=0.0, sigma=0.0)
+    delay: Delay = Delay(median="0s", sigma=0.0)
     source: str = ""
     read_on: date | None = None
