@@ -103,6 +103,7 @@ class Response(Word):
     unsubscribe_share: Share = 0.0
     complaint_share: Share = 0.0
     bounce_share: Share = 0.0
+    stale_share: Share = 0.3
     delay: Delay
     act_delay: Delay
     order_value: float = Field(default=0.0, ge=0.0)
