@@ -26,7 +26,8 @@ class HistoryStream:
 class History:
     """Last year's messages on this year's clock, before growth.
 
-    minutes: float64 (streams, minutes), messages in each minute from `starts_at`, the scenario's own start, to its end.
+    minutes: float64 (streams, minutes), messages in each minute from `starts_at`, the scenario's own start,
+    to its end.
     """
 
     streams: tuple[HistoryStream, ...]

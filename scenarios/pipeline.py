@@ -11,7 +11,7 @@ from scenarios.words import Word
 
 
 class Queue(Word):
-    """Where accepted messages wait, priorities first. At `bound` messages it rejects the newcomer; 0 = unbounded."""
+    """Where accepted messages wait, priorities first. At `bound` it rejects the newcomer; 0 = unbounded."""
 
     bound: Count = 0
 

@@ -36,6 +36,19 @@ class Problem:
         return text
 
 
+class BadValueError(ValueError):
+    """A value that cannot be read: what is wrong with it, what is allowed, the nearest right one.
+
+    Parsers raise it; readers add the place. A ValueError, as pydantic expects of its validators.
+    """
+
+    def __init__(self, message: str, allowed: str = "", nearest: str = "") -> None:
+        self.message = message
+        self.allowed = allowed
+        self.nearest = nearest
+        super().__init__(f"{message}; write {allowed}" if allowed else message)
+
+
 class UserError(Exception):
     """Something the user can mend. Carries every problem found at once and the exit code."""
 
