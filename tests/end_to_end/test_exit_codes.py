@@ -1,0 +1,69 @@
+"""One exit code per reason, and never a traceback."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.cli import Done, Peakday
+
+
+def test_0_when_ready(rehearsed: Done) -> None:
+    assert (rehearsed.code, rehearsed.document["verdict"]) == (0, "ready")
+
+
+def test_1_when_an_objective_of_the_season_is_missed(peakday: Peakday) -> None:
+    done = peakday("simulate", "smoke", "--set", "pipeline.workers.count=1", "--json")
+    assert (done.code, done.document["verdict"]) == (1, "not ready")
+
+
+def test_2_when_the_scenario_is_unknown(peakday: Peakday) -> None:
+    done = peakday("simulate", "smok")
+    assert done.code == 2
+    assert "smoke" in done.err
+
+
+def test_2_when_a_file_is_wrong_with_every_problem_at_its_line(peakday: Peakday, tmp_path: Path) -> None:
+    text = Path("scenarios/smoke.toml").read_text()
+    bad = tmp_path / "bad.toml"
+    bad.write_text(text.replace('release = "80/s"', "release = 80").replace("count = 4", "cuont = 4"))
+    done = peakday("check", str(bad))
+    assert done.code == 2
+    lines = {line: n for n, line in enumerate(bad.read_text().splitlines(), 1)}
+    for wrong in ("release = 80", "cuont = 4"):
+        number = next(n for line, n in lines.items() if line.startswith(wrong))
+        assert f"bad.toml:{number}:" in done.err + done.out
+
+
+def test_2_for_an_unknown_option(peakday: Peakday) -> None:
+    assert peakday("rehearse", "smoke", "--bugdet", "8s").code == 2
+
+
+def test_3_when_the_generator_was_the_limit(peakday: Peakday) -> None:
+    done = peakday("replay", "--rate", "300000/s", "--for", "1s", "--json")
+    assert (done.code, done.document["valid"]) == (3, False)
+    assert done.document["invalid_because"]
+    assert done.document["due"] == done.document["started"] + done.document["dropped"] == 300000
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:80", "0.0.0.0:80", "[::ffff:192.0.2.1]:80"])
+def test_4_when_the_target_is_not_this_machine(peakday: Peakday, address: str) -> None:
+    done = peakday("replay", "--rate", "1/s", "--for", "1s", "--target", f"sendgrid+http://{address}")
+    assert done.code == 4, done.err
+
+
+def test_4_when_nobody_listens(peakday: Peakday) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = peakday("ceiling", "--budget", "5s", "--target", f"sendgrid+http://127.0.0.1:{port}")
+    assert done.code == 4, done.err
+
+
+def test_strict_makes_at_risk_an_error(peakday: Peakday, rehearsed: Done) -> None:
+    peak = rehearsed.document["peak_offered_per_s"]["p90"]
+    target = f"embedded?limit={peak * 1.05:.1f}/s"
+    done = peakday("rehearse", "smoke", "--budget", "12s", "--strict", "--json", "--target", target)
+    assert (done.code, done.document["verdict"]) == (1, "at risk")

@@ -1,0 +1,70 @@
+"""Ctrl-C, SIGTERM, SIGKILL at any stage: within 2 s nothing is left, and what was measured is reported."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.end_to_end.cli import PEAKDAY, Peakday
+
+STAGES = ("simulate", "serve", "replay", "ceiling", "calibrate", "simulate again", "report")
+GONE_S = 2.0
+
+
+def started(runs: Path) -> subprocess.Popen[str]:
+    """Ignored signals are inherited: a test runner in the background must not make Ctrl-C deaf."""
+    env = dict(os.environ) | {"PEAKDAY_RUNS": str(runs)}
+    return subprocess.Popen(
+        [*PEAKDAY, "rehearse", "smoke", "--budget", "10s"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], stage: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if re.match(rf"\s*{stage}\b", line):
+            return
+    pytest.fail(f"the stage {stage!r} never came")
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def living(processes: list[psutil.Process]) -> list[str]:
+    return [str(p) for p in processes if p.is_running() and p.status() not in (psutil.STATUS_ZOMBIE, "dead")]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
+def test_nothing_is_left_within_two_seconds_and_the_run_can_be_reported(
+    tmp_path: Path, peakday: Peakday, stage: str, number: signal.Signals
+) -> None:
+    process = started(tmp_path)
+    wait_for(process, stage)
+    time.sleep(0.3)
+    members = family(process)
+    process.send_signal(number)
+    began = time.monotonic()
+    with process:
+        code = process.wait(timeout=10)
+    while living(members) and time.monotonic() - began < GONE_S:
+        time.sleep(0.02)
+    assert living(members) == []
+    assert code in ((130, 0) if stage == "report" else (130,)) or number == signal.SIGKILL
+    run = next(tmp_path.iterdir())
+    reported = peakday("report", str(run))
+    assert reported.code in (0, 1, 3, 130), reported.err
+    assert (run / "report.html").is_file()
