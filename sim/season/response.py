@@ -1,0 +1,256 @@
+"""What delivered messages cause: the customers' answers and the sends triggered by them. One law, two faces.
+
+The law. A message delivered on a channel with a `Response` is opened, clicked and leads to a purchase with
+the channel's shares, which are nested (who clicks has opened, who buys has clicked), `stale_share` times as
+often when it came too late. On a channel without opens the click comes first. The message makes its customer
+unsubscribe or complain with the channel's shares, late or not. Transactional messages are opened and clicked,
+but sell nothing and annoy nobody. Answers count with the message that caused them, however late they come.
+Each `after` answer to a message of one of a trigger's `to` causes a send with probability `share`; that share
+already leaves out who may not be written to, so a trigger's planned = its offered. Sends due after the
+season's end never happen.
+
+Message face: `Answers.deliver(stream, delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
+Cohort face: `Feedback`: expected sends. The engine steps through the bins in order:
+    while first < bins:
+        n = any number from 1 to feedback.horizon_bins
+        arriving = feedback.arrivals(first, n)          # (S, n), each bin asked for once, in order
+        ... run the pipeline over these bins ...
+        feedback.add(first, delivered, fresh)           # (S, n) each, before the next arrivals()
+No send arrives earlier than `horizon_bins` after its cause, so the steps' length changes no number. The
+price: of each trigger, the earliest 1 % (delays.EARLY_SHARE) wait until that lag. Without triggers the
+horizon is the season. Cost: bins x triggers x about 40 breakpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+
+from scenarios.scenario import Scenario
+from sim.outcome import Customers
+from sim.season.customers import customers
+from sim.season.delays import Drawn, Spread, spread
+from sim.season.laws import Law, causes, law_of
+from sim.seeds import stream as random_stream
+from sim.traffic import Stream
+
+_BLOCK = 4096
+"""Random numbers drawn at once by the message face."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def _index(streams: Sequence[Stream], name: str) -> int:
+    return next(i for i, s in enumerate(streams) if s.cause == "trigger" and s.name == name)
+
+
+def _counted(scenario: Scenario, laws: Sequence[Law], fresh: Floats, delivered: Floats) -> Customers:
+    """The expected customers of (S,) deliveries, `fresh` of them in time."""
+    effective = fresh + np.array([law.stale for law in laws]) * (delivered - fresh)
+    bought = effective * np.array([law.purchase for law in laws])
+    return customers(
+        scenario.audience.size,
+        opens=float(effective @ np.array([law.open for law in laws])),
+        clicks=float(effective @ np.array([law.click for law in laws])),
+        purchases=float(bought.sum()),
+        unsubscribes=float(delivered @ np.array([law.unsubscribe for law in laws])),
+        complaints=float(delivered @ np.array([law.complaint for law in laws])),
+        revenue=float(bought @ np.array([law.order_value for law in laws])),
+    )
+
+
+class Feedback:
+    """The cohort face: expected triggered sends on bins. See the module's docstring for the order of calls.
+
+    streams: S of them, trigger streams among them. bins, bin_s: the season's.
+    """
+
+    def __init__(self, scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float) -> None:
+        self._scenario = scenario
+        self._laws = [law_of(stream, scenario.responses) for stream in streams]
+        self._delivered, self._fresh = np.zeros(len(streams)), np.zeros(len(streams))
+        self._flows = list(_flows(scenario, streams, self._laws, bins, bin_s))
+        self._rows = sorted({flow.row for flow in self._flows})
+        self._slopes = {row: np.zeros(bins) for row in self._rows}
+        self._levels = dict.fromkeys(self._rows, 0.0)
+        self._next = 0
+        self.horizon_bins = min((flow.first_lag for flow in self._flows), default=max(1, bins))
+
+    def add(self, first_bin: int, delivered: Floats, fresh: Floats) -> None:
+        """Deliveries (S, n) in the bins from `first_bin`, `fresh` of them within their freshness."""
+        self._delivered += delivered.sum(axis=1)
+        self._fresh += fresh.sum(axis=1)
+        for flow in self._flows:
+            flow.add(first_bin, delivered, fresh)
+
+    def arrivals(self, first_bin: int, n: int) -> Floats:
+        """Triggered sends (S, n) due in the bins from `first_bin`; rows of other streams are 0.
+
+        Raises ValueError when bins are asked for out of order or for more than `horizon_bins` at once.
+        """
+        if first_bin != self._next or n > self.horizon_bins:
+            asked, allowed = f"{first_bin}+{n}", f"{self._next}+{self.horizon_bins}"
+            raise ValueError(f"bins {asked} asked for; next are {allowed} at most")
+        arriving = np.zeros((len(self._laws), n))
+        for flow in self._flows:
+            flow.lay(first_bin + n, self._slopes[flow.row])
+        for row in self._rows:
+            level = self._levels[row] + np.cumsum(self._slopes[row][first_bin : first_bin + n])
+            self._levels[row] = float(level[-1])
+            # cumulated differences leave residues of about 1e-16 of the peak on either side of zero
+            arriving[row] = np.maximum(level, 0.0)
+        self._next += n
+        return arriving
+
+    def customers(self) -> Customers:
+        """What the customers did about everything added so far."""
+        return _counted(self._scenario, self._laws, self._fresh, self._delivered)
+
+
+class _Flow:
+    """Deliveries that cause sends of stream `row` after one delay; they wait here until the first may be due.
+
+    by_fresh, by_stale: float64 (S,), sends per delivery.
+    """
+
+    def __init__(self, row: int, by_fresh: Floats, by_stale: Floats, laid_out: Spread, bins: int) -> None:
+        self.row = row
+        self.first_lag = int(laid_out.lags[0])
+        self._weights = by_fresh - by_stale, by_stale
+        self._steps = list(zip(laid_out.lags.tolist(), laid_out.jumps.tolist(), strict=True))
+        self._caused = np.zeros(bins)
+        self._added = self._laid = 0
+
+    def add(self, first_bin: int, delivered: Floats, fresh: Floats) -> None:
+        """What these deliveries will cause."""
+        self._added = first_bin + delivered.shape[1]
+        self._caused[first_bin : self._added] = self._weights[0] @ fresh + self._weights[1] @ delivered
+
+    def lay(self, until_bin: int, slope: Floats) -> None:
+        """Lay what waits on `slope` (bins,), the sends' change per bin, if some is due before `until_bin`."""
+        if until_bin <= self._laid + self.first_lag:
+            return
+        caused = self._caused[self._laid : self._added]
+        for lag, jump in self._steps:
+            due = slope[self._laid + lag : self._added + lag]
+            due += jump * caused[: due.size]
+        self._laid = self._added
+
+
+def _flows(
+    scenario: Scenario, streams: Sequence[Stream], laws: Sequence[Law], bins: int, bin_s: float
+) -> Iterator[_Flow]:
+    for trigger in scenario.triggers:
+        followed = causes(trigger, streams)
+        for channel in sorted({streams[i].channel for i in followed}):
+            members = [i for i in followed if streams[i].channel == channel]
+            weights = np.zeros((2, len(streams)))
+            for i in members:
+                share = laws[i].share(trigger.after) * trigger.share
+                weights[:, i] = share, share * laws[i].stale_factor(trigger.after)
+            if weights.any():
+                delays = (*laws[members[0]].delays(trigger.after), trigger.delay)
+                row = _index(streams, trigger.name)
+                yield _Flow(row, weights[0], weights[1], spread(delays, bin_s), bins)
+
+
+Sent = tuple[int, float]
+"""A triggered send: index of its stream, due time in seconds from the season's start."""
+
+
+class Answers:
+    """The message face: each delivered message is answered, or not, by its own draw.
+
+    Every stream draws from its own random streams, so that another stream changes nothing here.
+    """
+
+    def __init__(self, scenario: Scenario, streams: Sequence[Stream], seed: int) -> None:
+        self._scenario = scenario
+        self._replies = [_Replies(scenario, streams, i, seed) for i in range(len(streams))]
+
+    def deliver(self, stream: int, delivered_s: float, fresh: bool) -> Sequence[Sent]:
+        """The sends that one delivery causes, in no order, none due before `delivered_s`."""
+        return self._replies[stream].to(delivered_s, fresh)
+
+    def customers(self) -> Customers:
+        """What the customers did about everything delivered so far."""
+        counts = np.array([reply.counts for reply in self._replies], dtype=np.float64).reshape(-1, 5)
+        values = np.array([reply.law.order_value for reply in self._replies])
+        opens, clicks, purchases, unsubscribes, complaints = counts.sum(axis=0).tolist()
+        return customers(
+            self._scenario.audience.size,
+            opens=opens,
+            clicks=clicks,
+            purchases=purchases,
+            unsubscribes=unsubscribes,
+            complaints=complaints,
+            revenue=float(counts[:, _PURCHASES] @ values),
+        )
+
+
+_OPENS, _CLICKS, _PURCHASES, _UNSUBSCRIBES, _COMPLAINTS = range(5)
+
+
+class _Replies:
+    """The answers to one stream. One uniform number u decides on a message: opened where u < open, clicked
+    where u < click, bought where u < purchase; unsubscribed where 1 - u < unsubscribe, complained alike."""
+
+    def __init__(self, scenario: Scenario, streams: Sequence[Stream], stream: int, seed: int) -> None:
+        name = streams[stream].name
+        uniform = random_stream(seed, "response", name, "answer")
+        normal = random_stream(seed, "response", name, "delay")
+        self.law = law_of(streams[stream], scenario.responses)
+        self.counts = [0, 0, 0, 0, 0]
+        self._uniform = _blocks(uniform.random)
+        self._normal = _blocks(normal.standard_normal)
+        self._sent = _blocks(random_stream(seed, "response", name, "sent").random)
+        self._leaving = 1.0 - max(self.law.unsubscribe, self.law.complaint)
+        self._answering = max(self.law.open, self.law.click, self.law.purchase)
+        triggers = [t for t in scenario.triggers if stream in causes(t, streams)]
+        self._triggers = [(t, _index(streams, t.name), Drawn((t.delay,), self._normal)) for t in triggers]
+        self._opening = Drawn((self.law.delay,), self._normal)
+        self._acting = Drawn((self.law.act_delay,), self._normal)
+        self._on_delivery = any(t.after == "delivered" for t in triggers)
+
+    def to(self, delivered_s: float, fresh: bool) -> Sequence[Sent]:
+        """The sends caused by one delivery."""
+        u = next(self._uniform)
+        if u >= self._leaving:
+            self._leave(1.0 - u)
+        answering = u < (self._answering if fresh else self._answering * self.law.stale)
+        if not answering and not self._on_delivery:
+            return ()
+        return self._answered(
+            delivered_s, u if fresh or not self.law.stale else u / self.law.stale, answering
+        )
+
+    def _leave(self, u: float) -> None:
+        self.counts[_UNSUBSCRIBES] += u < self.law.unsubscribe
+        self.counts[_COMPLAINTS] += u < self.law.complaint
+
+    def _answered(self, delivered_s: float, u: float, answering: bool) -> Sequence[Sent]:
+        answers: dict[str, float] = {"delivered": delivered_s}
+        if answering:
+            opened_s = delivered_s + self._opening()
+            if u < self.law.open:
+                self.counts[_OPENS] += 1
+                answers["open"] = opened_s
+            if u < self.law.click:
+                self.counts[_CLICKS] += 1
+                answers["click"] = opened_s
+            if u < self.law.purchase:
+                self.counts[_PURCHASES] += 1
+                answers["purchase"] = opened_s + self._acting()
+        return [
+            (index, answers[trigger.after] + delay())
+            for trigger, index, delay in self._triggers
+            if trigger.after in answers and next(self._sent) < trigger.share
+        ]
+
+
+def _blocks(draw: Callable[[int], Floats]) -> Iterator[float]:
+    """Endless single draws at the price of a block's: 50 ns each instead of 500."""
+    return chain.from_iterable(iter(lambda: draw(_BLOCK).tolist(), None))
