@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+
+from scenarios.problems import user_error
 
 FORMAT = "peakday send records 1"
 
@@ -23,6 +28,8 @@ class Fault(IntEnum):
     NAME_UNRESOLVED = 6
     TLS = 7
     TOO_LARGE = 8
+    UNANSWERED = 9
+    """Still without a complete response when the run ended; its time-out had not come."""
     DROPPED_NO_CONNECTION = 20
     DROPPED_RUN_ENDED = 21
     LOST_WORKER = 22
@@ -41,11 +48,14 @@ class Reply(IntEnum):
 
 @dataclass(frozen=True)
 class SendRecords:
-    """Columns of equal length (rows,). Times are seconds from the replay's start; NaN where it never happened.
+    """Columns of equal length (rows,), by request and attempt. Times are seconds from the replay's start; NaN
+    where it never happened.
 
     request: int64 index into the Schedule; attempt: int16 from 1; due_s, picked_s (the generator reached it),
-    started_s (first byte written), ended_s (last byte read, or the fault): float64; status: int16, 0 = none;
-    reply: int8 of Reply; fault: int8 of Fault; messages, accepted: int32; stream: int16.
+    started_s (first byte written; of a connection that could not be opened: when its opening began), ended_s
+    (last byte read, or the fault): float64; status: int16, 0 = none; reply: int8 of Reply; fault: int8 of
+    Fault; messages, accepted: int32; stream: int16. Exactly the rows with a DROPPED fault have no started_s.
+    duration_s: of the schedule, or until the replay was stopped or cut off.
     complete: False when the writer was killed before it closed the file.
     """
 
@@ -63,3 +73,87 @@ class SendRecords:
     stream: npt.NDArray[np.int16]
     duration_s: float
     complete: bool
+
+
+_SCHEMA = pa.schema(
+    [
+        ("request", pa.int64()),
+        ("attempt", pa.int16()),
+        ("due_s", pa.float64()),
+        ("picked_s", pa.float64()),
+        ("started_s", pa.float64()),
+        ("ended_s", pa.float64()),
+        ("status", pa.int16()),
+        ("reply", pa.int8()),
+        ("fault", pa.int8()),
+        ("messages", pa.int32()),
+        ("accepted", pa.int32()),
+        ("stream", pa.int16()),
+    ]
+)
+_ENDED_S = b"peakday.duration_s"
+
+
+class Writer:
+    """Appends batches of rows to one Arrow IPC stream. What was written survives the writer's SIGKILL."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = pa.OSFile(str(path), "wb")
+        schema = _SCHEMA.with_metadata({"peakday.format": FORMAT})
+        self._stream = pa.ipc.new_stream(self._file, schema)
+
+    def write(self, columns: Sequence[npt.NDArray[np.generic]]) -> None:
+        """Columns in the order and of the types of SendRecords."""
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
+        self._stream.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
+
+    def close(self, duration_s: float) -> None:
+        """Write the mark that makes the file complete."""
+        nothing = pa.record_batch([pa.array([], field.type) for field in _SCHEMA], schema=_SCHEMA)
+        self._stream.write_batch(nothing, custom_metadata={_ENDED_S: repr(duration_s)})
+        self._stream.close()
+        self._file.close()
+
+
+def read_records(paths: Sequence[Path]) -> SendRecords:
+    """The rows of all files as one, each complete or cut off anywhere. Raises UserError for another format."""
+    parts = [_read_one(path) for path in paths]
+    table = pa.concat_tables([table for table, _ in parts])
+    columns = {name: table.column(name).to_numpy() for name in _SCHEMA.names}
+    order = np.lexsort((columns["attempt"], columns["request"]))
+    ended_s = [ended for _, ended in parts if ended is not None]
+    complete = len(ended_s) == len(parts)
+    seen_s = float(columns["due_s"].max(initial=0.0))
+    return SendRecords(
+        **{name: column[order] for name, column in columns.items()},
+        duration_s=max(ended_s) if complete else max([seen_s, *ended_s]),
+        complete=complete,
+    )
+
+
+def _read_one(path: Path) -> tuple[pa.Table, float | None]:
+    """The rows of one file, and its replay's length or None when the mark at its end is missing."""
+    batches, duration_s = [], None
+    for batch, metadata in _batches(path):
+        batches.append(batch)
+        if metadata is not None and _ENDED_S in metadata:
+            duration_s = float(metadata[_ENDED_S])
+    return pa.Table.from_batches(batches, schema=_SCHEMA), duration_s
+
+
+def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, pa.KeyValueMetadata | None]]:
+    """Whole batches up to the end of the file or to where it was cut off."""
+    with pa.OSFile(str(path), "rb") as file:
+        try:
+            stream = pa.ipc.open_stream(file)
+        except (pa.ArrowInvalid, OSError):
+            return
+        found = (stream.schema.metadata or {}).get(b"peakday.format", b"").decode()
+        if found != FORMAT:
+            raise user_error("not send records", where=str(path), found=found, allowed=FORMAT)
+        while True:
+            try:
+                read = stream.read_next_batch_with_custom_metadata()
+            except (StopIteration, pa.ArrowInvalid, OSError):
+                return
+            yield read.batch.cast(_SCHEMA), read.custom_metadata
