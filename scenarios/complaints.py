@@ -31,12 +31,10 @@ class Complaint:
 def value_at(table: Any, path: KeyPath) -> Any:
     """The raw value at `path`. Raises LookupError where there is none."""
     for part in path:
-        if isinstance(table, dict) and part in table:
-            table = table[part]
-        elif isinstance(table, list) and isinstance(part, int):
-            table = table[part]
-        else:
+        is_item = isinstance(table, list) and isinstance(part, int)
+        if not (is_item or (isinstance(table, dict) and part in table)):
             raise LookupError(path)
+        table = table[part]
     return table
 
 

@@ -20,7 +20,7 @@ class Workers(Word):
     """`count` servers; each takes `service_time` a message."""
 
     count: Count = Field(gt=0)
-    service_time: Seconds
+    service_time: Seconds = Field(gt=0)
     distribution: Literal["deterministic", "exponential", "lognormal"] = "lognormal"
     variation: float = Field(default=0.5, ge=0.0, le=5.0, description="standard deviation / mean")
 
@@ -33,8 +33,8 @@ class Retries(Word):
     """
 
     attempts: int = Field(default=8, ge=1, le=100)
-    backoff: Seconds = 1.0
-    cap: Seconds = 60.0
+    backoff: Seconds = Field(default=1.0, gt=0)
+    cap: Seconds = Field(default=60.0, gt=0)
     jitter: Share = 0.5
 
 

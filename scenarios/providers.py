@@ -16,7 +16,7 @@ class TokenBucket(Word):
     """Kind (k): `burst` messages at once, then `rate`."""
 
     kind: Literal["token bucket"] = "token bucket"
-    rate: PerSecond
+    rate: PerSecond = Field(gt=0)
     burst: float = Field(default=1.0, ge=1.0)
 
 

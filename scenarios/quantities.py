@@ -1,8 +1,8 @@
 """Text with units to seconds, rates per second, shares and counts.
 
 A bare number is refused wherever a unit is needed: `500` could be per second or per minute.
-The parsers raise `BadValueError` (a ValueError) with what was found, what is allowed and the nearest right text;
-the readers add the place. All results are finite, not negative, and within the limits named here.
+The parsers raise BadValueError with what was found, what is allowed and the nearest right text; the readers
+add the place. All results are finite, not negative, and within the limits named here.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +21,7 @@ def salvage(vocabulary: type[AnyWord], table: Mapping[str, Any]) -> AnyWord:
     Lists keep their length: an item that cannot be read at all is a word without any field.
     """
     prepared = vocabulary.prepared(dict(table))
-    word: AnyWord = vocabulary.model_construct()
+    word = cast(AnyWord, vocabulary.model_construct())
     for key, field in fields_by_key(vocabulary).items():
         name = next(n for n, f in vocabulary.model_fields.items() if f is field)
         if key in prepared:

@@ -1,16 +1,21 @@
-"""The whole scenario and the checks that span its parts."""
+"""The whole scenario, and the same scenario at another scale."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from scenarios.objectives import scaled_objective
 from scenarios.pipeline import Pipeline
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
 from scenarios.words import Channel, Word
+
+AnyWord = TypeVar("AnyWord", bound=Word)
 
 
 class Assumption(Word):
@@ -40,15 +45,18 @@ class Objectives(Word):
 
 
 class Scenario(Word):
-    """A season as its file says it, in seconds and messages per second."""
+    """A season as its file says it, in seconds and messages per second.
+
+    `starts_at` carries an offset. Campaign starts without one are local to `timezone`.
+    """
 
     title: str
     description: str = ""
     starts_at: datetime
     timezone: str = "UTC"
-    duration: Seconds
-    bin: Seconds = 1.0
-    seed: int = Field(default=1, ge=0)
+    duration: Seconds = Field(gt=0)
+    bin: Seconds = Field(default=1.0, gt=0)
+    seed: int = Field(default=1, ge=0, lt=2**63)
     audience: Audience
     demand: Demand = Demand()
     campaigns: tuple[Campaign, ...] = Field(default=(), alias="campaign")
@@ -60,3 +68,84 @@ class Scenario(Word):
     objectives: Objectives = Objectives()
     rehearsal: Rehearsal = Rehearsal()
     assumptions: tuple[Assumption, ...] = Field(default=(), alias="assumption")
+
+    @classmethod
+    def prepared(cls, table: dict[str, Any]) -> dict[str, Any]:
+        """The table with campaign starts on the scenario's clock where they carry no offset."""
+        zone = zone_of(table.get("timezone", "UTC"))
+        campaigns = table.get("campaign")
+        if zone is None or not isinstance(campaigns, list):
+            return table
+        return {**table, "campaign": [_with_start_in(zone, campaign) for campaign in campaigns]}
+
+    def scaled(self, scale: float) -> Scenario:
+        """The same season `scale` times as large; every time and every share is unchanged.
+
+        Multiplied exactly: release and background rates, provider rates. Rounded to whole numbers and at
+        least 1: audience size, worker count, queue bound (0 stays unbounded), limits of `backlog`
+        objectives. Bursts are at least 1, since a smaller bucket admits no message ever. Rounding moves
+        the workers' utilisation by up to half a worker: choose scales that leave several.
+        """
+        workers = self.pipeline.workers
+        queue = self.pipeline.queue
+        return self.model_copy(
+            update={
+                "audience": _with(self.audience, size=_at_least_one(self.audience.size * scale)),
+                "campaigns": tuple(_with(c, release=c.release * scale) for c in self.campaigns),
+                "backgrounds": tuple(_with(b, rate=b.rate * scale) for b in self.backgrounds),
+                "providers": tuple(_scaled_provider(provider, scale) for provider in self.providers),
+                "pipeline": _with(
+                    self.pipeline,
+                    workers=_with(workers, count=_at_least_one(workers.count * scale)),
+                    queue=_with(queue, bound=_at_least_one(queue.bound * scale) if queue.bound else 0),
+                ),
+                "objectives": _with(
+                    self.objectives,
+                    season=tuple(scaled_objective(line, "season", scale) for line in self.objectives.season),
+                ),
+            }
+        )
+
+
+def zone_of(name: Any) -> ZoneInfo | None:
+    """The time zone of that name, or None where there is none."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, TypeError, OSError):  # what zoneinfo raises for names of many wrong sorts
+        return None
+
+
+def local_moment(value: Any, zone: ZoneInfo) -> Any:
+    """A date or time without offset, also as text, on the clock of `zone`; anything else as it is."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - given its zone below
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=zone)
+    return value
+
+
+def _with_start_in(zone: ZoneInfo, campaign: Any) -> Any:
+    if not isinstance(campaign, dict) or "start" not in campaign:
+        return campaign
+    return {**campaign, "start": local_moment(campaign["start"], zone)}
+
+
+def _scaled_provider(provider: Provider, scale: float) -> Provider:
+    limits = tuple(
+        _with(limit, rate=limit.rate * scale, burst=max(1.0, limit.burst * scale))
+        for limit in provider.limits
+    )
+    return _with(provider, limits=limits)
+
+
+def _at_least_one(number: float) -> int:
+    return max(1, round(number))
+
+
+def _with(word: AnyWord, **changes: Any) -> AnyWord:
+    return word.model_copy(update=changes)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenarios.quantities import Count, PerSecond, Seconds, Share
+from scenarios.quantities import Count, Number, PerSecond, Seconds, Share
 from scenarios.words import Channel, Priority, Word
 
 Answer = Literal["delivered", "open", "click", "purchase"]
@@ -22,7 +22,7 @@ class Delay(Word):
 
 
 class Segment(Word):
-    """A named part of the audience."""
+    """A named part of the audience. Segments may overlap; `everyone` is always there."""
 
     name: str
     share: Share
@@ -31,10 +31,11 @@ class Segment(Word):
 class Audience(Word):
     """How many customers there are and how many of them may be written to, by channel.
 
-    `reach` is the share with an address, consent and a clean record (O3); the rest is suppressed.
+    `reach` is the share with an address, consent and a clean record (O3); the rest is suppressed. A channel
+    that a campaign or a triggered send uses must be named there.
     """
 
-    size: Count
+    size: Count = Field(gt=0)
     reach: dict[Channel, Share] = Field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
 
@@ -42,18 +43,21 @@ class Audience(Word):
 class Campaign(Word):
     """One planned send to a segment, released at a rate from a moment on.
 
-    `start` is absolute, with an offset. `release` is messages per second at the target's doors.
-    `freshness` is how late a customer may still learn of it (O1); older messages expire.
+    A `start` without offset is local to the scenario's `timezone`: in an hour that the clock skips it is
+    moved on by the skip, in one that comes twice the first is meant. `release` is messages per second at the
+    target's doors. `freshness` is how late a customer may still learn of it (O1); older messages expire.
+    The campaign replaces the history's of the same name, or of the name in `replaces`.
     """
 
     name: str
     channel: Channel
     start: datetime
-    release: PerSecond
+    release: PerSecond = Field(gt=0)
     segment: str = "everyone"
     share: Share = 1.0
     priority: Priority = "marketing"
-    freshness: Seconds = 1800.0
+    freshness: Seconds = Field(default=1800.0, gt=0)
+    replaces: str = ""
     source: str = ""
 
 
@@ -66,9 +70,9 @@ class Background(Word):
     name: str
     channel: Channel
     rate: PerSecond
-    hourly: tuple[float, ...] = ()
+    hourly: tuple[Number, ...] = ()
     priority: Priority = "transactional"
-    freshness: Seconds = 300.0
+    freshness: Seconds = Field(default=300.0, gt=0)
     source: str = ""
 
 
@@ -86,7 +90,7 @@ class Trigger(Word):
     share: Share = 1.0
     delay: Delay
     priority: Priority = "transactional"
-    freshness: Seconds = 300.0
+    freshness: Seconds = Field(default=300.0, gt=0)
     source: str = ""
 
 
@@ -113,8 +117,8 @@ class Response(Word):
 class Growth(Word):
     """This year's volume against last year's: median and 90 % quantile of a lognormal factor (V1)."""
 
-    p50: float = Field(gt=0.0)
-    p90: float = Field(gt=0.0)
+    p50: float = Field(gt=0.0, le=1000.0)
+    p90: float = Field(gt=0.0, le=1000.0)
 
 
 class Columns(Word):
@@ -126,17 +130,39 @@ class Columns(Word):
     messages: str = "messages"
 
 
+class CalendarColumns(Word):
+    """What the columns of a calendar are called in the team's own file."""
+
+    name: str = "name"
+    start: str = "start"
+    audience: str = "audience"
+    channels: str = "channels"
+    release: str = "release"
+
+
+Factor = Annotated[float, Field(gt=0.0, le=1000.0)]
+
+
 class Demand(Word):
     """Where the volume comes from besides campaigns: last year's sends, times growth, shifted to this year.
 
     `history` and `calendar` are CSV or Parquet paths relative to the scenario's file. The calendar's
-    campaigns replace the history's of the same name. `noise` is the standard deviation of a
-    minute's demand relative to its mean, `noise_correlation` how long a deviation lasts.
+    campaigns replace the history's of the same name. `history_starts_at` is the moment of the history that
+    becomes the season's `starts_at`; by default the day of the history's first row becomes the day of
+    `starts_at`, with the clock as it was. The history's campaigns named in `transactional` are served before
+    marketing and must arrive within `transactional_freshness`; all others are marketing with `freshness`.
+    `growth` multiplies the history alone. `noise` is the standard deviation of a minute's demand relative to
+    its mean, `noise_correlation` how long a deviation lasts.
     """
 
     history: str | None = None
+    history_starts_at: datetime | None = None
     calendar: str | None = None
-    growth: Growth | float = Field(default=1.0)
+    growth: Growth | Factor = 1.0
+    transactional: tuple[str, ...] = ()
+    freshness: Seconds = Field(default=1800.0, gt=0)
+    transactional_freshness: Seconds = Field(default=300.0, gt=0)
     columns: Columns = Columns()
+    calendar_columns: CalendarColumns = CalendarColumns()
     noise: Share = 0.0
-    noise_correlation: Seconds = 600.0
+    noise_correlation: Seconds = Field(default=600.0, gt=0)
