@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from loadtests.sendapi.knobs import Knobs, Stall, check
+import msgspec
+
+from loadtests.sendapi.knobs import Distribution, Knobs, Stall, check
 from scenarios.problems import Problem, UserError, nearest
 from scenarios.quantities import parse_count, parse_duration, parse_rate
 
@@ -17,18 +19,65 @@ STALL_ALLOWED = '"400ms/every 60s"'
 
 @dataclass(frozen=True)
 class Embedded:
-    """A reference send API to be started with `knobs`; `text` is what the user wrote."""
+    """What the reference send API is asked to be, with the names of `Knobs`; None = not asked, left as it is.
+
+    `text` is what the user wrote. The door is frozen for `stall_s` of every `stall_every_s`; 0 = never.
+    """
 
     text: str = "embedded"
-    knobs: Knobs = field(default_factory=Knobs)
+    limit_per_s: float | None = None
+    burst: float | None = None
+    service_time_s: float | None = None
+    distribution: Distribution | None = None
+    variation: float | None = None
+    workers: int | None = None
+    wait_bound_s: float | None = None
+    stall_s: float = 0.0
+    stall_every_s: float = 0.0
+    queue: str | None = None
+    queue_bound: int | None = None
+    freshness_s: float | None = None
+
+    def over(self, base: Knobs) -> Knobs:
+        """`base` with what was asked on top. Raises UserError where that makes no sense.
+
+        A limit replaces all providers by one; a service time without a distribution is the same every time.
+        """
+        asked = {name: getattr(self, name) for name in _PLAIN if getattr(self, name) is not None}
+        if self.limit_per_s is not None:
+            asked |= {"providers": (), "burst": self.burst}
+        if self.service_time_s is not None:
+            asked.setdefault("distribution", "deterministic")
+        if self.stall_s:
+            asked["stall"] = Stall(self.stall_s, self.stall_every_s)
+        knobs = msgspec.structs.replace(base, **asked)
+        check(knobs, "--target")
+        return knobs
 
 
-def parse_stall(text: str) -> Stall:
-    """`D/every D`: frozen for how long, how often. Raises ValueError."""
+_PLAIN = (
+    "limit_per_s",
+    "burst",
+    "service_time_s",
+    "distribution",
+    "variation",
+    "workers",
+    "wait_bound_s",
+    "queue",
+    "queue_bound",
+    "freshness_s",
+)
+
+
+def parse_stall(text: str) -> tuple[float, float]:
+    """`D/every D`: frozen for how long, how often, in seconds. Raises ValueError."""
     match = re.match(r"^\s*([^/]+)/\s*(?:every)?\s*(.+)$", text)
     if match is None:
         raise ValueError(f"{text!r} is not a stall; write {STALL_ALLOWED}")
-    return Stall(parse_duration(match[1].strip()), parse_duration(match[2].strip()))
+    stall_s, every_s = parse_duration(match[1].strip()), parse_duration(match[2].strip())
+    if stall_s <= 0:
+        raise ValueError("a stall takes more than 0 s")
+    return stall_s, every_s
 
 
 def _number(text: str) -> float:
@@ -46,7 +95,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "variation": ("variation", _number),
     "workers": ("workers", parse_count),
     "wait-bound": ("wait_bound_s", parse_duration),
-    "stall": ("stall", parse_stall),
+    "stall": ("stall_s stall_every_s", parse_stall),
     "queue": ("queue", str),
     "queue-bound": ("queue_bound", parse_count),
     "freshness": ("freshness_s", parse_duration),
@@ -64,14 +113,14 @@ def parse_embedded(text: str) -> Embedded:
         value = unquote(raw.replace("+", " "))
         problem = _read_option(name, value, settings)
         problems += [problem] if problem else []
-    knobs = Knobs(**settings)
+    asked = Embedded(text, **settings)
     try:
-        check(knobs, "--target")
+        asked.over(Knobs())
     except UserError as error:
         problems += error.problems
     if problems:
         raise UserError(problems)
-    return Embedded(text, knobs)
+    return asked
 
 
 def _read_option(name: str, value: str, settings: dict[str, Any]) -> Problem | None:
@@ -79,14 +128,16 @@ def _read_option(name: str, value: str, settings: dict[str, Any]) -> Problem | N
         near = nearest(name, tuple(_OPTIONS))
         message = "the embedded API has no such option"
         return Problem("--target", name, value, message, ", ".join(_OPTIONS), near)
-    field_name, parse = _OPTIONS[name]
-    if field_name in settings:
+    names, parse = _OPTIONS[name]
+    if names.split()[0] in settings:
         return Problem("--target", name, value, "is given twice")
     if name == "distribution" and value not in _DISTRIBUTIONS:
         near = nearest(value, _DISTRIBUTIONS)
         return Problem("--target", name, value, "unknown distribution", ", ".join(_DISTRIBUTIONS), near)
     try:
-        settings[field_name] = parse(value)
+        parsed = parse(value)
     except ValueError as error:
         return Problem("--target", name, value, str(error))
+    values = parsed if isinstance(parsed, tuple) else (parsed,)
+    settings.update(zip(names.split(), values, strict=True))
     return None
