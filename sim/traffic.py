@@ -1,17 +1,34 @@
-"""Messages due at the target's doors, before any limit: counts per (stream, bin)."""
+"""Messages due at the target's doors, before any limit: counts per (stream, bin).
+
+traffic.parquet, FORMAT in its metadata, one row per stream and bin with a message due (zeros are left out):
+    stream    int16   index into the metadata's `streams`
+    bin       int32   bin_s seconds each, from the metadata's `starts_at`
+    messages  int64
+The key `peakday` of the file's metadata is one JSON object: format, streams (name, channel, campaign,
+priority, freshness_s, cause, tenant, operation, planned, suppressed), starts_at, bin_s, bins, seed, scenario.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from scenarios.problems import user_error
 from scenarios.words import Channel, Priority
 
 FORMAT = "peakday traffic 1"
+MINUTE_S = 60.0
+
+_KEY = b"peakday"
 
 Cause = Literal["campaign", "background", "trigger", "history"]
 
@@ -48,3 +65,130 @@ class Traffic:
     suppressed: npt.NDArray[np.int64]
     seed: int
     scenario: str
+
+    @property
+    def duration_s(self) -> float:
+        """From bin 0 to the last bin's end."""
+        return float(self.counts.shape[1] * self.bin_s)
+
+    def per_bin(self) -> npt.NDArray[np.int64]:
+        """int64 (bins,): messages of all streams due in each bin."""
+        return np.asarray(self.counts.sum(axis=0))
+
+
+def whole(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Expected counts (…, bins) as whole messages: rounded where cumulated: totals are right to 0.5."""
+    cumulated = np.rint(np.cumsum(expected, axis=-1)).astype(np.int64)
+    return np.diff(cumulated, axis=-1, prepend=0)
+
+
+def with_triggered(traffic: Traffic, triggered: npt.NDArray[Any]) -> Traffic:
+    """The traffic with sends (streams, bins) that an engine found triggered; none is suppressed."""
+    added = whole(triggered.astype(np.float64))
+    counts = traffic.counts + added
+    return replace(traffic, counts=counts, planned=traffic.planned + added.sum(axis=1))
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The greatest minute of a season: its mean in messages/min, its start in seconds from bin 0."""
+
+    per_min: float
+    start_s: float
+
+
+def peak(per_bin: npt.NDArray[Any], bin_s: float) -> Peak:
+    """The minute with most messages of a (bins,) series, wherever it begins; the earliest of equals.
+
+    Messages are taken as even within their bin, so the greatest minute begins or ends at a bin's edge.
+    A season shorter than a minute is taken at its mean rate.
+    """
+    edges_s = np.arange(len(per_bin) + 1) * bin_s
+    cumulated = np.concatenate(([0.0], np.cumsum(per_bin, dtype=np.float64)))
+    span_s = min(MINUTE_S, float(edges_s[-1]))
+    if span_s <= 0.0:
+        return Peak(0.0, 0.0)
+    starts_s = np.concatenate((edges_s, edges_s - span_s))
+    starts_s = np.unique(starts_s[(starts_s >= 0.0) & (starts_s <= edges_s[-1] - span_s + 1e-9)])
+    sums = np.interp(starts_s + span_s, edges_s, cumulated) - np.interp(starts_s, edges_s, cumulated)
+    at = int(np.argmax(sums))
+    return Peak(float(sums[at]) * MINUTE_S / span_s, float(starts_s[at]))
+
+
+def peak_per_min(traffic: Traffic) -> float:
+    """Greatest 1-minute mean of all that is offered, in messages/min."""
+    return peak(traffic.per_bin(), traffic.bin_s).per_min
+
+
+def window(traffic: Traffic, from_s: float, for_s: float) -> Traffic:
+    """The bins that begin within [from_s, from_s + for_s), with `planned` and `suppressed` in proportion."""
+    first = max(0, math.ceil(from_s / traffic.bin_s - 1e-9))
+    last = max(first, math.ceil((from_s + for_s) / traffic.bin_s - 1e-9))
+    counts = traffic.counts[:, first:last]
+    offered, kept = traffic.counts.sum(axis=1), counts.sum(axis=1)
+    part = np.divide(kept, offered, out=np.zeros(len(offered)), where=offered > 0)
+    suppressed = np.rint(traffic.suppressed * part).astype(np.int64)
+    starts_at = traffic.starts_at + timedelta(seconds=first * traffic.bin_s)
+    return replace(
+        traffic, starts_at=starts_at, counts=counts, planned=kept + suppressed, suppressed=suppressed
+    )
+
+
+def worst_start(traffic: Traffic, for_s: float) -> float:
+    """Start (s) of the window of `for_s` with most messages; the earliest of equals, 0 when it is all."""
+    bins = max(1, round(for_s / traffic.bin_s))
+    cumulated = np.concatenate(([0], np.cumsum(traffic.per_bin())))
+    if bins >= cumulated.size:
+        return 0.0
+    return float(np.argmax(cumulated[bins:] - cumulated[:-bins])) * traffic.bin_s
+
+
+def write_traffic(traffic: Traffic, path: Path) -> None:
+    """Write traffic.parquet, as the module's docstring describes it."""
+    stream, at = np.nonzero(traffic.counts)
+    columns = {
+        "stream": pa.array(stream.astype(np.int16)),
+        "bin": pa.array(at.astype(np.int32)),
+        "messages": pa.array(traffic.counts[stream, at]),
+    }
+    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(_described(traffic))})
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_traffic(path: Path) -> Traffic:
+    """Read what `write_traffic` wrote. Raises UserError for anything else."""
+    try:
+        table = pq.read_table(path)
+        told = json.loads(table.schema.metadata[_KEY])
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as why:
+        raise user_error(f"is no traffic file: {why}", where=str(path), allowed=FORMAT) from why
+    if told["format"] != FORMAT:
+        raise user_error("another format of traffic", where=str(path), found=told["format"], allowed=FORMAT)
+    counts = np.zeros((len(told["streams"]), told["bins"]), dtype=np.int64)
+    counts[table["stream"].to_numpy(), table["bin"].to_numpy()] = table["messages"].to_numpy()
+    planned = [stream.pop("planned") for stream in told["streams"]]
+    suppressed = [stream.pop("suppressed") for stream in told["streams"]]
+    return Traffic(
+        streams=tuple(Stream(**stream) for stream in told["streams"]),
+        starts_at=datetime.fromisoformat(told["starts_at"]),
+        bin_s=told["bin_s"],
+        counts=counts,
+        planned=np.array(planned, dtype=np.int64),
+        suppressed=np.array(suppressed, dtype=np.int64),
+        seed=told["seed"],
+        scenario=told["scenario"],
+    )
+
+
+def _described(traffic: Traffic) -> dict[str, Any]:
+    amounts = zip(traffic.streams, traffic.planned.tolist(), traffic.suppressed.tolist(), strict=True)
+    streams = [asdict(stream) | {"planned": planned, "suppressed": out} for stream, planned, out in amounts]
+    return {
+        "format": FORMAT,
+        "streams": streams,
+        "starts_at": traffic.starts_at.isoformat(),
+        "bin_s": traffic.bin_s,
+        "bins": traffic.counts.shape[1],
+        "seed": traffic.seed,
+        "scenario": traffic.scenario,
+    }
