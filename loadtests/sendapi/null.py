@@ -1,0 +1,72 @@
+"""A server that answers 202 at once, for the generator's test of itself: `python -m loadtests.sendapi.null`.
+
+It frames requests by Content-Length and does nothing else: no checks, no queue, no delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from loadtests.children import link
+from loadtests.sendapi import serving
+
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nx-message-id: null\r\n\r\n"
+HEAD_END = b"\r\n\r\n"
+
+
+def content_length(head: bytes) -> int:
+    """The body's length that a request's head announces; 0 where it says nothing."""
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+class NullProtocol(asyncio.Protocol):
+    """Answers each complete request, pipelined or not."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._head = b""
+        self._body_left = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Count bodies off; answer as each one ends."""
+        while data:
+            if self._body_left:
+                taken = min(self._body_left, len(data))
+                self._body_left -= taken
+                data = data[taken:]
+            else:
+                head, end, data = (self._head + data).partition(HEAD_END)
+                self._head = b"" if end else head
+                if not end:
+                    return
+                self._body_left = content_length(head)
+            if not self._body_left and self._transport is not None:
+                self._transport.write(ACCEPTED)
+
+
+async def _run() -> None:
+    sock = serving.listening("127.0.0.1", 0)
+    loop = asyncio.get_running_loop()
+    async with serving.stoppable() as stop:
+        parent = link()
+        server = await loop.create_server(NullProtocol, sock=sock, backlog=serving.BACKLOG)
+        if parent is not None:
+            parent.watch(lambda _: None, lambda: loop.call_soon_threadsafe(stop.set))
+            parent.tell("ready", port=sock.getsockname()[1])
+        await stop.wait()
+        server.close()
+
+
+if __name__ == "__main__":
+    serving.run(_run())
+    sys.exit(0)

@@ -1,0 +1,139 @@
+"""Starts the reference send API: as a guarded child for a run, or in the foreground for `peakday serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from loadtests.children import Child, Link, link, python_module
+from loadtests.sendapi import knobs as knob_file
+from loadtests.sendapi import serving
+from loadtests.sendapi.app import App, Health
+from loadtests.sendapi.dispatcher import Dispatcher
+from loadtests.sendapi.door import Door
+from loadtests.sendapi.knobs import Knobs
+from loadtests.sendapi.opening import open_store
+from loadtests.sendapi.sinks import CountingSink
+from scenarios.problems import user_error
+
+READY_S = 30.0
+STOP_S = 2.0
+HEALTH_S = 5.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A reference send API in a child process of ours."""
+
+    base_url: str
+    knobs: Knobs
+    child: Child
+
+    def health(self) -> Health:
+        """What /healthz says now. OSError when the API is gone."""
+        host = self.base_url.removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=HEALTH_S)
+        try:
+            connection.request("GET", "/healthz")
+            return msgspec.json.decode(connection.getresponse().read(), type=Health)
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """Finish what is in flight and leave; what is not delivered stays in the queue's files."""
+        self.child.stop(STOP_S)
+
+
+@contextmanager
+def start(knobs: Knobs, folder: Path) -> Iterator[Running]:
+    """A running API, its queue and log in `folder`. UserError for bad knobs, ChildFailed where it does not start."""
+    knob_file.check(knobs)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "knobs.json"
+    placed = msgspec.structs.replace(knobs, data=knobs.data or str(folder / "queue"))
+    config.write_bytes(knob_file.to_json(placed))
+    argv = python_module("loadtests.sendapi.server", str(config))
+    with Child("send API", argv, log=folder / "sendapi.log") as child:
+        port = child.expect("ready", READY_S)["port"]
+        running = Running(_url(knobs.host, port), placed, child)
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM; `say` gets the lines for the user."""
+    knob_file.check(knobs)
+    with tempfile.TemporaryDirectory(prefix="peakday-sendapi-") as temporary:
+        placed = msgspec.structs.replace(knobs, data=knobs.data or temporary)
+
+        def ready(base_url: str, health: Health) -> None:
+            say(f"peakday send API on {base_url}/v3/mail/send (health: {base_url}/healthz)")
+            durability = "on disk before 202" if health.durable else "NOT durable"
+            say(f"queue: {health.queue}, {durability}, in {placed.data}; Ctrl-C stops it")
+
+        serving.run(_run(placed, None, ready))
+
+
+def main(config: Path) -> int:
+    """The child: serve what the file says, tell the parent the port, leave when it is gone."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    parent = link()
+
+    def ready(base_url: str, health: Health) -> None:
+        if parent is not None:
+            parent.tell(
+                "ready", port=int(base_url.rpartition(":")[2]), queue=health.queue, durable=health.durable
+            )
+
+    serving.run(_run(knob_file.read(config), parent, ready))
+    return 0
+
+
+async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health], None]) -> None:
+    sock = _bind(knobs)
+    base_url = _url(knobs.host, sock.getsockname()[1])
+    async with serving.stoppable() as stop:
+        if parent is not None:
+            loop = asyncio.get_running_loop()
+            parent.watch(lambda _: None, lambda: loop.call_soon_threadsafe(stop.set))
+        store = await open_store(knobs, Path(knobs.data))
+        sink = CountingSink()
+        dispatcher = Dispatcher(store, sink, knobs.limits(), freshness_s=knobs.freshness_s)
+        app = App(knobs.key, Door(knobs), store, dispatcher, sink)
+        dispatcher.start()
+        try:
+            await serving.serve_on(sock, app, stop, lambda: ready(base_url, app.health()))
+        finally:
+            await dispatcher.stop()
+            await store.close()
+
+
+def _bind(knobs: Knobs) -> serving.socket.socket:
+    try:
+        return serving.listening(knobs.host, knobs.port)
+    except OSError as error:
+        raise user_error(
+            f"cannot listen there ({error.strerror})",
+            key="port",
+            found=str(knobs.port),
+            allowed="0 = a free port",
+        ) from error
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,91 @@
+"""The queue in one SQLite file: write-ahead log, synchronous=FULL, one thread that owns the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from loadtests.sendapi.blocks import Lane, QueueFull, Stored, StoreFailed, Write
+
+T = TypeVar("T")
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS blocks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, priority TEXT, channel TEXT, messages INTEGER, data BLOB
+);
+CREATE INDEX IF NOT EXISTS lanes ON blocks (priority, channel, id);
+"""
+
+
+class SqliteQueue:
+    """Blocks as rows; AUTOINCREMENT never gives a deleted row's key again, so a cursor stays true."""
+
+    name = "sqlite"
+
+    def __init__(self, path: Path, *, durable: bool) -> None:
+        self.durable = durable
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._connection = self._thread.submit(_connect, path).result()
+
+    async def append(self, writes: Sequence[Write]) -> None:
+        """One transaction; it has reached the disk when this returns."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            rows = [(*lane, messages, data) for lane, messages, data in writes]
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(
+                    "INSERT INTO blocks (priority, channel, messages, data) VALUES (?, ?, ?, ?)", rows
+                )
+
+        await self._run(run)
+
+    async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
+        """Rows behind `after`, oldest first."""
+
+        def run(connection: sqlite3.Connection) -> list[Stored]:
+            found = connection.execute(
+                "SELECT id, messages, data FROM blocks WHERE priority = ? AND channel = ? AND id > ?"
+                " ORDER BY id LIMIT ?",
+                (*lane, int(after or b"0"), count),
+            )
+            return [Stored(b"%d" % key, messages, data) for key, messages, data in found]
+
+        return await self._run(run)
+
+    async def delete(self, keys: Sequence[tuple[Lane, bytes]]) -> None:
+        """One transaction for all."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("DELETE FROM blocks WHERE id = ?", [(int(key),) for _, key in keys])
+
+        await self._run(run)
+
+    async def close(self) -> None:
+        """Let the log be folded into the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown()
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise QueueFull from error
+            raise StoreFailed(str(error)) from error
+        except sqlite3.Error as error:
+            raise StoreFailed(str(error)) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(_TABLE)
+    return connection
