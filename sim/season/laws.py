@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scenarios.season import Answer, Delay, Response, Trigger
+from scenarios.season import Answer, Audience, Delay, Response, Trigger
 from scenarios.words import Channel
+from sim.season.audience import reach
 from sim.traffic import Stream
 
 AT_ONCE = Delay.model_validate({"median": "0s"})
@@ -58,6 +59,11 @@ def law_of(stream: Stream, responses: Mapping[Channel, Response]) -> Law:
         delay=response.delay,
         act_delay=response.act_delay,
     )
+
+
+def sends(trigger: Trigger, cause: Stream, audience: Audience) -> float:
+    """Sends per answer to `cause`: whoever was reached on one channel is on another with that one's reach."""
+    return trigger.share * (1.0 if trigger.channel == cause.channel else reach(audience, trigger.channel))
 
 
 def causes(trigger: Trigger, streams: Sequence[Stream]) -> list[int]:

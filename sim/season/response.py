@@ -5,9 +5,9 @@ the channel's shares, which are nested (who clicks has opened, who buys has clic
 often when it came too late. On a channel without opens the click comes first. The message makes its customer
 unsubscribe or complain with the channel's shares, late or not. Transactional messages are opened and clicked,
 but sell nothing and annoy nobody. Answers count with the message that caused them, however late they come.
-Each `after` answer to a message of one of a trigger's `to` causes a send with probability `share`; that share
-already leaves out who may not be written to, so a trigger's planned = its offered. Sends due after the
-season's end never happen.
+Each `after` answer to a message of one of a trigger's `to` causes a send with probability `share`; on another
+channel than the cause's, only to the share of customers within that channel's reach (who is out of reach is
+no cause, so planned = offered). Sends due after the season's end never happen.
 
 Message face: `Answers.deliver(stream, delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
 Cohort face: `Feedback`: expected sends. The engine steps through the bins in order:
@@ -33,7 +33,7 @@ from scenarios.scenario import Scenario
 from sim.outcome import Customers
 from sim.season.customers import customers
 from sim.season.delays import Drawn, Spread, spread
-from sim.season.laws import Law, causes, law_of
+from sim.season.laws import Law, causes, law_of, sends
 from sim.seeds import stream as random_stream
 from sim.traffic import Stream
 
@@ -149,7 +149,7 @@ def _flows(
             members = [i for i in followed if streams[i].channel == channel]
             weights = np.zeros((2, len(streams)))
             for i in members:
-                share = laws[i].share(trigger.after) * trigger.share
+                share = laws[i].share(trigger.after) * sends(trigger, streams[i], scenario.audience)
                 weights[:, i] = share, share * laws[i].stale_factor(trigger.after)
             if weights.any():
                 delays = (*laws[members[0]].delays(trigger.after), trigger.delay)
@@ -210,7 +210,15 @@ class _Replies:
         self._leaving = 1.0 - max(self.law.unsubscribe, self.law.complaint)
         self._answering = max(self.law.open, self.law.click, self.law.purchase)
         triggers = [t for t in scenario.triggers if stream in causes(t, streams)]
-        self._triggers = [(t, _index(streams, t.name), Drawn((t.delay,), self._normal)) for t in triggers]
+        self._triggers = [
+            (
+                t.after,
+                sends(t, streams[stream], scenario.audience),
+                _index(streams, t.name),
+                Drawn((t.delay,), self._normal),
+            )
+            for t in triggers
+        ]
         self._opening = Drawn((self.law.delay,), self._normal)
         self._acting = Drawn((self.law.act_delay,), self._normal)
         self._on_delivery = any(t.after == "delivered" for t in triggers)
@@ -245,9 +253,9 @@ class _Replies:
                 self.counts[_PURCHASES] += 1
                 answers["purchase"] = opened_s + self._acting()
         return [
-            (index, answers[trigger.after] + delay())
-            for trigger, index, delay in self._triggers
-            if trigger.after in answers and next(self._sent) < trigger.share
+            (index, answers[after] + delay())
+            for after, share, index, delay in self._triggers
+            if after in answers and next(self._sent) < share
         ]
 
 

@@ -1,0 +1,52 @@
+"""How far demand strays from its mean: slowly, by minutes, and message by message."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.season.timetable import MINUTE_S
+
+Floats = npt.NDArray[np.float64]
+
+
+def wander(rng: np.random.Generator, minutes: int, deviation: float, correlation_s: float) -> Floats:
+    """float64 (minutes,): factors with mean 1, standard deviation `deviation`, memory `correlation_s`.
+
+    The beta-gamma autoregression (Lewis, McKenzie & Hugus, Stochastic Models 5, 1989): gamma distributed at
+    every moment, correlation exp(-t / correlation_s). A deviation of 0 is a row of ones.
+    """
+    if deviation <= 0.0:
+        return np.ones(minutes)
+    shape = deviation**-2
+    kept = max(math.exp(-MINUTE_S / correlation_s), 1e-12)
+    shares = rng.beta(shape * kept, shape * (1.0 - kept), minutes).tolist()
+    fresh = rng.gamma(shape * (1.0 - kept), 1.0, minutes).tolist()
+    level, levels = float(rng.gamma(shape)), []
+    for share, added in zip(shares, fresh, strict=True):
+        level = share * level + added
+        levels.append(level)
+    return np.array(levels) / shape
+
+
+def scattered(
+    rng: np.random.Generator, per_minute: Floats, minute_edges_s: Floats, edges_s: Floats
+) -> npt.NDArray[np.int64]:
+    """int64 (bins,): independent messages (a Poisson process) with `per_minute` expected in each minute.
+
+    A minute's number is drawn first and then scattered over the bins within it, so that the season's total
+    does not depend on the bins.
+    """
+    totals = rng.poisson(per_minute)
+    cuts = np.union1d(minute_edges_s, edges_s)
+    begins, lengths = cuts[:-1], np.diff(cuts)
+    minute = np.searchsorted(minute_edges_s, begins, side="right") - 1
+    first = np.searchsorted(minute, np.arange(len(totals)))
+    place = np.arange(len(begins)) - first[minute]
+    shares = np.zeros((len(totals), int(place.max()) + 1))
+    shares[minute, place] = lengths
+    pieces = rng.multinomial(totals, shares / shares.sum(axis=1, keepdims=True))[minute, place]
+    bins = np.searchsorted(edges_s, begins, side="right") - 1
+    return np.bincount(bins, weights=pieces, minlength=len(edges_s) - 1).astype(np.int64)

@@ -1,0 +1,65 @@
+"""The season's clock: seconds and bins from its start in UTC, and what the local clock shows meanwhile."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from scenarios.scenario import Scenario
+
+MINUTE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """`duration_s` from `starts_at` (UTC) in bins of `bin_s`; the last bin may be cut short.
+
+    All sums of moments are done in UTC: an aware local time plus a timedelta is wall-clock arithmetic and
+    is an hour off across a change of the clocks.
+    """
+
+    starts_at: datetime
+    duration_s: float
+    bin_s: float
+    zone: ZoneInfo
+
+    @property
+    def bins(self) -> int:
+        """Whole bins that cover the season."""
+        return max(1, math.ceil(self.duration_s / self.bin_s - 1e-9))
+
+    @property
+    def edges_s(self) -> npt.NDArray[np.float64]:
+        """float64 (bins + 1,): where the bins begin and end; the last end is the season's."""
+        return np.asarray(np.minimum(np.arange(self.bins + 1) * self.bin_s, self.duration_s))
+
+    @property
+    def minute_edges_s(self) -> npt.NDArray[np.float64]:
+        """float64 (minutes + 1,): the minutes from the start; the last one may be cut short."""
+        minutes = max(1, math.ceil(self.duration_s / MINUTE_S - 1e-9))
+        return np.asarray(np.minimum(np.arange(minutes + 1) * MINUTE_S, self.duration_s))
+
+    def seconds_to(self, moment: datetime) -> float:
+        """Seconds from the season's start to an aware moment; negative before it."""
+        return (moment.astimezone(UTC) - self.starts_at).total_seconds()
+
+    def local_hours(self) -> npt.NDArray[np.int64]:
+        """int64 (minutes,): the local clock's hour as each minute begins."""
+        begins = self.minute_edges_s[:-1].tolist()
+        hours = [(self.starts_at + timedelta(seconds=s)).astimezone(self.zone).hour for s in begins]
+        return np.array(hours, dtype=np.int64)
+
+
+def timetable(scenario: Scenario) -> Timetable:
+    """The scenario's clock."""
+    return Timetable(
+        starts_at=scenario.starts_at.astimezone(UTC),
+        duration_s=scenario.duration,
+        bin_s=scenario.bin,
+        zone=ZoneInfo(scenario.timezone),
+    )
