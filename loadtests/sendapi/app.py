@@ -37,7 +37,7 @@ UNAUTHORIZED = FieldError("The provided authorization grant is invalid, expired,
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What /healthz says. Counts are messages; `limited` counts requests answered 429 or 503 by a full queue or door.
+    """What /healthz says. Counts are messages; `limited`: requests that a full queue or door turned away.
 
     received + recovered = delivered + expired + backlog, but for what is on its way while it is read.
     """

@@ -64,7 +64,7 @@ class Outgoing:
 
 
 class Dispatcher:
-    """Delivers what the store holds. `freshness_s` 0 = nothing expires. Counts delivered and expired messages."""
+    """Delivers what the store holds, counting messages. `freshness_s` 0 = nothing expires."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ def limiter_of(provider: ProviderLimit, now_s: float) -> Limiter:
 
 
 def chunk_of(provider: ProviderLimit) -> int:
-    """Messages that are asked for at once: never more than the burst, which an all-or-nothing limit could not pass."""
+    """Messages asked for at once: never more than the burst, which an all-or-nothing limit could not pass."""
     if provider.rate_per_s is None:
         return CHUNK_MAX
     return max(1, min(CHUNK_MAX, int(provider.rate_per_s * CHUNK_S), int(provider.burst_messages())))

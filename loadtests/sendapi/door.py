@@ -25,7 +25,7 @@ class Busy(Exception):  # noqa: N818 - a state that the client is told of, not a
 
 
 class Door:
-    """Books requests onto servers. Times are those of `clock`; the first stall ends `every_s` after the start."""
+    """Books requests onto servers. The first stall ends `every_s` after the door was made, by `clock`."""
 
     def __init__(self, knobs: Knobs, clock: Callable[[], float] = time.monotonic) -> None:
         self._knobs = knobs
@@ -66,7 +66,7 @@ class Door:
 
 
 def active(elapsed_s: float, stall: Stall | None) -> float:
-    """Seconds of work done in `elapsed_s` since the start; the last `length_s` of each `every_s` are frozen."""
+    """Seconds of work done `elapsed_s` after the start; the last `length_s` of each `every_s` are frozen."""
     if stall is None:
         return elapsed_s
     whole, part_s = divmod(elapsed_s, stall.every_s)

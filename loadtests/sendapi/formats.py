@@ -29,7 +29,7 @@ _Filled = Annotated[str, msgspec.Meta(min_length=1)]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Messages of one request that go the same way. `places` are their personalizations, () = all in order."""
+    """Messages of one request that go the same way. `places`: their personalizations, [] = all."""
 
     channel: Channel
     priority: Priority

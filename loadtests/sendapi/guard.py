@@ -22,7 +22,8 @@ from loadtests.children import Link, link
 TERM_GRACE_S = 0.5
 LOCK_WAIT_S = 5.0
 PR_SET_PDEATHSIG = 1
-SHORT_FOLDER = "/tmp"  # noqa: S108 - TMPDIR may be too long for a socket's path; the folder in it is private
+SHORT_FOLDER = "/tmp"
+"""Where TMPDIR is too long for a socket's path; the folder made in it is private."""
 SOCKET_PATH_MAX = 107
 
 

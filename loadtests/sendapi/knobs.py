@@ -28,7 +28,7 @@ class Stall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProviderLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One provider behind the dispatcher. `rate_per_s` None = unlimited; `burst` None = max(1, BURST_S x rate)."""
+    """One provider. `rate_per_s` None = no limit; `burst` None = max(1, BURST_S x rate)."""
 
     name: str
     channels: tuple[Channel, ...]
@@ -122,7 +122,7 @@ def is_loopback(host: str) -> bool:
 
 
 def queue_kind(url: str) -> Literal["valkey", "sqlite", "remote"] | None:
-    """Which store a queue URL asks for: our own Valkey, SQLite, or a server that runs already; None = unknown."""
+    """Our own Valkey, SQLite, or a server that runs already ("remote"); None = no such queue."""
     if url == "valkey":
         return "valkey"
     if url == "sqlite" or (url.startswith("sqlite:///") and len(url) > len("sqlite:///")):

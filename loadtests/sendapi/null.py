@@ -61,7 +61,7 @@ async def _run() -> None:
         parent = link()
         server = await loop.create_server(NullProtocol, sock=sock, backlog=serving.BACKLOG)
         if parent is not None:
-            parent.watch(lambda _: None, lambda: loop.call_soon_threadsafe(stop.set))
+            serving.leave_with(parent, stop)
             parent.tell("ready", port=sock.getsockname()[1])
         await stop.wait()
         server.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import logging
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class Running:
 
 @contextmanager
 def start(knobs: Knobs, folder: Path) -> Iterator[Running]:
-    """A running API, its queue and log in `folder`. UserError for bad knobs, ChildFailed where it does not start."""
+    """A running API with its queue and log in `folder`. Raises UserError for bad knobs, ChildFailed."""
     knob_file.check(knobs)
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "knobs.json"
@@ -105,8 +105,7 @@ async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health],
     base_url = _url(knobs.host, sock.getsockname()[1])
     async with serving.stoppable() as stop:
         if parent is not None:
-            loop = asyncio.get_running_loop()
-            parent.watch(lambda _: None, lambda: loop.call_soon_threadsafe(stop.set))
+            serving.leave_with(parent, stop)
         store = await open_store(knobs, Path(knobs.data))
         sink = CountingSink()
         dispatcher = Dispatcher(store, sink, knobs.limits(), freshness_s=knobs.freshness_s)
@@ -119,7 +118,7 @@ async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health],
             await store.close()
 
 
-def _bind(knobs: Knobs) -> serving.socket.socket:
+def _bind(knobs: Knobs) -> socket.socket:
     try:
         return serving.listening(knobs.host, knobs.port)
     except OSError as error:

@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
 
 import uvicorn
+
+from loadtests.children import Link
 
 IN_FLIGHT_S = 0.6
 """Requests that are being answered when the stop comes have this long."""
@@ -16,7 +19,7 @@ BACKLOG = 2048
 KEEP_ALIVE_S = 600
 
 
-class QuietServer(uvicorn.Server):
+class QuietServer(uvicorn.Server):  # type: ignore[misc] # uvicorn is followed by no types here
     """uvicorn's server, with the signals left to us."""
 
     @contextlib.contextmanager
@@ -48,6 +51,7 @@ async def serve_on(sock: socket.socket, app: object, stop: asyncio.Event, ready:
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=IN_FLIGHT_S,
@@ -78,11 +82,22 @@ async def stoppable() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def run(main: object) -> None:
+def leave_with(parent: Link, stop: asyncio.Event) -> None:
+    """Set `stop` when the parent's lifeline closes."""
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended already: nothing left to stop
+            loop.call_soon_threadsafe(stop.set)
+
+    parent.watch(lambda _: None, gone)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
     """asyncio.run on uvloop where there is one."""
     try:
         import uvloop  # not on every platform
     except ImportError:
-        asyncio.run(main)  # type: ignore[arg-type] # a coroutine
+        asyncio.run(main)
     else:
         uvloop.run(main)

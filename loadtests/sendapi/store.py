@@ -1,7 +1,7 @@
 """Durable before success: messages on disk before `put` returns, taken in order, deleted once delivered.
 
 Whatever waits to be written travels in one commit: one block per lane, one fsync for all. A block that was
-taken but not reported done is still on disk and is handed out again after a restart: at least once, never lost.
+taken but not reported done is still on disk and is handed out again after a restart: at least once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Commit:
 
 @dataclass
 class LaneState:
-    """Messages and bytes of one lane: waiting to be taken, and taken but not done; `cursor` = last key taken."""
+    """Messages and bytes of one lane: not taken yet, and taken but not done. `cursor`: the last key taken."""
 
     cursor: bytes = b""
     untaken: int = 0

