@@ -1,0 +1,179 @@
+"""What to change: each action is computed from the run's own numbers, the one that moves the verdict most first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reports import units
+from reports.bottleneck import per_minute
+from reports.capacity import least_rate_per_s
+from reports.findings import Action, Resource
+from reports.judgement import MARGIN
+from scenarios.providers import Provider
+from scenarios.scenario import Scenario
+from sim.traffic import Traffic
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The numbers that actions are made of. Rates are messages/s at the rehearsed scale and share.
+
+    scenario: as simulated again, at full scale; traffic likewise. `scaling` is scale x share.
+    limited_by: what limited the ceiling ("" without one). valid: ceiling and peak replay can be trusted.
+    stages: busiest first. season_misses: a season objective is missed in the simulation.
+    """
+
+    scenario: Scenario
+    traffic: Traffic
+    scaling: float
+    ceiling_low_per_s: float | None
+    peak_p90_per_s: float | None
+    limited_by: str
+    valid: bool
+    stages: tuple[Resource, ...]
+    season_misses: bool
+
+    @property
+    def wanted_per_s(self) -> float:
+        """What the target should hold: the P90 peak with its margin."""
+        return MARGIN * (self.peak_p90_per_s or 0.0)
+
+    @property
+    def short(self) -> bool:
+        """Whether the ceiling is below that."""
+        return self.ceiling_low_per_s is not None and self.ceiling_low_per_s < self.wanted_per_s
+
+
+def actions(situation: Situation) -> tuple[Action, ...]:
+    """What to change, in the order in which it moves the verdict. Empty when nothing needs to change."""
+    rules: tuple[Callable[[Situation], list[Action]], ...] = (
+        _measure_again,
+        _raise_own_limit,
+        _add_workers,
+        _ask_provider,
+        _stretch_campaign,
+        _search_higher,
+    )
+    return tuple(action for rule in rules for action in rule(situation))
+
+
+def _measure_again(s: Situation) -> list[Action]:
+    if s.valid and s.limited_by != "generator":
+        return []
+    return [
+        Action(
+            "repeat the measurement on a quieter machine or with a longer --budget",
+            "only a valid ceiling can be compared with the peak",
+        )
+    ]
+
+
+def _raise_own_limit(s: Situation) -> list[Action]:
+    if not (s.short and s.limited_by == "limit" and s.ceiling_low_per_s):
+        return []
+    text = f"raise the send API's rate limit to {units.rate(units.rounded_up(s.wanted_per_s))} or more"
+    effect = f"it refuses above {units.rate(s.ceiling_low_per_s)} today; the P90 peak asks {units.rate(s.peak_p90_per_s)}"
+    return [Action(text, effect)]
+
+
+def _add_workers(s: Situation) -> list[Action]:
+    """Workers in proportion to the missing throughput: a c-server stage carries c / service time."""
+    busy = next((stage.busy_share_max for stage in s.stages if stage.name == "workers"), 0.0)
+    count = s.scenario.pipeline.workers.count
+    if s.short and s.limited_by in ("latency", "backlog", "errors") and s.ceiling_low_per_s:
+        needed = math.ceil(count * s.wanted_per_s / s.ceiling_low_per_s)
+    elif s.season_misses and busy >= 0.9:
+        needed = math.ceil(count * _worker_shortage(s))
+    else:
+        return []
+    if needed <= count:
+        return []
+    effect = f"SIMULATED: about {units.rate(_carried(s, needed))} at the same work per message"
+    return [
+        Action(f"raise workers from {count:,} to {needed:,}", effect, f"pipeline.workers.count={needed}"),
+    ]
+
+
+def _worker_shortage(s: Situation) -> float:
+    workers = s.scenario.pipeline.workers
+    every = range(len(s.traffic.streams))
+    return least_rate_per_s(s.traffic, every) / (workers.count / workers.service_time)
+
+
+def _carried(s: Situation, workers: int) -> float:
+    if s.short and s.ceiling_low_per_s:
+        return s.ceiling_low_per_s * workers / s.scenario.pipeline.workers.count
+    return workers / s.scenario.pipeline.workers.service_time * s.scaling
+
+
+def _ask_provider(s: Situation) -> list[Action]:
+    """For each saturated provider: the least rate at which every message of its channels goes out fresh."""
+    saturated = {stage.name: stage for stage in s.stages if stage.saturated_s > 0.0}
+    found = []
+    for provider in s.scenario.providers:
+        if f"provider:{provider.name}" in saturated and provider.limits:
+            found += _provider_action(s, provider, saturated[f"provider:{provider.name}"])
+    return found
+
+
+def _provider_action(s: Situation, provider: Provider, stage: Resource) -> list[Action]:
+    now = min(limit.rate for limit in provider.limits)
+    mine = [i for i, stream in enumerate(s.traffic.streams) if stream.channel in provider.channels]
+    needed = units.rounded_up(least_rate_per_s(s.traffic, mine))
+    if needed <= now:
+        return []
+    effect = (
+        f"SIMULATED: it is saturated for {units.duration(stage.saturated_s)}; from that rate on every message goes "
+        "out within its freshness"
+    )
+    return [
+        Action(f"ask {provider.name} for {units.rate(needed)} or more instead of {units.rate(now)}", effect)
+    ]
+
+
+def _stretch_campaign(s: Situation) -> list[Action]:
+    """The greatest campaign of the peak minute, released slower, so that the peak fits under the ceiling."""
+    if not (s.short and s.ceiling_low_per_s and s.peak_p90_per_s and s.scenario.campaigns):
+        return []
+    minutes = per_minute(s.traffic.counts.astype(np.float64), s.traffic.bin_s)
+    peak = int(np.argmax(minutes.sum(axis=0)))
+    by_campaign = _by_campaign(s.traffic, minutes[:, peak])
+    name, at_peak = max(by_campaign.items(), key=lambda item: item[1], default=("", 0.0))
+    if not name or at_peak <= 0.0:
+        return []
+    total = float(minutes[:, peak].sum())
+    allowed = at_peak - total * (1.0 - s.ceiling_low_per_s / s.wanted_per_s)
+    return [_stretched(s, name, at_peak, allowed)] if allowed > 0.05 * at_peak else []
+
+
+def _stretched(s: Situation, name: str, at_peak: float, allowed: float) -> Action:
+    campaign = next(c for c in s.scenario.campaigns if c.name == name)
+    sends = float(
+        sum(
+            s.traffic.counts[i].sum() for i, stream in enumerate(s.traffic.streams) if stream.campaign == name
+        )
+    )
+    lasts_s = sends / campaign.release
+    text = f"release {name} over {units.duration(lasts_s * at_peak / allowed)} instead of {units.duration(lasts_s)}"
+    effect = f"SIMULATED: its minute falls from {units.rate_per_min(at_peak)} to {units.rate_per_min(allowed)} (full season)"
+    return Action(text, effect, f"campaign.{name}.release={campaign.release * allowed / at_peak:.4g}/s")
+
+
+def _search_higher(s: Situation) -> list[Action]:
+    if s.limited_by != "nothing" or not s.valid:
+        return []
+    text = "search on with a longer --budget to learn where it breaks"
+    return [Action(text, f"{units.rate(s.ceiling_low_per_s)} is a lower bound: nothing broke")]
+
+
+def _by_campaign(traffic: Traffic, rates: npt.NDArray[np.float64]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for stream, rate in zip(traffic.streams, rates, strict=True):
+        if stream.cause == "campaign":
+            found[stream.campaign] = found.get(stream.campaign, 0.0) + float(rate)
+    return found

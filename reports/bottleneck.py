@@ -1,0 +1,108 @@
+"""What binds first: what limited the measured ceiling, and the stages of the calibrated season by utilisation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtests.ceiling.ceiling import Ceiling
+from reports import units
+from reports.findings import Resource
+from sim.outcome import Outcome
+
+SATURATED_SHARE = 0.99
+MINUTE_S = 60.0
+
+LIMITED_BY = {
+    "latency": "the send API's latency",
+    "limit": "the send API's own rate limit (429)",
+    "backlog": "delivery behind the send API's door",
+    "errors": "errors of the send API",
+    "generator": "the load generator, not the target",
+    "nothing": "nothing up to the highest rate tried",
+}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What gives first, the evidence for it in one sentence, and the stages, busiest first."""
+
+    what: str
+    because: str
+    resources: tuple[Resource, ...]
+
+
+def per_minute(counts: npt.NDArray[np.float64], bin_s: float) -> npt.NDArray[np.float64]:
+    """Mean per second over tumbling minutes of the last axis: float64 (…, minutes); the last may be short."""
+    wide = max(1, round(MINUTE_S / bin_s))
+    starts = np.arange(0, counts.shape[-1], wide)
+    sums = np.add.reduceat(counts, starts, axis=-1)
+    lengths = np.diff(np.append(starts, counts.shape[-1]))
+    return np.asarray(sums / (lengths * bin_s), dtype=np.float64)
+
+
+def resources(outcome: Outcome) -> tuple[Resource, ...]:
+    """Every stage's utilisation, busiest in its own worst minute first, longest saturated first among equals."""
+    if not outcome.stages or outcome.busy_share.shape[-1] == 0:
+        return ()
+    minutes = per_minute(outcome.busy_share * outcome.bin_s, outcome.bin_s)
+    peak = int(np.argmax(per_minute(outcome.offered.sum(axis=0), outcome.bin_s)))
+    saturated_s = (outcome.busy_share >= SATURATED_SHARE).sum(axis=-1) * outcome.bin_s
+    found = [
+        Resource(name, float(minutes[i, peak]), float(minutes[i].max()), float(saturated_s[i]))
+        for i, name in enumerate(outcome.stages)
+    ]
+    return tuple(sorted(found, key=lambda r: (-round(r.busy_share_max, 3), -r.saturated_s, -r.busy_share)))
+
+
+def stage_words(name: str) -> str:
+    """A stage's name for a reader: `provider:push` is the provider push."""
+    kind, _, own = name.partition(":")
+    return f"the provider {own}" if kind == "provider" and own else f"the {name}"
+
+
+def binding(ceiling: Ceiling | None, stages: tuple[Resource, ...], *, season_misses: bool) -> Binding:
+    """What gives first.
+
+    The measured ceiling says so, unless nothing limited it or the calibrated season misses an objective
+    that the ceiling does not explain: then the busiest stage of the season does. A stage is named as the cause
+    behind a measured backlog, too: the measurement sees the queue grow, the simulation sees behind which door.
+    """
+    simulated = _simulated(stages)
+    if ceiling is None or not ceiling.valid:
+        return Binding(stage_words(stages[0].name) if stages else "", simulated, stages)
+    measured = _measured(ceiling)
+    if (season_misses or ceiling.limited_by == "backlog") and stages and stages[0].busy_share_max >= 0.8:
+        return Binding(stage_words(stages[0].name), _joined(simulated, measured), stages)
+    return Binding(
+        LIMITED_BY.get(ceiling.limited_by, ceiling.limited_by), _joined(measured, simulated), stages
+    )
+
+
+def _measured(ceiling: Ceiling) -> str:
+    breaks = [trial for trial in ceiling.trials if trial.verdict == "breaks"]
+    if not breaks:
+        return f"measured: nothing broke up to {units.rate(ceiling.low_per_s)}"
+    first = min(breaks, key=lambda trial: trial.offered_per_s)
+    return f"measured: at {units.rate(first.offered_per_s)} {first.because}"
+
+
+def _simulated(stages: tuple[Resource, ...]) -> str:
+    if not stages:
+        return ""
+    told = ", ".join(
+        f"{stage_words(stage.name)} {units.percent(stage.busy_share_max)}" for stage in stages[:3]
+    )
+    return f"simulated, busiest minute: {told} busy"
+
+
+def _joined(first: str, second: str) -> str:
+    return "; ".join(part for part in (first, second) if part)
+
+
+def room_left(busy_share: float) -> float:
+    """How many times more a stage could carry: 1 / utilisation (inf when idle)."""
+    return 1.0 / busy_share if busy_share > 0.0 else math.inf

@@ -1,0 +1,36 @@
+"""The frame of one command: its screen, and one clear message with its exit code for whatever ends it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from loadtests.children import ChildFailed
+from reports.terminal import EXIT_INTERRUPTED, Screen
+from scenarios.problems import UserError
+from sim.progress import Interrupted
+
+EXIT_INCONCLUSIVE = 3
+
+
+def run(command: Callable[[Screen], int], *, json: bool = False) -> None:
+    """Run `command` under a screen and leave the process with its exit code.
+
+    A UserError ends with its own code, a stop that the user asked for with 130, a child that died with 3:
+    what it measured is not valid. Anything else is a bug and keeps its traceback.
+    """
+    with Screen(json=json) as screen:
+        code = _guarded(command, screen)
+    sys.exit(code)
+
+
+def _guarded(command: Callable[[Screen], int], screen: Screen) -> int:
+    try:
+        return command(screen)
+    except UserError as error:
+        return screen.problems(error)
+    except (Interrupted, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except ChildFailed as error:
+        screen.warn(str(error))
+        return EXIT_INCONCLUSIVE

@@ -1,0 +1,293 @@
+"""One small table per picture, made from a stage's own result: drawn, printed and offered as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtests.calibration import Calibration
+from loadtests.ceiling.ceiling import Ceiling, Trial
+from loadtests.measurement import Measurement
+from reports.bottleneck import room_left
+from reports.findings import Cell, Column, Interval, Resource, Spread, Table, finite
+from scenarios.scenario import Scenario
+from sim import histogram
+from sim.outcome import Outcome
+
+MAX_ROWS = 1440
+"""A day by the minute: more points than a picture has pixels say no more."""
+
+QUANTILES = (
+    0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999,
+)  # fmt: skip
+
+
+def gauge(peak: Spread, ceiling: Interval) -> Table:
+    """The three figures that decide, on one axis."""
+    columns = (Column("figure"), Column("low", "messages/s"), Column("high", "messages/s"))
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("peak, P50 to P90", peak.p50, peak.p90),
+        ("ceiling, held to broken", ceiling.low, ceiling.high),
+    )
+    return Table("gauge", "Ceiling against peak", "SIMULATED AND MEASURED", columns, rows)
+
+
+def trials(ceiling: Ceiling) -> Table:
+    """Every trial of the search in the order in which it was made; excluded ones say why."""
+    columns = (
+        Column("trial"),
+        Column("offered", "messages/s"),
+        Column("goodput", "messages/s"),
+        Column("delivered", "messages/s"),
+        Column("lasted", "s"),
+        Column("latency p50", "s"),
+        Column("latency p99", "s"),
+        Column("bad", "share"),
+        Column("429s", "requests"),
+        Column("errors", "requests"),
+        Column("lateness p99", "s"),
+        Column("verdict"),
+        Column("because"),
+    )
+    rows = tuple(_trial(trial) for trial in ceiling.trials)
+    return Table("trials", "Goodput against offered rate, trial by trial", "MEASURED", columns, rows)
+
+
+def _trial(trial: Trial) -> tuple[Cell, ...]:
+    return (
+        trial.name,
+        finite(trial.offered_per_s),
+        finite(trial.goodput_per_s),
+        finite(trial.delivered_per_s),
+        finite(trial.duration_s),
+        finite(trial.latency_s.p50),
+        finite(trial.latency_s.p99),
+        finite(trial.bad_share),
+        float(trial.limited),
+        float(trial.errors),
+        finite(trial.lateness_s.p99),
+        trial.verdict,
+        trial.because,
+    )
+
+
+def demand(outcome: Outcome, timezone: str) -> Table:
+    """The season over time: offered, accepted and delivered messages per minute, backlog at the step's end."""
+    wide = _step_bins(outcome.offered.shape[1], outcome.bin_s)
+    step_s = wide * outcome.bin_s
+    offered, accepted, delivered = (
+        _summed(counts.sum(axis=0), wide) * 60.0 / step_s
+        for counts in (outcome.offered, outcome.accepted, outcome.delivered)
+    )
+    waiting = _last(outcome.backlog.sum(axis=0), wide)
+    clocks = _clocks(outcome.starts_at, timezone, step_s, len(offered))
+    columns = (
+        Column("local time"),
+        Column("since start", "s"),
+        Column("offered", "messages/min"),
+        Column("accepted", "messages/min"),
+        Column("delivered", "messages/min"),
+        Column("backlog", "messages"),
+    )
+    rows = tuple(
+        (clock, i * step_s, *_rounded(offered[i], accepted[i], delivered[i], waiting[i]))
+        for i, clock in enumerate(clocks)
+    )
+    return Table(
+        "demand",
+        "Demand and delivery over the season",
+        "SIMULATED",
+        columns,
+        rows,
+        f"local time is {timezone}",
+    )
+
+
+def campaigns(scenario: Scenario, outcome: Outcome) -> Table:
+    """When each campaign begins and ends at the target's doors, and how many messages it offers."""
+    columns = (
+        Column("campaign"),
+        Column("channel"),
+        Column("begins", "s"),
+        Column("ends", "s"),
+        Column("messages", "messages"),
+    )
+    rows = [_campaign(i, outcome) for i, stream in enumerate(outcome.streams) if stream.cause == "campaign"]
+    found = tuple(row for row in rows if row is not None)
+    return Table("campaigns", f"Campaigns of {scenario.title}", "SIMULATED", columns, found)
+
+
+def _campaign(index: int, outcome: Outcome) -> tuple[Cell, ...] | None:
+    stream, offered = outcome.streams[index], outcome.offered[index]
+    busy = np.flatnonzero(offered > 0.0)
+    if not busy.size:
+        return None
+    begins, ends = float(busy[0] * outcome.bin_s), float((busy[-1] + 1) * outcome.bin_s)
+    return (stream.campaign, stream.channel, begins, ends, float(offered.sum()))
+
+
+def streams(outcome: Outcome) -> Table:
+    """Every stream's fate and how fresh its messages arrived."""
+    columns = (
+        Column("stream"),
+        Column("channel"),
+        Column("priority"),
+        Column("cause"),
+        Column("offered", "messages"),
+        Column("delivered", "messages"),
+        Column("expired", "messages"),
+        Column("failed", "messages"),
+        Column("fresh", "share"),
+        Column("delay p50", "s"),
+        Column("delay p99", "s"),
+    )
+    rows = tuple(_stream(i, outcome) for i in range(len(outcome.streams)))
+    return Table("streams", "Streams", "SIMULATED", columns, rows)
+
+
+def _stream(i: int, outcome: Outcome) -> tuple[Cell, ...]:
+    stream, offered = outcome.streams[i], float(outcome.offered[i].sum())
+    failed = float(outcome.failed[i].sum() + outcome.rejected[i].sum())
+    fresh = float(outcome.fresh[i].sum()) / offered if offered else None
+    delays = [finite(histogram.quantile(outcome.delay_counts[i], q)) for q in (0.5, 0.99)]
+    fates = (offered, float(outcome.delivered[i].sum()), float(outcome.expired[i].sum()), failed)
+    return (stream.name, stream.channel, stream.priority, stream.cause, *_rounded(*fates), fresh, *delays)
+
+
+def peak(measurement: Measurement) -> Table:
+    """The peak replayed, second by second, with the generator's own lateness beside it."""
+    columns = (
+        Column("since start", "s"),
+        Column("due", "requests/s"),
+        Column("accepted", "requests/s"),
+        Column("latency p50", "s"),
+        Column("latency p99", "s"),
+        Column("lateness p99", "s"),
+    )
+    rows = tuple(
+        (
+            float(w.at_s), float(w.due), float(w.accepted),
+            finite(w.p50_s), finite(w.p99_s), finite(w.lateness_s_p99),
+        )
+        for w in measurement.windows
+    )  # fmt: skip
+    return Table("peak", "The peak, replayed", "MEASURED", columns, rows, measurement.origin)
+
+
+def percentiles(measurement: Measurement) -> Table:
+    """Latency from the due time beside service time from the actual start, up to what the sample can tell."""
+    seen = float(measurement.service_counts.sum())
+    told = [q for q in QUANTILES if q == 0.0 or seen * (1.0 - q) >= 1.0]
+    columns = (Column("quantile", "share"), Column("latency", "s"), Column("service time", "s"))
+    rows = tuple(
+        (
+            q,
+            finite(histogram.quantile(measurement.latency_counts, q)),
+            finite(histogram.quantile(measurement.service_counts, q)),
+        )
+        for q in (told if seen else ())
+    )
+    return Table("percentiles", "Latency and service time by percentile", "MEASURED", columns, rows)
+
+
+def headroom(stages: Sequence[Resource]) -> Table:
+    """Utilisation per stage of the calibrated season and how many times more it could carry."""
+    columns = (
+        Column("stage"),
+        Column("busy in the peak minute", "share"),
+        Column("busy in its worst minute", "share"),
+        Column("saturated", "s"),
+        Column("could carry", "times as much"),
+    )
+    rows = tuple(
+        (r.name, r.busy_share, r.busy_share_max, r.saturated_s, finite(room_left(r.busy_share_max)))
+        for r in stages
+    )
+    return Table("headroom", "Utilisation per stage", "SIMULATED", columns, rows)
+
+
+def predicted(calibration: Calibration) -> Table:
+    """The held-out replay as the calibrated model predicts it and as it was measured."""
+    columns = (
+        Column("figure"),
+        Column("unit"),
+        Column("predicted"),
+        Column("measured"),
+        Column("error", "share"),
+    )
+    rows = tuple(
+        (p.name, p.unit, finite(p.predicted), finite(p.measured), finite(p.error))
+        for p in calibration.held_out
+    )
+    title = "Predicted against measured, on a replay that was not fitted"
+    return Table("predicted", title, "SIMULATED AND MEASURED", columns, rows, calibration.held_out_on)
+
+
+def fitted(calibration: Calibration) -> Table:
+    """What the measurement changed in the model; what it could not say stands below with what is missing."""
+    columns = (
+        Column("parameter"),
+        Column("unit"),
+        Column("assumed"),
+        Column("fitted"),
+        Column("low"),
+        Column("high"),
+        Column("missing"),
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (f.name, f.unit, finite(f.before), finite(f.after), finite(f.low), finite(f.high), None)
+        for f in calibration.fitted
+    ]
+    rows += [(r.name, "", None, None, None, None, r.missing) for r in calibration.refused]
+    note = "fitted on " + ", ".join(calibration.fitted_on) if calibration.fitted_on else ""
+    return Table(
+        "fitted",
+        "What the measurement changed in the model",
+        "SIMULATED AND MEASURED",
+        columns,
+        tuple(rows),
+        note,
+    )
+
+
+def as_csv(table: Table) -> str:
+    """The table as CSV, units in the header."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(f"{c.name} [{c.unit}]" if c.unit else c.name for c in table.columns)
+    writer.writerows(["" if cell is None else _exact(cell) for cell in row] for row in table.rows)
+    return out.getvalue()
+
+
+def _exact(cell: float | str) -> str:
+    return cell if isinstance(cell, str) else f"{cell:.9g}"
+
+
+def _step_bins(bins: int, bin_s: float) -> int:
+    minute = max(1, round(60.0 / bin_s))
+    return minute * max(1, math.ceil(bins / minute / MAX_ROWS)) if bins > 3 * minute else 1
+
+
+def _summed(series: npt.NDArray[np.float64], wide: int) -> npt.NDArray[np.float64]:
+    return np.add.reduceat(series, np.arange(0, len(series), wide))
+
+
+def _last(series: npt.NDArray[np.float64], wide: int) -> npt.NDArray[np.float64]:
+    ends = np.minimum(np.arange(wide, len(series) + wide, wide), len(series)) - 1
+    return series[ends]
+
+
+def _clocks(starts_at: datetime, timezone: str, step_s: float, steps: int) -> list[str]:
+    local = starts_at.astimezone(ZoneInfo(timezone))
+    return [(local + timedelta(seconds=i * step_s)).strftime("%Y-%m-%d %H:%M:%S") for i in range(steps)]
+
+
+def _rounded(*values: float) -> tuple[float, ...]:
+    return tuple(round(float(value), 3) for value in values)
