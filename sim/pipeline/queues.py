@@ -1,0 +1,68 @@
+"""The priority queue: strict between classes, first in first out within one, bounded, with expiry.
+
+Its law: a newcomer is rejected when `bound` messages are already waiting, those in backoff included, since their
+place was promised when they were accepted. A message that comes back from a backoff is always taken, at the end of
+its class. A message whose age (now - due) exceeds its freshness when a worker would take it has expired.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Sequence
+from operator import attrgetter
+
+from scenarios.words import PRIORITIES
+from sim.traffic import Stream
+
+
+class Message:
+    """One message of the message resolution. `attempts`: how often the provider was asked so far."""
+
+    __slots__ = ("attempts", "due_s", "stream")
+
+    def __init__(self, stream: int, due_s: float) -> None:
+        self.stream = stream
+        self.due_s = due_s
+        self.attempts = 0
+
+
+class PriorityQueue:
+    """The message face. `expired` collects (stream, when it was found); its owner empties it."""
+
+    def __init__(self, bound: int, streams: Sequence[Stream]) -> None:
+        self._bound = bound or math.inf
+        self._lines: tuple[deque[Message], ...] = tuple(deque() for _ in PRIORITIES)
+        self._line_of = [self._lines[PRIORITIES.index(stream.priority)] for stream in streams]
+        self._freshness_s = [stream.freshness_s for stream in streams]
+        self.away = 0
+        self.expired: list[tuple[int, float]] = []
+
+    def offer(self, message: Message) -> bool:
+        """Take a newcomer in; False = rejected, the queue is full."""
+        if sum(map(len, self._lines)) + self.away >= self._bound:
+            return False
+        self._line_of[message.stream].append(message)
+        return True
+
+    def put_back(self, message: Message) -> None:
+        """Take in a message whose backoff is over."""
+        self.away -= 1
+        self._line_of[message.stream].append(message)
+
+    def take(self, now_s: float) -> Message | None:
+        """The next message for a worker that is free now, or None; what expired meanwhile leaves as well."""
+        for line in self._lines:
+            while line:
+                message = line.popleft()
+                if now_s - message.due_s <= self._freshness_s[message.stream]:
+                    return message
+                self.expired.append((message.stream, now_s))
+        return None
+
+    def waiting(self) -> Counter[int]:
+        """How many messages of each stream wait here; those away in backoff are not here."""
+        counts: Counter[int] = Counter()
+        for line in self._lines:
+            counts.update(map(attrgetter("stream"), line))
+        return counts

@@ -1,0 +1,58 @@
+"""The workers: service times, and a replayed schedule through c servers."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from itertools import chain, repeat
+
+import numpy as np
+import numpy.typing as npt
+
+from scenarios.pipeline import Workers
+
+_BLOCK = 4096
+"""Random numbers drawn at once: 50 ns each instead of 500."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def variation(workers: Workers) -> float:
+    """Standard deviation / mean of a service time."""
+    return {"deterministic": 0.0, "exponential": 1.0, "lognormal": workers.variation}[workers.distribution]
+
+
+def draw_services(workers: Workers, size: int, random: np.random.Generator) -> Floats:
+    """float64 (size,), seconds. The lognormal has the mean `service_time` and the standard deviation / mean `variation`."""
+    mean_s, spread = workers.service_time, variation(workers)
+    if spread == 0.0 or mean_s == 0.0:
+        return np.full(size, mean_s)
+    if workers.distribution == "exponential":
+        return random.exponential(mean_s, size)
+    sigma2 = math.log1p(spread**2)
+    return random.lognormal(math.log(mean_s) - sigma2 / 2.0, math.sqrt(sigma2), size)
+
+
+def service_times(workers: Workers, random: np.random.Generator) -> Iterator[float]:
+    """Endless service times in seconds, one message each."""
+    return chain.from_iterable(draw_services(workers, _BLOCK, random).tolist() for _ in repeat(None))
+
+
+def serve(due_s: Floats, service_s: Floats, servers: int) -> tuple[Floats, Floats]:
+    """When each arrival of a G/G/c queue is started and ended, first come first served.
+
+    due_s: float64 (n,), ascending. service_s: float64 (n,). Returns (started_s, ended_s), float64 (n,) each.
+    The recursion of Kiefer and Wolfowitz (1955): the next arrival goes to the server that is free first.
+    Raises ValueError on fewer than one server.
+    """
+    if servers < 1:
+        raise ValueError(f"{servers} servers; at least 1 is needed")
+    free_s = [-math.inf] * min(servers, max(1, len(due_s)))
+    started_s: list[float] = []
+    for due, service in zip(due_s.tolist(), service_s.tolist(), strict=True):
+        start = max(due, free_s[0])
+        started_s.append(start)
+        heapq.heapreplace(free_s, start + service)
+    started = np.array(started_s, dtype=np.float64)
+    return started, started + service_s
