@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import percentiles as times
+from loadtests.attempts import Flags, Requests, requests
+from loadtests.percentiles import Percentiles as Percentiles  # the type of this seam's own fields
+from loadtests.percentiles import percentiles
+from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.schedule import Schedule
+from loadtests.targets.observing import Observed
+from scenarios.problems import user_error
+from sim import histogram
+
 FORMAT = "peakday measurement 1"
 
-
-@dataclass(frozen=True)
-class Percentiles:
-    """Seconds; NaN where there was nothing to measure."""
-
-    p50: float
-    p90: float
-    p95: float
-    p99: float
-    p999: float
-    max: float
+LATENESS_S_P99_MAX = 0.025
+"""A tenth of the usual limit of 250 ms: beyond, latency says more about the generator than may be."""
+REQUESTS_MIN = 30
+WINDOW_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,11 @@ class Measurement:
     """What one replay showed. Rates are messages/s over `duration_s` unless the name says requests.
 
     due = started + dropped (requests). accepted, rejected, limited, errors: requests by their last attempt.
-    latency_s and service_s: of requests that were answered; a failed, timed-out or dropped request counts as
-    slow (infinite) in latency. messages_received, delivered, lost, duplicated: None where the target's
-    far side was not observed.
+    latency_s: weighted by messages, each request's from its due time on plus its messages' wait for the
+    batch; infinite where it was not accepted in the end: limited, rejected, failed, timed out, dropped.
+    service_s, lateness_s, wait_s: by request. goodput_per_s counts what was accepted within `duration_s`,
+    shifted by the fastest answer. Figures of the far side are None where it was not observed; its rates are
+    of the second half, when a burst allowance is used up.
     """
 
     name: str
@@ -79,3 +86,205 @@ class Measurement:
     compress: float
     origin: str
     complete: bool
+
+
+def measure(
+    name: str,
+    schedule: Schedule,
+    records: SendRecords,
+    observed: Observed | None = None,
+    lateness_s_max: float = LATENESS_S_P99_MAX,
+) -> Measurement:
+    """What a replay of `schedule` showed.
+
+    `observed`: the far side's counters, their times relative to the play's start. `lateness_s_max` bounds the
+    generator's own p99 lateness; above it the measurement is not valid.
+    """
+    sent = requests(schedule, records)
+    duration_s = min(schedule.duration_s, records.duration_s) or schedule.duration_s
+    replies = np.bincount(sent.reply[sent.started], minlength=len(Reply))
+    faulty = sent.fault[sent.fault != Fault.NONE]
+    accepted = int(replies[Reply.ACCEPTED] + replies[Reply.PARTLY])
+    limited, rejected = int(replies[Reply.LIMITED]), int(replies[Reply.REJECTED])
+    started = int(sent.started.sum())
+    latency_s = sent.latency_s + sent.batch_wait_s
+    far = _far_side(observed, duration_s)
+    because = _why_invalid(schedule, records, sent, lateness_s_max)
+    return Measurement(
+        name=name,
+        due=sent.due_s.size,
+        started=started,
+        dropped=sent.due_s.size - started,
+        attempts=sent.attempts,
+        accepted=accepted,
+        rejected=rejected,
+        limited=limited,
+        errors=started - accepted - limited - rejected,
+        faults={Fault(code).name.lower(): int(n) for code, n in enumerate(np.bincount(faulty)) if n},
+        messages_due=int(sent.messages.sum()),
+        messages_accepted=int(sent.accepted.sum()),
+        messages_received=far.received,
+        messages_delivered=far.delivered,
+        lost=far.lost,
+        duplicated=far.duplicated,
+        duration_s=duration_s,
+        offered_per_s=float(sent.messages.sum()) / duration_s,
+        goodput_per_s=_goodput_per_s(sent, duration_s),
+        delivered_per_s=far.delivered_per_s,
+        backlog_growth_per_s=far.backlog_growth_per_s,
+        requests_per_s=sent.due_s.size / duration_s,
+        latency_s=percentiles(latency_s, sent.messages),
+        service_s=percentiles(sent.service_s),
+        lateness_s=percentiles(sent.lateness_s),
+        wait_s=percentiles(sent.wait_s),
+        latency_counts=histogram.count(latency_s, sent.messages),
+        service_counts=histogram.count(sent.service_s[np.isfinite(sent.service_s)]),
+        windows=windows(sent, duration_s),
+        valid=not because,
+        invalid_because="; ".join(because),
+        scale=schedule.scale,
+        compress=schedule.compress,
+        origin=schedule.origin,
+        complete=records.complete and sent.due_s.size == schedule.due_s.size,
+    )
+
+
+def windows(sent: Requests, duration_s: float, window_s: float = WINDOW_S) -> tuple[Window, ...]:
+    """Tumbling windows by due time; the last one may be short."""
+    edges = np.arange(0.0, duration_s, window_s)
+    cuts = np.append(np.searchsorted(sent.due_s, edges), sent.due_s.size)
+    return tuple(
+        _window(float(at), sent, slice(int(begin), int(end)))
+        for at, begin, end in zip(edges, cuts[:-1], cuts[1:], strict=True)
+    )
+
+
+def _window(at_s: float, sent: Requests, part: slice) -> Window:
+    latency = percentiles((sent.latency_s + sent.batch_wait_s)[part], sent.messages[part])
+    return Window(
+        at_s=at_s,
+        due=sent.due_s[part].size,
+        accepted=int(np.isfinite(sent.latency_s[part]).sum()),
+        p50_s=latency.p50,
+        p99_s=latency.p99,
+        lateness_s_p99=percentiles(sent.lateness_s[part]).p99,
+    )
+
+
+def _goodput_per_s(sent: Requests, duration_s: float) -> float:
+    """Messages accepted in the replay's length, shifted by the fastest answer: what came later is owed."""
+    good = np.isfinite(sent.latency_s)
+    if not good.any():
+        return 0.0
+    in_time: Flags = good & (sent.ended_s <= duration_s + float(sent.latency_s[good].min()))
+    return float(sent.accepted[in_time].sum()) / duration_s
+
+
+@dataclass(frozen=True)
+class _FarSide:
+    received: int | None = None
+    delivered: int | None = None
+    lost: int | None = None
+    duplicated: int | None = None
+    delivered_per_s: float | None = None
+    backlog_growth_per_s: float | None = None
+
+
+def _far_side(observed: Observed | None, duration_s: float) -> _FarSide:
+    """Totals over the whole play; rates over its second half, when a burst allowance is used up."""
+    if observed is None:
+        return _FarSide()
+    received, delivered = observed.gained("received"), observed.gained("delivered")
+    lost, duplicated = observed.gained("lost"), observed.gained("duplicated")
+    half_s = duration_s / 2.0
+    return _FarSide(
+        received=None if received is None else round(received),
+        delivered=None if delivered is None else round(delivered),
+        lost=None if lost is None else round(lost),
+        duplicated=None if duplicated is None else round(duplicated),
+        delivered_per_s=observed.slope_per_s("delivered", half_s, duration_s),
+        backlog_growth_per_s=observed.slope_per_s("backlog", half_s, duration_s),
+    )
+
+
+def _why_invalid(
+    schedule: Schedule, records: SendRecords, sent: Requests, lateness_s_max: float
+) -> list[str]:
+    """Every reason, in words, why the figures say nothing certain about the target."""
+    reasons = []
+    missing = schedule.due_s.size - sent.due_s.size
+    if not records.complete or missing:
+        reasons.append(f"{missing} of {schedule.due_s.size} requests have no record, the replay was cut off")
+    lost = int((sent.fault == Fault.LOST_WORKER).sum())
+    if lost:
+        reasons.append(f"{lost} requests were lost with a worker of the generator")
+    if sent.due_s.size < REQUESTS_MIN:
+        reasons.append(f"too little data: {sent.due_s.size} requests, at least {REQUESTS_MIN} are needed")
+    late_s = percentiles(sent.lateness_s).p99
+    if late_s > lateness_s_max:
+        reasons.append(
+            f"the generator was late: p99 {late_s * 1e3:.1f} ms, at most {lateness_s_max * 1e3:.1f} ms"
+        )
+    return reasons
+
+
+def summary(of: Measurement) -> dict[str, Any]:
+    """The keys that the outside relies on for a replay; what is not a finite number is null."""
+    counted = ("due", "started", "dropped", "accepted", "rejected", "limited", "errors")
+    return {name: getattr(of, name) for name in counted} | {
+        "messages_accepted": of.messages_accepted,
+        "messages_received": of.messages_received,
+        "lost": of.lost,
+        "duplicated": of.duplicated,
+        "offered_per_s": of.offered_per_s,
+        "goodput_per_s": of.goodput_per_s,
+        "delivered_per_s": of.delivered_per_s,
+        "requests_per_s": of.requests_per_s,
+        "latency_s": times.summary(of.latency_s),
+        "service_s": times.summary(of.service_s),
+        "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
+        "valid": of.valid,
+        "invalid_because": of.invalid_because,
+    }
+
+
+def to_document(of: Measurement) -> dict[str, Any]:
+    """Everything, as JSON can carry it; histograms as [[bin, count], …]."""
+    document: dict[str, Any] = {"format": FORMAT}
+    for field in fields(of):
+        value = getattr(of, field.name)
+        if isinstance(value, Percentiles):
+            value = times.to_document(value)
+        elif isinstance(value, np.ndarray):
+            value = [[int(at), float(value[at])] for at in np.flatnonzero(value)]
+        elif field.name == "windows":
+            value = [[times.number(number) for number in astuple(window)] for window in value]
+        document[field.name] = value
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Measurement:
+    """What `to_document` made. Raises UserError for another format."""
+    if document.get("format") != FORMAT:
+        raise user_error(
+            "is no measurement of this version", found=str(document.get("format")), allowed=FORMAT
+        )
+    values = {field.name: document[field.name] for field in fields(Measurement)}
+    for name in ("latency_s", "service_s", "lateness_s", "wait_s"):
+        values[name] = times.from_document(values[name])
+    for name in ("latency_counts", "service_counts"):
+        values[name] = _counts(values[name])
+    values["windows"] = tuple(_restored_window(row) for row in values["windows"])
+    return Measurement(**values)
+
+
+def _counts(pairs: list[list[float]]) -> npt.NDArray[np.float64]:
+    counts = np.zeros(histogram.BINS)
+    for at, count in pairs:
+        counts[int(at)] = count
+    return counts
+
+
+def _restored_window(row: list[Any]) -> Window:
+    at_s, due, accepted, *quantiles = row
+    return Window(at_s, due, accepted, *(times.restored(value) for value in quantiles))
