@@ -1,20 +1,36 @@
-"""What became of the traffic: the ledger of fates that both engines write."""
+"""What became of the traffic, and the file that keeps it.
+
+outcome.parquet, FORMAT in its metadata: one row per bin; `<quantity>[<stream>]` float32 for every quantity of
+sim.ledger and `backlog`; `busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one JSON object:
+format, streams (name, channel, campaign, priority, freshness_s, cause, tenant, operation, planned, suppressed, totals,
+delay_counts as [[bin of sim.histogram, messages], ...]), stages, customers, starts_at, bin_s, resolution, seed,
+scenario, wall_s, cpu_s, compile_s.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from scenarios.problems import user_error
+from sim.histogram import BINS
+from sim.ledger import QUANTITIES
 from sim.traffic import Stream
 
 FORMAT = "peakday outcome 1"
 
+_KEY = b"peakday"
+
 Resolution = Literal["message", "cohort"]
-Counts = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -35,11 +51,14 @@ class Customers:
 class Outcome:
     """The streams of a Traffic after queue, workers, limits, retries.
 
-    All counts are float64 (streams, bins), messages whose fate fell into the bin; backlog is at the bin's end.
-    offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog, in every bin.
+    Counts are float32 (streams, bins), messages whose fate fell into the bin; backlog is at the bin's end.
+    offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog, in every bin: what waits in the queue or
+    for its backoff, is with a worker, or is on its way from the provider to the customer.
+    accepted: taken in by our queue, at the due time. fresh: delivered within its freshness.
     attempts: calls to the provider; limited: those answered 429.
+    totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
     delay_counts: float64 (streams, histogram bins of sim.histogram), delivered messages by delivered - due.
-    busy_share: float64 (stages, bins) in 0-1, by `stages` ("workers", "provider:<name>", …).
+    busy_share: float32 (stages, bins) in 0-1, by `stages` ("workers", "provider:<name>", …).
     """
 
     streams: tuple[Stream, ...]
@@ -60,10 +79,92 @@ class Outcome:
     backlog: Counts
     attempts: Counts
     limited: Counts
-    delay_counts: Counts
+    totals: npt.NDArray[np.float64]
+    delay_counts: npt.NDArray[np.float64]
     stages: tuple[str, ...]
     busy_share: Counts
     customers: Customers
     wall_s: float
     cpu_s: float
     compile_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """From bin 0 to the last bin's end."""
+        return float(self.offered.shape[1] * self.bin_s)
+
+
+def write_outcome(outcome: Outcome, path: Path) -> None:
+    """Write outcome.parquet, as the module's docstring describes it."""
+    names = [stream.name for stream in outcome.streams]
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for quantity in (*QUANTITIES, "backlog"):
+        rows = getattr(outcome, quantity)
+        columns.update({f"{quantity}[{name}]": row for name, row in zip(names, rows, strict=True)})
+    busy = zip(outcome.stages, outcome.busy_share, strict=True)
+    columns.update({f"busy_share[{stage}]": row for stage, row in busy})
+    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(_described(outcome))})
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_outcome(path: Path) -> Outcome:
+    """Read what `write_outcome` wrote. Raises UserError for anything else."""
+    try:
+        table = pq.read_table(path)
+        told = json.loads(table.schema.metadata[_KEY])
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as why:
+        raise user_error(f"is no outcome file: {why}", where=str(path), allowed=FORMAT) from why
+    if told["format"] != FORMAT:
+        raise user_error("another format of outcome", where=str(path), found=told["format"], allowed=FORMAT)
+    streams = told.pop("streams")
+    names = [stream["name"] for stream in streams]
+    amounts = {q: _columns(table, q, names) for q in (*QUANTITIES, "backlog")}
+    own = {key: [stream.pop(key) for stream in streams] for key in ("planned", "suppressed", "totals")}
+    delays = [stream.pop("delay_counts") for stream in streams]
+    stages = tuple(told["stages"])
+    return Outcome(
+        streams=tuple(Stream(**stream) for stream in streams),
+        starts_at=datetime.fromisoformat(told["starts_at"]),
+        planned=np.array(own["planned"], dtype=np.int64),
+        suppressed=np.array(own["suppressed"], dtype=np.int64),
+        totals=np.array(own["totals"], dtype=np.float64).reshape(-1, len(QUANTITIES)).T,
+        delay_counts=np.array([_dense(pairs) for pairs in delays]).reshape(-1, BINS),
+        stages=stages,
+        busy_share=_columns(table, "busy_share", stages),
+        customers=Customers(**told["customers"]),
+        **amounts,
+        **{key: told[key] for key in _PLAIN},
+    )
+
+
+_PLAIN = ("bin_s", "resolution", "seed", "scenario", "wall_s", "cpu_s", "compile_s")
+
+
+def _columns(table: pa.Table, quantity: str, names: Any) -> Counts:
+    rows = [table[f"{quantity}[{name}]"].to_numpy() for name in names]
+    return np.array(rows, dtype=np.float32).reshape(len(rows), table.num_rows)
+
+
+def _dense(pairs: list[list[float]]) -> npt.NDArray[np.float64]:
+    counts = np.zeros(BINS)
+    for at, messages in pairs:
+        counts[int(at)] = messages
+    return counts
+
+
+def _described(outcome: Outcome) -> dict[str, Any]:
+    streams = []
+    for i, stream in enumerate(outcome.streams):
+        filled = np.flatnonzero(outcome.delay_counts[i])
+        delays = [[int(at), float(outcome.delay_counts[i, at])] for at in filled]
+        own = {"planned": int(outcome.planned[i]), "suppressed": int(outcome.suppressed[i])}
+        totals = {"totals": outcome.totals[:, i].tolist(), "delay_counts": delays}
+        streams.append(asdict(stream) | own | totals)
+    return {
+        "format": FORMAT,
+        "streams": streams,
+        "stages": list(outcome.stages),
+        "customers": asdict(outcome.customers),
+        "starts_at": outcome.starts_at.isoformat(),
+        **{key: getattr(outcome, key) for key in _PLAIN},
+    }

@@ -1,0 +1,141 @@
+"""What the message resolution writes down as it goes, and how that becomes a window of the ledger."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import numpy.typing as npt
+
+from sim import histogram
+from sim.ledger import (
+    ACCEPTED,
+    ATTEMPTS,
+    DELIVERED,
+    EXPIRED,
+    FAILED,
+    FRESH,
+    LIMITED,
+    OFFERED,
+    QUANTITIES,
+    REJECTED,
+)
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+class Moments:
+    """When something happens to a message of which stream; the moment may lie ahead."""
+
+    __slots__ = ("_due_s", "_streams", "_times_s", "add_due", "add_stream", "add_time")
+
+    def __init__(self) -> None:
+        self._keep(array("q"), array("d"), array("d"))
+
+    def _keep(self, streams: array[int], times_s: array[float], due_s: array[float]) -> None:
+        self._streams, self._times_s, self._due_s = streams, times_s, due_s
+        self.add_stream, self.add_time, self.add_due = streams.append, times_s.append, due_s.append
+
+    def add(self, stream: int, time_s: float, due_s: float = 0.0) -> None:
+        """One more; `due_s` is kept for those who ask about the delay."""
+        self.add_stream(stream)
+        self.add_time(time_s)
+        self.add_due(due_s)
+
+    def extend(self, streams: Indices, times_s: Floats) -> None:
+        """Many more at once."""
+        self._streams.frombytes(streams.astype(np.int64).tobytes())
+        self._times_s.frombytes(times_s.tobytes())
+        self._due_s.frombytes(times_s.tobytes())
+
+    def take(self, until_s: float) -> tuple[Indices, Floats, Floats]:
+        """Streams, times and due times of all that happened before `until_s`; they are forgotten here."""
+        streams = np.array(self._streams, dtype=np.int64)
+        times_s, due_s = np.array(self._times_s), np.array(self._due_s)
+        come = times_s < until_s
+        later = ~come
+        self._keep(
+            array("q", streams[later].tolist()),
+            array("d", times_s[later].tolist()),
+            array("d", due_s[later].tolist()),
+        )
+        return streams[come], times_s[come], due_s[come]
+
+    def left(self, streams: int) -> Indices:
+        """int64 (streams,): how many of each stream are still written down."""
+        return np.bincount(np.array(self._streams, dtype=np.int64), minlength=streams)
+
+
+class Diary:
+    """Every happening since the last window was closed.
+
+    Deliveries and bounces are written down when the provider accepts, with the moment at which they will happen.
+    freshness_s: float64 (streams,).
+    """
+
+    def __init__(self, freshness_s: Floats, bin_s: float) -> None:
+        self._freshness_s, self._bin_s = freshness_s, bin_s
+        self._streams = len(freshness_s)
+        self.offered, self.rejected, self.expired = Moments(), Moments(), Moments()
+        self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
+        self.delivered, self.bounced = Moments(), Moments()
+        self.started_s: array[float] = array("d")
+        self.ended_s: array[float] = array("d")
+        self._serving = 0
+        self.delay_counts = np.zeros((self._streams, histogram.BINS))
+
+    def close(self, first_bin: int, n: int) -> Floats:
+        """The counts of the `n` bins from `first_bin`: float64 (quantities, streams, n). They are forgotten here."""
+        window = np.zeros((len(QUANTITIES), self._streams, n))
+        rows = (
+            (OFFERED, self.offered),
+            (REJECTED, self.rejected),
+            (EXPIRED, self.expired),
+            (ATTEMPTS, self.attempts),
+            (LIMITED, self.limited),
+            (FAILED, self.exhausted),
+            (FAILED, self.bounced),
+        )
+        until_s = (first_bin + n) * self._bin_s
+        for row, moments in rows:
+            streams, times_s, _ = moments.take(until_s)
+            window[row] += self._counted(streams, times_s, first_bin, n)
+        window[ACCEPTED] = window[OFFERED] - window[REJECTED]
+        streams, times_s, due_s = self.delivered.take(until_s)
+        delay_s = times_s - due_s
+        fresh = delay_s <= self._freshness_s[streams]
+        window[DELIVERED] = self._counted(streams, times_s, first_bin, n)
+        window[FRESH] = self._counted(streams[fresh], times_s[fresh], first_bin, n)
+        np.add.at(self.delay_counts, (streams, histogram.index(delay_s)), 1.0)
+        return window
+
+    def busy_s(self, first_bin: int, n: int) -> Floats:
+        """float64 (n,): seconds that workers spent serving in each bin. Starts and ends are forgotten here."""
+        started_s, ended_s = np.array(self.started_s), np.array(self.ended_s)
+        self.started_s, self.ended_s = array("d"), array("d")
+        starts, started_left_s = self._left(started_s, first_bin, n)
+        ends, ended_left_s = self._left(ended_s, first_bin, n)
+        serving = self._serving + np.cumsum(starts - ends)
+        opening = np.concatenate(([self._serving], serving[:-1]))
+        self._serving = int(serving[-1])
+        return np.asarray(opening * self._bin_s + started_left_s - ended_left_s)
+
+    def under_way(self) -> Indices:
+        """int64 (streams,): accepted by the provider, neither delivered nor bounced when the window closed."""
+        return self.delivered.left(self._streams) + self.bounced.left(self._streams)
+
+    def _bins(self, times_s: Floats, first_bin: int, n: int) -> Indices:
+        # a sum of floats may end up an ulp beyond the edge that bounds the window
+        return np.clip((times_s / self._bin_s).astype(np.int64) - first_bin, 0, n - 1)
+
+    def _counted(self, streams: Indices, times_s: Floats, first_bin: int, n: int) -> Floats:
+        flat = streams * n + self._bins(times_s, first_bin, n)
+        counts = np.bincount(flat, minlength=self._streams * n)
+        return counts.reshape(self._streams, n).astype(np.float64)
+
+    def _left(self, times_s: Floats, first_bin: int, n: int) -> tuple[Floats, Floats]:
+        """How many fell into each bin, and the sum of what was left of the bin after each."""
+        at = self._bins(times_s, first_bin, n)
+        left_s = (first_bin + at + 1) * self._bin_s - times_s
+        return np.bincount(at, minlength=n), np.bincount(at, weights=left_s, minlength=n)

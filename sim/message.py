@@ -1,0 +1,262 @@
+"""The message resolution: every message is an entity of a SimPy environment. Exact, and the referee.
+
+SimPy's own events carry it, without a process per message: a worker is one event, used again for every service;
+a backoff and a triggered send are one event each; a newcomer is an event only when something else happens before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import simpy
+from simpy.events import NORMAL, Event
+
+from scenarios.catalogue import Loaded
+from sim.closing import Books, Stopwatch, close
+from sim.diary import Diary
+from sim.ledger import Ledger
+from sim.outcome import Outcome
+from sim.pipeline import providers
+from sim.pipeline.limits import Limiter
+from sim.pipeline.queues import Message, PriorityQueue
+from sim.pipeline.retries import backoff_range_s
+from sim.pipeline.workers import service_times
+from sim.progress import Interrupted, Watcher
+from sim.season.response import Answers
+from sim.seeds import stream as random_stream
+from sim.traffic import Traffic, with_triggered
+
+WINDOW_BINS = 60
+"""Bins between two looks at the books; no result depends on it."""
+_STEPS = 10_000
+"""SimPy events between two looks at the watcher: about 0.03 s."""
+_BLOCK = 4096
+
+Floats = npt.NDArray[np.float64]
+Callbacks = list[Callable[[Any], None]]
+
+
+class _Happening(Event):
+    """An event that its owner schedules, again and again if need be: a Timeout without a new object each time."""
+
+    message: Message
+
+    def __init__(self, env: simpy.Environment, callbacks: Callbacks) -> None:
+        self.env = env
+        self.callbacks = callbacks
+        self._ok = True
+        self._value = None
+
+
+class _Engine:
+    """One run. All callbacks read the clock from the environment, all randomness from named streams."""
+
+    def __init__(self, loaded: Loaded, traffic: Traffic, seed: int) -> None:
+        scenario = loaded.scenario
+        streams, self._traffic = traffic.streams, traffic
+        self._bin_s, self._end_s = traffic.bin_s, traffic.duration_s
+        self._env = simpy.Environment()
+        self._freshness_s = [stream.freshness_s for stream in streams]
+        self.diary = Diary(np.array(self._freshness_s), traffic.bin_s)
+        self._queue = PriorityQueue(scenario.pipeline.queue.bound, streams)
+        self._away = [0] * len(streams)
+        self._on_newcomer: Callbacks = [self._newcomer]
+        self._on_triggered: Callbacks = [self._triggered]
+        self._on_end: Callbacks = [self._end]
+        self._on_back: Callbacks = [self._back]
+        self._workers = [_Happening(self._env, []) for _ in range(scenario.pipeline.workers.count)]
+        self._idle = self._workers[::-1]
+        self._service = service_times(scenario.pipeline.workers, random_stream(seed, "workers")).__next__
+        self._attempts = scenario.pipeline.retries.attempts
+        self._backoff = [
+            backoff_range_s(scenario.pipeline.retries, k)
+            for k in range(1, scenario.pipeline.retries.attempts)
+        ]
+        self._jitter = _uniform(random_stream(seed, "backoff")).__next__
+        self._due = random_stream(seed, "due")
+        self._answers = Answers(scenario, streams, seed)
+        self.customers = self._answers.customers
+        self._prepare_providers(loaded, seed)
+        self._newcomers: Iterator[tuple[int, float]] = iter(())
+        self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
+
+    def _prepare_providers(self, loaded: Loaded, seed: int) -> None:
+        scenario, streams = loaded.scenario, self._traffic.streams
+        carriers = providers.carriers(scenario, streams)
+        limiters = [Limiter(provider.limits) for provider in scenario.providers]
+        self._admit = [limiters[carrier].admit for carrier in carriers]
+        delays = [
+            providers.delivery_delays(p.delay, random_stream(seed, "provider", p.name)).__next__
+            for p in scenario.providers
+        ]
+        self._delay = [delays[carrier] for carrier in carriers]
+        self._bounce_share = providers.bounce_shares(scenario, streams)
+        self._bounces = _uniform(random_stream(seed, "bounce")).__next__
+
+    def run(self, ledger: Ledger, watcher: Watcher) -> Floats:
+        """The whole season into `ledger`; returns the workers' busy share, float64 (bins,)."""
+        bins, busy = self._traffic.counts.shape[1], []
+        for first in range(0, bins, WINDOW_BINS):
+            n = min(WINDOW_BINS, bins - first)
+            self._arrange_newcomers(first, n)
+            self._advance(min((first + n) * self._bin_s, self._end_s), watcher)
+            for stream, found_s in self._queue.expired:
+                self.diary.expired.add(stream, found_s)
+            self._queue.expired.clear()
+            ledger.post(first, self.diary.close(first, n), self._held())
+            busy.append(self.diary.busy_s(first, n))
+            watcher.tell("simulate", first + n, bins, "every message")
+        return np.concatenate(busy) / (len(self._workers) * self._bin_s)
+
+    def traffic(self) -> Traffic:
+        """The traffic with the sends that customers triggered."""
+        return with_triggered(self._traffic, self._triggered_counts)
+
+    def _arrange_newcomers(self, first: int, n: int) -> None:
+        """Due times of the window's messages, evenly at random within their bins."""
+        counts = self._traffic.counts[:, first : first + n]
+        streams = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
+        bins = np.concatenate([np.repeat(np.arange(first, first + n), row) for row in counts])
+        due_s = (bins + self._due.random(len(bins))) * self._bin_s
+        order = np.argsort(due_s, kind="stable")
+        self.diary.offered.extend(streams, due_s)
+        self._newcomers = zip(streams[order].tolist(), due_s[order].tolist(), strict=True)
+        self._await_newcomer()
+
+    def _await_newcomer(self) -> None:
+        ahead = next(self._newcomers, None)
+        if ahead is not None:
+            event = _Happening(self._env, self._on_newcomer)
+            event.message = Message(*ahead)
+            self._env.schedule(event, NORMAL, max(0.0, ahead[1] - self._env.now))
+
+    def _advance(self, until_s: float, watcher: Watcher) -> None:
+        env, step = self._env, self._env.step
+        while env.peek() < until_s:
+            if watcher.stopped():
+                raise Interrupted
+            for _ in range(_STEPS):
+                if env.peek() >= until_s:
+                    break
+                step()
+
+    def _newcomer(self, event: _Happening) -> None:
+        """Take in newcomers until one is due after something else happens."""
+        message, peek = event.message, self._env.peek
+        for _ in range(_STEPS):
+            self._arrive(message, message.due_s)
+            ahead = next(self._newcomers, None)
+            if ahead is None:
+                return
+            message = Message(*ahead)
+            if message.due_s >= peek():
+                break
+        event.message, event.callbacks = message, self._on_newcomer
+        self._env.schedule(event, NORMAL, message.due_s - self._env.now)
+
+    def _arrive(self, message: Message, now_s: float) -> None:
+        if self._idle:
+            self._start(self._idle.pop(), message, now_s)
+        elif not self._queue.offer(message):
+            self.diary.rejected.add(message.stream, now_s)
+
+    def _start(self, worker: _Happening, message: Message, now_s: float) -> None:
+        ended_s = now_s + self._service()
+        worker.message, worker.callbacks = message, self._on_end
+        self.diary.started_s.append(now_s)
+        self._env.schedule(worker, NORMAL, ended_s - self._env.now)
+
+    def _end(self, worker: _Happening) -> None:
+        """The service is over: ask the provider, then take the next message."""
+        now_s, message = self._env.now, worker.message
+        self.diary.ended_s.append(now_s)
+        self.diary.attempts.add(message.stream, now_s)
+        if self._admit[message.stream](now_s) == 0.0:
+            self._accept(message, now_s)
+        else:
+            self._refuse(message, now_s)
+        ahead = self._queue.take(now_s)
+        if ahead is None:
+            self._idle.append(worker)
+        else:
+            self._start(worker, ahead, now_s)
+
+    def _accept(self, message: Message, now_s: float) -> None:
+        """The provider has it: what becomes of it is drawn now and happens later."""
+        stream, due_s = message.stream, message.due_s
+        at_s = now_s + self._delay[stream]()
+        if self._bounces() < self._bounce_share[stream]:
+            self.diary.bounced.add(stream, at_s)
+            return
+        self.diary.delivered.add(stream, at_s, due_s)
+        if at_s < self._end_s:
+            for sent in self._answers.deliver(stream, at_s, at_s - due_s <= self._freshness_s[stream]):
+                self._trigger(*sent)
+
+    def _refuse(self, message: Message, now_s: float) -> None:
+        """429: wait outside the queue, or give up."""
+        message.attempts += 1
+        self.diary.limited.add(message.stream, now_s)
+        if message.attempts >= self._attempts:
+            self.diary.exhausted.add(message.stream, now_s)
+            return
+        least_s, most_s = self._backoff[message.attempts - 1]
+        event = _Happening(self._env, self._on_back)
+        event.message = message
+        self._queue.away += 1
+        self._away[message.stream] += 1
+        self._env.schedule(event, NORMAL, least_s + (most_s - least_s) * self._jitter())
+
+    def _back(self, event: _Happening) -> None:
+        """A backoff is over: into the queue, and to a worker if one is idle."""
+        self._away[event.message.stream] -= 1
+        self._queue.put_back(event.message)
+        if self._idle:
+            now_s = self._env.now
+            ahead = self._queue.take(now_s)
+            if ahead is not None:
+                self._start(self._idle.pop(), ahead, now_s)
+
+    def _trigger(self, stream: int, due_s: float) -> None:
+        if due_s < self._end_s:
+            event = _Happening(self._env, self._on_triggered)
+            event.message = Message(stream, due_s)
+            self._env.schedule(event, NORMAL, due_s - self._env.now)
+
+    def _triggered(self, event: _Happening) -> None:
+        message, now_s = event.message, self._env.now
+        self.diary.offered.add(message.stream, now_s)
+        self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
+        self._arrive(message, now_s)
+
+    def _held(self) -> Floats:
+        """float64 (streams,): messages in hand, counted where they are."""
+        held = self._queue.waiting()
+        idle = set(map(id, self._idle))
+        held.update(Counter(w.message.stream for w in self._workers if id(w) not in idle))
+        in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
+        return in_hand + self._away + self.diary.under_way()
+
+
+def _uniform(random: np.random.Generator) -> Iterator[float]:
+    return chain.from_iterable(random.random(_BLOCK).tolist() for _ in repeat(None))
+
+
+def run(loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher) -> tuple[Traffic, Outcome]:
+    """Every message of `traffic`, and those that customers trigger, through the pipeline of `loaded`.
+
+    Returns the traffic with the triggered sends, and what became of it. Raises Interrupted soon after
+    `watcher.stopped()`; ConservationError if a message got lost.
+    """
+    watch = Stopwatch()
+    ledger = Ledger(*traffic.counts.shape)
+    engine = _Engine(loaded, traffic, seed)
+    worker_share = engine.run(ledger, watcher)
+    complete, delay_counts = engine.traffic(), engine.diary.delay_counts
+    books = Books("message", seed, ledger, delay_counts, worker_share, engine.customers(), watch)
+    return complete, close(loaded.scenario, complete, books)

@@ -1,0 +1,122 @@
+"""An Outcome in figures: the keys that `simulate --json` keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim import histogram
+from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
+from sim.outcome import Outcome
+from sim.traffic import peak
+
+DRAINED_SHARE = 0.01
+"""The backlog has drained when this share of its rise above its usual level is left."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """CONTRACT's keys of `simulate` that follow from the outcome alone; a quantile without messages is None."""
+    everything = np.arange(len(outcome.streams))
+    return {
+        "scenario": outcome.scenario,
+        "resolution": outcome.resolution,
+        "seed": outcome.seed,
+        "duration_s": outcome.duration_s,
+        "wall_s": outcome.wall_s,
+        "cpu_s": outcome.cpu_s,
+        "compile_s": outcome.compile_s,
+        "messages": messages(outcome, everything),
+        "peak_per_min": {
+            "offered": peak(outcome.offered.sum(axis=0, dtype=np.float64), outcome.bin_s).per_min,
+            "delivered": peak(outcome.delivered.sum(axis=0, dtype=np.float64), outcome.bin_s).per_min,
+        },
+        "delay_s": delays(outcome.delay_counts.sum(axis=0)),
+        "backlog_max": backlog_max(outcome),
+        "drain_s": drain_s(outcome),
+        "streams": [_stream(outcome, i) for i in everything],
+        "customers": _customers(outcome),
+    }
+
+
+def messages(outcome: Outcome, streams: npt.NDArray[np.int64]) -> dict[str, float]:
+    """How many messages met each fate, over the streams with these indices."""
+    fates = {
+        "offered": OFFERED,
+        "accepted": ACCEPTED,
+        "delivered": DELIVERED,
+        "expired": EXPIRED,
+        "rejected": REJECTED,
+        "failed": FAILED,
+    }
+    counts = {name: float(outcome.totals[row, streams].sum()) for name, row in fates.items()}
+    planned, suppressed = outcome.planned[streams].sum(), outcome.suppressed[streams].sum()
+    lost = sum(counts[fate] for fate in ("delivered", "expired", "rejected", "failed"))
+    in_backlog = max(0.0, counts["offered"] - lost)
+    return {"planned": int(planned), "suppressed": int(suppressed), **counts, "in_backlog": in_backlog}
+
+
+def delays(counts: Floats) -> dict[str, float | None]:
+    """Mean and quantiles of delivered - due, seconds."""
+    if counts.sum() <= 0.0:
+        return {"mean": None, "p50": None, "p95": None, "p99": None}
+    quantiles = {f"p{round(q * 100)}": histogram.quantile(counts, q) for q in (0.5, 0.95, 0.99)}
+    return {"mean": histogram.mean(counts), **quantiles}
+
+
+def backlog_max(outcome: Outcome) -> float:
+    """The greatest number of messages without a fate, at any bin's end."""
+    return float(outcome.backlog.sum(axis=0, dtype=np.float64).max(initial=0.0))
+
+
+def drain_s(outcome: Outcome) -> float:
+    """How long the backlog takes from its maximum back to its usual level, in whole bins.
+
+    The usual level is the run's median (messages in service and under way are always there); drained is when 1 %
+    of the rise above it is left. A backlog still there at the end counts until the end; `in_backlog` tells so.
+    """
+    backlog = outcome.backlog.sum(axis=0, dtype=np.float64)
+    if backlog.max(initial=0.0) <= 0.0:
+        return 0.0
+    top = int(np.argmax(backlog))
+    usual = float(np.median(backlog))
+    drained = backlog[top:] <= usual + DRAINED_SHARE * (backlog[top] - usual)
+    bins = int(np.argmax(drained)) if drained.any() else len(drained)
+    return bins * outcome.bin_s
+
+
+def fresh_share(outcome: Outcome, streams: npt.NDArray[np.int64]) -> float | None:
+    """Delivered within their freshness, of all offered; None when nothing was offered."""
+    offered = float(outcome.totals[OFFERED, streams].sum())
+    return float(outcome.totals[FRESH, streams].sum()) / offered if offered else None
+
+
+def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
+    stream, alone = outcome.streams[i], np.array([i])
+    return {
+        "name": stream.name,
+        "channel": stream.channel,
+        "campaign": stream.campaign,
+        "priority": stream.priority,
+        "messages": messages(outcome, alone),
+        "delay_s": delays(outcome.delay_counts[i]),
+        "fresh_share": fresh_share(outcome, alone),
+    }
+
+
+def _customers(outcome: Outcome) -> dict[str, float]:
+    found, delivered = outcome.customers, float(outcome.totals[DELIVERED].sum())
+    return {
+        "opens": found.opens,
+        "clicks": found.clicks,
+        "purchases": found.purchases,
+        "buyers": found.buyers,
+        "unsubscribes": found.unsubscribes,
+        "complaints": found.complaints,
+        "complaint_share": found.complaints / delivered if delivered else 0.0,
+        "repeat_purchase_share": found.repeat_purchases / found.purchases if found.purchases else 0.0,
+        "revenue": found.revenue,
+    }
