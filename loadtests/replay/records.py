@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +103,7 @@ class Writer:
         schema = _SCHEMA.with_metadata({"peakday.format": FORMAT})
         self._stream = pa.ipc.new_stream(self._file, schema)
 
-    def write(self, columns: Sequence[npt.NDArray[np.generic]]) -> None:
+    def write(self, columns: Sequence[npt.NDArray[Any]]) -> None:
         """Columns in the order and of the types of SendRecords."""
         arrays = [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
         self._stream.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
@@ -116,7 +117,7 @@ class Writer:
 
 
 def read_records(paths: Sequence[Path]) -> SendRecords:
-    """The rows of all files as one, each complete or cut off anywhere. Raises UserError for another format."""
+    """The rows of all files, each complete or cut off anywhere. Raises UserError for another format."""
     parts = [_read_one(path) for path in paths]
     table = pa.concat_tables([table for table, _ in parts])
     columns = {name: table.column(name).to_numpy() for name in _SCHEMA.names}

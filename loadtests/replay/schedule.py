@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scenarios.problems import user_error
+from sim import seeds
 from sim.traffic import Traffic
 
 FORMAT = "peakday schedule 1"
@@ -26,7 +26,7 @@ _Columns = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.
 class Schedule:
     """One replay, open loop.
 
-    due_s:    float64 (requests,), ascending, from the replay's start. A batch is due when its last message is.
+    due_s:    float64 (requests,), ascending, from the replay's start. A batch is due with its last message.
     messages: int32 (requests,), messages in the request.
     wait_s:   float32 (requests,), mean wait of the request's messages for their batch: a message's latency is
               its request's plus its wait.
@@ -68,7 +68,7 @@ def constant(
     if arrivals == "even":
         due_s, messages, wait_s = _even(rate_per_s, duration_s, batch)
     else:
-        due_s, messages, wait_s = _poisson(rate_per_s, duration_s, batch, np.random.default_rng(seed))
+        due_s, messages, wait_s = _poisson(rate_per_s, duration_s, batch, seeds.stream(seed, "constant"))
     return Schedule(
         due_s=due_s,
         messages=messages.astype(np.int32),
@@ -116,13 +116,14 @@ def from_traffic(
     """The season's messages of [start_s, start_s + duration_s) as requests of at most `batch` messages.
 
     Every message is kept with probability scale * share, each on its own (above 1: copied as often as the
-    whole part says, and once more with the rest), and is due at a uniform moment of its bin. Batches are filled
-    per stream in order of time; the last one is sent as full as it is. Transactional streams are not batched:
-    no one holds a password reset back until 999 others come. compress: 60 s of season take 60 / compress s.
+    whole part says, and once more with the rest), and is due at a uniform moment of its bin. Batches are
+    filled per stream in order of time; the last one is sent as full as it is. Transactional streams are not
+    batched: no one holds a password reset back until 999 others come. compress: 60 s of season take
+    60 / compress s.
     """
     parts = []
     for index, stream in enumerate(traffic.streams):
-        rng = np.random.default_rng([seed, zlib.crc32(stream.name.encode())])
+        rng = seeds.stream(seed, "schedule", stream.name)
         due_s = _message_times(traffic, index, start_s, duration_s, scale * share, rng) / compress
         size = 1 if stream.priority == "transactional" else batch
         parts.append((*_batched(due_s, size), np.full(-(-due_s.size // size), index)))

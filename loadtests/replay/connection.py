@@ -1,0 +1,95 @@
+"""One keep-alive connection: a non-blocking socket, what it carries now, what is still to be written."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from errno import EADDRNOTAVAIL, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM
+
+from loadtests.replay.agenda import Send
+from loadtests.replay.http1 import Inbox
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Where to connect: an address that was checked, not a name."""
+
+    family: int
+    ip: str
+    port: int
+
+
+class Connection:
+    """`send` is what it carries (None: nothing), with the attempt and its times on the reactor's clock."""
+
+    __slots__ = (
+        "attempt",
+        "connecting",
+        "fd",
+        "inbox",
+        "opened_ns",
+        "picked_ns",
+        "send",
+        "served",
+        "sock",
+        "started_ns",
+        "unsent",
+    )
+
+    def __init__(self, sock: socket.socket, now_ns: int) -> None:
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.inbox = Inbox()
+        self.connecting = True
+        self.opened_ns = now_ns
+        self.served = 0
+        self.send: Send | None = None
+        self.attempt = 0
+        self.picked_ns = 0
+        self.started_ns = now_ns
+        self.unsent: memoryview | None = None
+
+    def write(self, data: bytes) -> bool:
+        """Write what the socket takes now; True when that was all. Raises OSError when it is broken."""
+        try:
+            written = os.write(self.fd, data)
+        except BlockingIOError:
+            written = 0
+        if written == len(data):
+            return True
+        self.unsent = memoryview(data)[written:]
+        return False
+
+    def write_on(self) -> bool:
+        """Write more of what was left; True when nothing is left. Raises OSError."""
+        if self.unsent is None:
+            return True
+        try:
+            self.unsent = self.unsent[os.write(self.fd, self.unsent) :] or None
+        except BlockingIOError:
+            return False
+        return self.unsent is None
+
+    def error(self) -> int:
+        """The errno that a connect ended with; 0: it is connected."""
+        return self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def connect(make: type[socket.socket], peer: Peer, now_ns: int) -> Connection:
+    """Begin to open a connection. Raises OSError when that fails at once."""
+    sock = make(peer.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        error = sock.connect_ex((peer.ip, peer.port))
+        if error not in (0, EINPROGRESS):
+            raise OSError(error, os.strerror(error))
+    except OSError:
+        sock.close()
+        raise
+    return Connection(sock, now_ns)
+
+
+def is_local_trouble(error: int) -> bool:
+    """True for a want of descriptors, ports or memory here: it says nothing about the target."""
+    return error in (EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM)

@@ -1,0 +1,235 @@
+"""HTTP/1.1 responses out of whatever pieces a socket gives: framing, limits, faults named (RFC 9112)."""
+
+from __future__ import annotations
+
+from loadtests.replay.records import Fault
+
+HEAD_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = 8 * 1024 * 1024
+"""A send API answers in a few hundred bytes; a body beyond this is a fault and is not read to its end."""
+
+_NO_BODY = (204, 304)
+_UNTIL_CLOSE = -1
+_CHUNKED = -2
+_CHUNK_LINE_BYTES_MAX = 4096
+
+
+class BadResponse(Exception):  # noqa: N818 - what came is bad, nothing here failed
+    """What came is no acceptable response; `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.name)
+
+
+class Inbox:
+    """One response after another on one connection.
+
+    `feed` returns True when a response is complete: then status, head (the header lines as received), body
+    and keep_alive are set, and the next bytes belong to the next response.
+    """
+
+    __slots__ = ("_body", "_bytes", "_chunks", "_head", "_length", "body", "head", "keep_alive", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.head = b""
+        self.body = b""
+        self.keep_alive = True
+        self._head = b""
+        self._length: int | None = None
+        self._body: list[bytes] = []
+        self._bytes = 0
+        self._chunks: Chunks | None = None
+
+    @property
+    def empty(self) -> bool:
+        """True while not a byte of the next response has come."""
+        return not self._head and self._length is None
+
+    def feed(self, data: bytes) -> bool:
+        """Take the next bytes (not b""). Raises BadResponse; the connection is then of no more use."""
+        if self._length is None:
+            data = self._head + data if self._head else data
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                self._keep_head(data)
+                return False
+            self._read_head(data[:end])
+            data = data[end + 4 :]
+            if 100 <= self.status < 200:
+                self._head, self._length = b"", None
+                return bool(data) and self.feed(data)
+        return self._take_body(data)
+
+    def end(self) -> bool:
+        """The other side closed. True when that ends a response; raises BadResponse when it cuts one off."""
+        if self._length == _UNTIL_CLOSE:
+            self.keep_alive = False
+            return self._complete(b"".join(self._body))
+        raise BadResponse(Fault.CLOSED_EARLY)
+
+    def _keep_head(self, data: bytes) -> None:
+        if not b"HTTP/1.".startswith(data[:7]):
+            raise BadResponse(Fault.MALFORMED)
+        if len(data) > HEAD_BYTES_MAX:
+            raise BadResponse(Fault.TOO_LARGE)
+        self._head = data
+
+    def _read_head(self, head: bytes) -> None:
+        if len(head) > HEAD_BYTES_MAX:
+            raise BadResponse(Fault.TOO_LARGE)
+        digits = head[9:12]
+        if head[:7] != b"HTTP/1." or head[8:9] != b" " or not digits.isdigit() or head[12:13] not in b" \r":
+            raise BadResponse(Fault.MALFORMED)
+        lower = head.lower()
+        self.status = int(digits)
+        self.head = head[head.find(b"\r\n") + 2 :]
+        self.keep_alive = _kept_alive(lower)
+        self._length = 0 if self.status in _NO_BODY else _body_length(lower)
+        if self._length == _CHUNKED:
+            self._chunks = Chunks()
+        elif self._length > BODY_BYTES_MAX:
+            raise BadResponse(Fault.TOO_LARGE)
+
+    def _take_body(self, data: bytes) -> bool:
+        length = self._length
+        if length == _CHUNKED:
+            return self._take_chunks(data)
+        if not self._body and len(data) == length:
+            return self._complete(data)
+        self._body.append(data)
+        self._bytes += len(data)
+        if length == _UNTIL_CLOSE:
+            if self._bytes > BODY_BYTES_MAX:
+                raise BadResponse(Fault.TOO_LARGE)
+            return False
+        return self._take_counted()
+
+    def _take_counted(self) -> bool:
+        missing = (self._length or 0) - self._bytes
+        if missing > 0:
+            return False
+        body = b"".join(self._body)
+        if missing < 0:
+            # Bytes that nobody asked for: this response stands, the connection cannot be trusted further.
+            self.keep_alive = False
+            body = body[:missing]
+        return self._complete(body)
+
+    def _take_chunks(self, data: bytes) -> bool:
+        assert self._chunks is not None
+        if not self._chunks.feed(data):
+            return False
+        if self._chunks.left_over:
+            self.keep_alive = False
+        return self._complete(self._chunks.body())
+
+    def _complete(self, body: bytes) -> bool:
+        self.body = body
+        self._head, self._length, self._chunks, self._bytes = b"", None, None, 0
+        if self._body:
+            self._body = []
+        return True
+
+
+class Chunks:
+    """A chunked body (RFC 9112, 7.1). `feed` returns True once the last chunk and the trailers are read."""
+
+    def __init__(self) -> None:
+        self.left_over = b""
+        self._pending = b""
+        self._data: list[bytes] = []
+        self._bytes = 0
+        self._missing = 0
+        self._in_trailers = False
+
+    def body(self) -> bytes:
+        """All chunks joined."""
+        return b"".join(self._data)
+
+    def feed(self, data: bytes) -> bool:
+        """Take the next bytes. Raises BadResponse."""
+        rest = self._pending + data
+        while not self._in_trailers:
+            before = len(rest)
+            rest = self._take_data(rest) if self._missing else self._take_line(rest)
+            if len(rest) == before or (not rest and not self._in_trailers):
+                self._pending = rest
+                return False
+        return self._take_trailers(rest)
+
+    def _take_line(self, rest: bytes) -> bytes:
+        end = rest.find(b"\r\n")
+        if end < 0:
+            if len(rest) > _CHUNK_LINE_BYTES_MAX:
+                raise BadResponse(Fault.MALFORMED)
+            return rest
+        size = _hexadecimal(rest[:end].split(b";", 1)[0].strip())
+        if size == 0:
+            self._in_trailers = True
+            return rest[end:]
+        self._bytes += size
+        if self._bytes > BODY_BYTES_MAX:
+            raise BadResponse(Fault.TOO_LARGE)
+        self._missing = size + 2
+        return rest[end + 2 :]
+
+    def _take_data(self, rest: bytes) -> bytes:
+        """Cut data off; the two bytes behind a chunk must be CR LF and are taken together."""
+        data = max(0, min(len(rest), self._missing - 2))
+        if data:
+            self._data.append(rest[:data])
+            self._missing -= data
+            return rest[data:]
+        if len(rest) < 2:
+            return rest
+        if rest[:2] != b"\r\n":
+            raise BadResponse(Fault.MALFORMED)
+        self._missing = 0
+        return rest[2:]
+
+    def _take_trailers(self, rest: bytes) -> bool:
+        """`rest` starts at the CR LF of the last chunk's line; an empty line ends the trailers."""
+        end = rest.find(b"\r\n\r\n")
+        if end < 0:
+            if len(rest) > HEAD_BYTES_MAX:
+                raise BadResponse(Fault.TOO_LARGE)
+            self._pending = rest
+            return False
+        self.left_over = rest[end + 4 :]
+        return True
+
+
+def _kept_alive(lower: bytes) -> bool:
+    at = lower.find(b"\r\nconnection:")
+    tokens = _value(lower, at + 13) if at >= 0 else b""
+    if lower[7:8] == b"0":
+        return b"keep-alive" in tokens
+    return b"close" not in tokens
+
+
+def _body_length(lower: bytes) -> int:
+    """Bytes of the body, or _CHUNKED, or _UNTIL_CLOSE (RFC 9112, 6.3)."""
+    if b"\r\ntransfer-encoding:" in lower:
+        at = lower.find(b"\r\ntransfer-encoding:")
+        return _CHUNKED if _value(lower, at + 20).endswith(b"chunked") else _UNTIL_CLOSE
+    at = lower.find(b"\r\ncontent-length:")
+    if at < 0:
+        return _UNTIL_CLOSE
+    value = _value(lower, at + 17)
+    again = lower.rfind(b"\r\ncontent-length:")
+    if not value.isdigit() or (again != at and _value(lower, again + 17) != value):
+        raise BadResponse(Fault.MALFORMED)
+    return int(value)
+
+
+def _value(lower: bytes, at: int) -> bytes:
+    end = lower.find(b"\r\n", at)
+    return (lower[at:] if end < 0 else lower[at:end]).strip()
+
+
+def _hexadecimal(digits: bytes) -> int:
+    if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+        raise BadResponse(Fault.MALFORMED)
+    return int(digits, 16)

@@ -1,0 +1,45 @@
+"""The operating system's own calls and settings: as gevent found them, not as it left them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import resource
+import select
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_PR_SET_TIMERSLACK = 29
+_OTHER_DESCRIPTORS = 64
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """`socket` makes sockets, `epoll` an epoll object; `select` sleeps microseconds where epoll sleeps ms."""
+
+    socket: type[socket.socket]
+    epoll: Callable[[], Any]
+    select: Callable[..., Any]
+
+
+def plain_kernel() -> Kernel:
+    """The calls of a process that nobody patched."""
+    return Kernel(socket.socket, select.epoll, select.select)
+
+
+def wake_on_time() -> None:
+    """Let this thread's sleeps end when they should: Linux adds up to 50 us to each unless told not to."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+
+
+def affordable_connections(wanted: int) -> int:
+    """Raise this process's limit of descriptors as far as it may; the connections that then fit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_DESCRIPTORS))

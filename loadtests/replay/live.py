@@ -1,0 +1,105 @@
+"""How a replay is going: counts so far, rates and percentiles of the last seconds."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtests.replay.records import Fault, Reply
+from loadtests.replay.rows import Columns
+from loadtests.replay.schedule import Schedule
+from sim import histogram
+
+RECENT_S = 5.0
+
+_DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Requests so far, messages/s and seconds of the last RECENT_S; NaN where nothing ended in them.
+
+    at_s: since the replay's start. started counts those under way. errors: attempts that were neither
+    accepted nor limited, dropped ones apart. target_per_s: messages due; actual_per_s: messages answered.
+    """
+
+    at_s: float
+    due: int
+    started: int
+    dropped: int
+    in_flight: int
+    waiting: int
+    accepted: int
+    limited: int
+    errors: int
+    target_per_s: float
+    actual_per_s: float
+    lateness_s_p99: float
+    latency_s_p50: float
+    latency_s_p99: float
+
+
+@dataclass(frozen=True)
+class _Fold:
+    at_s: float
+    messages: int
+    latency_counts: npt.NDArray[np.float64]
+    lateness_counts: npt.NDArray[np.float64]
+
+
+class Live:
+    """Folds finished attempts, as they are written, into figures."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._due_s = schedule.due_s
+        self._messages_before = np.concatenate(([0], np.cumsum(schedule.messages, dtype=np.int64)))
+        self._duration_s = schedule.duration_s
+        self._folds: deque[_Fold] = deque()
+        self._started = self._dropped = self._accepted = self._limited = self._errors = 0
+
+    def fold(self, columns: Columns, at_s: float) -> None:
+        """Count attempts, in the order of SendRecords' columns."""
+        _, attempt, due_s, picked_s, _, ended_s, _, reply, fault, messages, _, _ = columns
+        dropped = np.isin(fault, _DROPPED)
+        accepted = (reply == Reply.ACCEPTED) | (reply == Reply.PARTLY)
+        limited = reply == Reply.LIMITED
+        self._started += int(((attempt == 1) & ~dropped).sum())
+        self._dropped += int(dropped.sum())
+        self._accepted += int(accepted.sum())
+        self._limited += int(limited.sum())
+        self._errors += int((~accepted & ~limited & ~dropped).sum())
+        answered = fault == Fault.NONE
+        latency_s = np.where(answered, ended_s - due_s, np.inf)
+        lateness_s = picked_s[attempt == 1] - due_s[attempt == 1]
+        counts = histogram.count(latency_s), histogram.count(lateness_s)
+        self._folds.append(_Fold(at_s, int(messages[answered].sum()), *counts))
+        while self._folds[0].at_s < at_s - RECENT_S:
+            self._folds.popleft()
+
+    def figures(self, at_s: float, in_flight: int, waiting: int) -> Figures:
+        """Now, with what the reactor has under way."""
+        due = int(np.searchsorted(self._due_s, at_s, side="right"))
+        since_s = max(0.0, at_s - RECENT_S)
+        before = int(np.searchsorted(self._due_s, since_s, side="right"))
+        span_s = max(min(at_s, self._duration_s) - since_s, 1e-3)
+        latency = sum((f.latency_counts for f in self._folds), np.zeros(histogram.BINS))
+        lateness = sum((f.lateness_counts for f in self._folds), np.zeros(histogram.BINS))
+        return Figures(
+            at_s=at_s,
+            due=due,
+            started=self._started + in_flight,
+            dropped=self._dropped,
+            in_flight=in_flight,
+            waiting=waiting,
+            accepted=self._accepted,
+            limited=self._limited,
+            errors=self._errors,
+            target_per_s=float(self._messages_before[due] - self._messages_before[before]) / span_s,
+            actual_per_s=sum(f.messages for f in self._folds) / max(at_s - since_s, 1e-3),
+            lateness_s_p99=histogram.quantile(lateness, 0.99),
+            latency_s_p50=histogram.quantile(latency, 0.50),
+            latency_s_p99=histogram.quantile(latency, 0.99),
+        )

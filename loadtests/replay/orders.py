@@ -1,0 +1,57 @@
+"""What the parent says to the replaying process: settings in a file, commands down the lifeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from loadtests.replay.exchange import Bounds
+
+SETTINGS = "settings.json"
+TARGET = "target.json"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """For the whole life of the process. `family`, `ip` and `port`: the address that was checked.
+
+    `run` makes message ids unique across runs.
+    """
+
+    family: int
+    ip: str
+    port: int
+    run: str
+    bounds: Bounds
+
+
+class Play(msgspec.Struct, frozen=True, tag_field="kind", tag="play"):
+    """Replay the schedule at `schedule`, write records to `records`; message ids count from `first_id`."""
+
+    name: str
+    schedule: str
+    records: str
+    first_id: int
+
+
+class StopPlay(msgspec.Struct, frozen=True, tag_field="kind", tag="stop_play"):
+    """End the replay that runs, if one does."""
+
+
+Order = Play | StopPlay
+
+
+def write_settings(settings: Settings, folder: Path) -> None:
+    """Leave the settings in the folder that the process will work in."""
+    (folder / SETTINGS).write_bytes(msgspec.json.encode(settings))
+
+
+def read_settings(folder: Path) -> Settings:
+    """What `write_settings` left."""
+    return msgspec.json.decode((folder / SETTINGS).read_bytes(), type=Settings)
+
+
+def order(message: object) -> Order:
+    """A command as it came down the lifeline."""
+    return cast(Order, msgspec.convert(message, Order))
