@@ -16,6 +16,10 @@ from collections.abc import Callable
 from loadtests.sendapi.knobs import Knobs, Stall
 
 
+ROUNDING_S = 1e-6
+"""Work that ends this short before a stall ends with it: the sums of a long run round either way."""
+
+
 class Busy(Exception):  # noqa: N818 - a state that the client is told of, not a failure
     """The wait for a free server would pass the bound; `retry_after_s` says when to ask again."""
 
@@ -77,5 +81,8 @@ def elapsed(active_s: float, stall: Stall | None) -> float:
     """The inverse: when that much work is done. Work that ends as a stall begins ends with the stall."""
     if stall is None:
         return active_s
-    whole, part_s = divmod(active_s, stall.every_s - stall.length_s)
+    thawed_s = stall.every_s - stall.length_s
+    whole, part_s = divmod(active_s, thawed_s)
+    if thawed_s - part_s < ROUNDING_S:
+        whole, part_s = whole + 1, 0.0
     return whole * stall.every_s + part_s

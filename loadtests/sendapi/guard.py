@@ -20,7 +20,7 @@ from pathlib import Path
 from loadtests.children import Link, link
 
 TERM_GRACE_S = 0.5
-LOCK_WAIT_S = 5.0
+LOCK_WAIT_S = 2.0
 PR_SET_PDEATHSIG = 1
 SHORT_FOLDER = "/tmp"
 """Where TMPDIR is too long for a socket's path; the folder made in it is private."""
@@ -35,7 +35,7 @@ def main(folder: Path, command: list[str]) -> int:
         return 2
     with (folder / "lock").open("w") as lock:
         if not _locked(lock.fileno()):
-            sys.stderr.write(f"another queue server works in {folder}\n")
+            parent.tell("taken")
             return 1
         with tempfile.TemporaryDirectory(prefix="peakday-", dir=_short_folder()) as private:
             return _run(

@@ -23,7 +23,7 @@ from loadtests.sendapi.door import Door
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.opening import open_store
 from loadtests.sendapi.sinks import CountingSink
-from scenarios.problems import user_error
+from scenarios.problems import UserError, user_error
 
 READY_S = 30.0
 STOP_S = 2.0
@@ -96,7 +96,11 @@ def main(config: Path) -> int:
                 "ready", port=int(base_url.rpartition(":")[2]), queue=health.queue, durable=health.durable
             )
 
-    serving.run(_run(knob_file.read(config), parent, ready))
+    try:
+        serving.run(_run(knob_file.read(config), parent, ready))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     return 0
 
 

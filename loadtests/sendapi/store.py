@@ -141,8 +141,9 @@ class Store:
         self._closing = True
         self._wake.set()
         if self._committer is not None:
-            await self._committer
-        await self.backend.close()
+            committer, self._committer = self._committer, None
+            await committer
+            await self.backend.close()
 
     def _has_room(self, messages: int, size: int) -> bool:
         waiting = [commit for commit in (self._next, self._current) if commit is not None]

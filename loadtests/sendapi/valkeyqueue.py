@@ -75,10 +75,12 @@ class ValkeyQueue:
             return await work(self._client)
         except exceptions.OutOfMemoryError as error:
             raise QueueFull from error
-        except (exceptions.ValkeyError, OSError) as error:
+        except exceptions.ExecAbortError as error:
             if "OOM" in str(error):
                 raise QueueFull from error
-            raise StoreFailed(str(error)) from error
+            raise StoreFailed(_cause(error)) from error
+        except (exceptions.ValkeyError, OSError) as error:
+            raise StoreFailed(_cause(error)) from error
 
     async def _revive(self) -> None:
         if self._server is None or self._server.running():
@@ -121,10 +123,15 @@ async def _loaded(client: Any) -> None:
         except (exceptions.ValkeyError, OSError) as error:
             starting = isinstance(error, exceptions.BusyLoadingError | exceptions.ConnectionError | OSError)
             if not starting or time.monotonic() > deadline:
-                raise StoreFailed(str(error)) from error
+                raise StoreFailed(_cause(error)) from error
             await asyncio.sleep(0.01)
         else:
             return
+
+
+def _cause(error: Exception) -> str:
+    """An error's kind and the start of its text: the client's errors carry the whole command."""
+    return f"{type(error).__name__}: {str(error)[:120]}"
 
 
 def _stream(lane: Lane) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from loadtests.children import Child, ChildFailed, python_module
 from loadtests.sendapi.blocks import StoreFailed
+from scenarios.problems import user_error
 
 START_S = 15.0
 MEMORY_HEADROOM = 2
-"""Valkey may use this many times the bytes of our messages before it refuses to take more."""
+MEMORY_BASE_BYTES = 64 * 1024 * 1024
+"""Valkey refuses more beyond MEMORY_BASE_BYTES + MEMORY_HEADROOM x our cap; our own cap is met first."""
 REWRITE_BYTES = 256 * 1024 * 1024
 """The append-only file is rewritten from here on, each time it has doubled."""
 
@@ -26,19 +29,26 @@ class ValkeyServer:
         folder.mkdir(parents=True, exist_ok=True)
 
     def running(self) -> bool:
-        """False before the first start and once the server is gone."""
-        return self._guard is not None and self._guard.running()
+        """False before the first start and once the server is gone, even where its guard is still leaving."""
+        return self._guard is not None and self._guard.running() and _exists(self.pid)
 
     def start(self) -> None:
-        """Start the server (it may still be loading its file afterwards). Raises StoreFailed."""
+        """Start the server (it may still be loading its file afterwards).
+
+        Raises StoreFailed where it does not run, UserError where another one works on the same files.
+        """
         self.stop()
         argv = python_module("loadtests.sendapi.guard", str(self._folder), *self._command)
         self._guard = Child("valkey", argv, log=self._folder / "valkey.log")
         try:
-            started = self._guard.expect("started", START_S)
+            started = self._guard.read(START_S)
         except ChildFailed as error:
             self.stop()
             raise StoreFailed(str(error)) from error
+        if started is None or started["kind"] != "started":
+            self.stop()
+            message = "another send API works on this queue"
+            raise user_error(message, key="data", found=str(self._folder), allowed="a folder of its own")
         self.pid, self.socket = started["pid"], started["socket"]
 
     def stop(self) -> None:
@@ -46,6 +56,14 @@ class ValkeyServer:
         if self._guard is not None:
             self._guard.stop()
             self._guard = None
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _binary() -> Path:
@@ -67,7 +85,7 @@ def _command(binary: Path, folder: Path, bytes_max: int) -> list[str]:
         "appendfsync": "always",
         "auto-aof-rewrite-min-size": str(REWRITE_BYTES),
         "save": "",
-        "maxmemory": str(bytes_max * MEMORY_HEADROOM),
+        "maxmemory": str(MEMORY_BASE_BYTES + bytes_max * MEMORY_HEADROOM),
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
     }

@@ -86,9 +86,9 @@ def queue_servers(folder: Path) -> list[psutil.Process]:
     """The Valkey servers that work in `folder`."""
     return [
         process
-        for process in psutil.process_iter(["cmdline", "name"])
+        for process in psutil.process_iter(["name", "cwd"])
         if process.info["name"] == "valkey-server"
-        and any(str(folder) in part for part in process.info["cmdline"] or ())
+        and Path(process.info["cwd"] or "/").is_relative_to(folder.resolve())
     ]
 
 

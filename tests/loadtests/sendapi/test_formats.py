@@ -209,7 +209,7 @@ def _changed(document: Any, path: tuple[Any, ...], value: Any) -> None:
         if value is ...:
             del document[path[-1]]
         else:
-            document[path[-1]] = value
+            document[path[-1]] = copy.deepcopy(value)
     except (KeyError, IndexError, TypeError):
         return
 
