@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Protocol
 
-from loadtests.measurement import Measurement, Percentiles
+from loadtests.ceiling import search
+from loadtests.ceiling.search import Found, Next, Plan, Tried
+from loadtests.ceiling.trial import Trial as Trial  # the type of this seam's own fields
+from loadtests.ceiling.trial import judge_trial
+from loadtests.replay.launch import Played
+from loadtests.replay.records import SendRecords
+from loadtests.replay.schedule import Schedule, constant
+from loadtests.targets.observing import Observed, Observer
+from scenarios.objectives import Objective
+from sim.progress import Interrupted, Watcher
 
 FORMAT = "peakday ceiling 1"
+STAGE = "ceiling"
+UNOBSERVED_PAUSE_S = 0.3
+DRAIN_S_MAX = 10.0
+DRAIN_BUDGET_SHARE = 0.1
 
-Verdict = Literal["holds", "breaks", "invalid"]
 
+class Player(Protocol):
+    """What the search needs of the replay engine."""
 
-@dataclass(frozen=True)
-class Trial:
-    """One rate held: what was offered, what came back, the verdict and its reason in words."""
+    last: Played | None
 
-    name: str
-    offered_per_s: float
-    duration_s: float
-    goodput_per_s: float
-    delivered_per_s: float | None
-    latency_s: Percentiles
-    lateness_s: Percentiles
-    bad_share: float
-    limited: int
-    errors: int
-    verdict: Verdict
-    because: str
-    limited_by: str
-    measurement: Measurement
+    def play(self, schedule: Schedule, name: str) -> SendRecords:
+        """Replay a schedule; `last.started_at` is then its time 0, seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Ceiling:
     """Highest offered rate (messages/s) that met every objective for a full trial, as an interval.
 
     low: the highest rate that held; high: the lowest that broke (inf when none did: is_lower_bound);
-    point: the best estimate between them. limited_by: "latency", "limit", "backlog", "errors", "generator", "nothing".
+    point: the best estimate between them. limited_by: "latency", "limit", "backlog", "errors", "generator",
+    "nothing". delivery_observed: whether a queue that grows behind quick answers would have been seen.
     """
 
     point_per_s: float
@@ -51,3 +55,146 @@ class Ceiling:
     invalid_because: str
     trials: tuple[Trial, ...]
     wall_s: float
+    delivery_observed: bool = False
+    stopped_by: str = ""
+
+
+def find_ceiling(
+    engine: Player,
+    objectives: Sequence[Objective],
+    *,
+    budget_s: float,
+    watcher: Watcher,
+    hint_per_s: float = 0.0,
+    batch: int = 1,
+    max_per_s: float = math.inf,
+    channel: str = "email",
+    observer: Observer | None = None,
+    on_trial: Callable[[Trial], None] = lambda _: None,
+) -> Ceiling:
+    """Search for the ceiling of the target behind `engine` within `budget_s` of wall time.
+
+    hint_per_s: where it is thought to be (the forecast peak). max_per_s: never more is offered. `observer`
+    must be running. `on_trial` gets each trial at once, so that an interruption (Interrupted) loses none:
+    `conclude` makes a Ceiling of those there are.
+    """
+    began_s = time.monotonic()
+    plan = Plan(budget_s, hint_per_s, max_per_s, batch=batch, requests_min=_requests_min(objectives))
+    held = _Holding(engine, objectives, batch, channel, observer, DRAIN_BUDGET_SHARE * budget_s)
+    trials: list[Trial] = []
+    tried: list[Tried] = []
+    while isinstance(ahead := search.step(plan, tried), Next):
+        if watcher.stopped():
+            raise Interrupted
+        watcher.tell(STAGE, time.monotonic() - began_s, budget_s, f"{ahead.rate_per_s:.4g}/s: {ahead.why}")
+        trial_began_s = time.monotonic()
+        trial = held.trial(ahead, f"{STAGE}-{len(trials) + 1:02d}")
+        trials.append(trial)
+        on_trial(trial)
+        tried.append(_tried(trial, time.monotonic() - trial_began_s))
+        _tell(watcher, trial, time.monotonic() - began_s, budget_s)
+    return conclude(trials, objectives, time.monotonic() - began_s, batch=batch, found=ahead)
+
+
+def conclude(
+    trials: Sequence[Trial],
+    objectives: Sequence[Objective],
+    wall_s: float,
+    *,
+    batch: int = 1,
+    found: Found | None = None,
+) -> Ceiling:
+    """The ceiling that the trials show; `found` None = the search was interrupted."""
+    tried = [_tried(trial, trial.duration_s) for trial in trials]
+    low, high = search.interval(tried)
+    point = search.estimate(tried)
+    stopped_by = found.stopped_by if found else "interrupted"
+    because = _why_invalid(trials, low, high, stopped_by)
+    return Ceiling(
+        point_per_s=point,
+        low_per_s=low,
+        high_per_s=high,
+        requests_per_s=point / batch,
+        is_lower_bound=math.isinf(high),
+        limited_by=_limited_by(trials, high),
+        objectives=tuple(objective.text for objective in objectives),
+        valid=not because,
+        invalid_because=because,
+        trials=tuple(trials),
+        wall_s=wall_s,
+        delivery_observed=any(trial.delivered_per_s is not None for trial in trials),
+        stopped_by=stopped_by,
+    )
+
+
+class _Holding:
+    """Holds one rate after the other: plays, observes, judges, lets the backlog drain."""
+
+    def __init__(
+        self,
+        engine: Player,
+        objectives: Sequence[Objective],
+        batch: int,
+        channel: str,
+        observer: Observer | None,
+        drain_s: float,
+    ) -> None:
+        self._engine = engine
+        self._objectives = objectives
+        self._batch = batch
+        self._channel = channel
+        self._observer = observer if observer is not None and observer.watches("delivered") else None
+        self._drain_s = min(DRAIN_S_MAX, drain_s)
+
+    def trial(self, ahead: Next, name: str) -> Trial:
+        schedule = constant(
+            ahead.rate_per_s, ahead.duration_s, batch=self._batch, arrivals="even", channel=self._channel
+        )
+        before = self._observer.latest("backlog") if self._observer else None
+        records = self._engine.play(schedule, name)
+        played = self._engine.last
+        observed: Observed | None = None
+        if self._observer and played is not None:
+            observed = self._observer.since(played.started_at)
+        self._drain(before, ahead.rate_per_s)
+        return judge_trial(name, schedule, records, self._objectives, observed)
+
+    def _drain(self, before: float | None, rate_per_s: float) -> None:
+        """Until the backlog is back where it was, or so small that it is gone in a hundredth of a second."""
+        if self._observer and before is not None:
+            self._observer.settle(before + 0.01 * rate_per_s, self._drain_s)
+        else:
+            time.sleep(min(UNOBSERVED_PAUSE_S, self._drain_s))
+
+
+def _requests_min(objectives: Sequence[Objective]) -> int:
+    """Enough for every quantile asked for, over the whole hold."""
+    return 1200 if any(objective.quantity == "p999" for objective in objectives) else 120
+
+
+def _tried(trial: Trial, took_s: float) -> Tried:
+    return Tried(trial.offered_per_s, trial.duration_s, trial.verdict, trial.carried_per_s, took_s)
+
+
+def _tell(watcher: Watcher, trial: Trial, done_s: float, budget_s: float) -> None:
+    text = f"{trial.offered_per_s:.4g}/s {trial.verdict}: {trial.because}"
+    watcher.tell(STAGE, done_s, budget_s, text, {"offered_per_s": trial.offered_per_s})
+
+
+def _limited_by(trials: Sequence[Trial], high_per_s: float) -> str:
+    """The cause of the lowest break; where nothing broke, the generator if it was invalid last."""
+    for trial in trials:
+        if trial.verdict == "breaks" and trial.offered_per_s == high_per_s:
+            return trial.limited_by
+    return "generator" if trials and trials[-1].verdict == "invalid" else "nothing"
+
+
+def _why_invalid(trials: Sequence[Trial], low: float, high: float, stopped_by: str) -> str:
+    if stopped_by == "interrupted":
+        return "the search was interrupted"
+    if low > 0.0:
+        return ""
+    invalid = next((t.because for t in reversed(trials) if t.verdict == "invalid"), "")
+    if invalid:
+        return f"no trial held: {invalid}"
+    return "no trial was made" if math.isinf(high) else f"no rate held, not even below {high:.4g}/s"

@@ -17,16 +17,28 @@ START_SHARE = 0.75
 START_PER_S = 100.0
 GROWTH = 2.0
 SHRINK = 2.0
-WIDTH_WANTED = 0.03
+WIDTH_WANTED = 0.035
 """The search ends when the lowest broken rate is this share above the highest that held."""
-STEP_SHARE = 0.0125
+STEP_BELOW = 0.0075
+STEP_ABOVE = 0.025
 """How far below and above a believed ceiling is tried: both together are within WIDTH_WANTED."""
-PLAUSIBLE_SHARE = 0.97
+BURST_S = 0.06
+"""A limit may let this many seconds of its rate pass at once; a trial must offer more than that beyond it
+in its first half, or the second half does not show the limit."""
+NOISE_SHARE = 0.01
+"""What a saturated target carried is known to this share of itself."""
+GALLOP = 0.04
+"""First step away from a believed ceiling that proved wrong; every further step is twice as long."""
+SATURATED_SHARE = 0.985
 """A broken trial that carried more than this of what was offered says nothing about saturation."""
-BRACKET_BUDGET_SHARE = 0.11
-REFINE_BUDGET_SHARE = 0.19
+BRACKET_BUDGET_SHARE = 0.08
+REFINE_BUDGET_SHARE = 0.17
+ROUGH = 1.2
+"""Trials are short until the rates that held and broke are within this factor."""
 TRIAL_S_MIN = 0.6
 TRIAL_S_MAX = 60.0
+SHORTENED_SHARE = 0.6
+"""The last trial may be cut to this share of its length to fit into the budget."""
 TRIALS_MAX = 40
 INVALID_MAX = 2
 
@@ -88,43 +100,62 @@ def step(plan: Plan, tried: Sequence[Tried]) -> Next | Found:
     if stop:
         return Found(low, high, estimate(tried), stop)
     rate, why = _next_rate(plan, tried, low, high)
-    duration_s = _duration_s(plan, rate, bracketing=math.isinf(high) or low <= 0.0)
-    left_s = plan.budget_s - sum(trial.took_s for trial in tried)
-    if duration_s + _overhead_s(tried) > left_s:
+    rough = believed_per_s(tried) is None and high > ROUGH * low
+    wanted_s = _duration_s(plan, rate, rough=rough)
+    left_s = plan.budget_s - sum(trial.took_s for trial in tried) - _overhead_s(tried)
+    shortest_s = max(SHORTENED_SHARE * wanted_s, _shortest_s(plan, rate))
+    if left_s < shortest_s:
         return Found(low, high, estimate(tried), "budget")
-    return Next(rate, duration_s, why)
+    return Next(rate, min(wanted_s, left_s), why)
 
 
 def interval(tried: Sequence[Tried]) -> tuple[float, float]:
     """(highest rate that held, lowest that broke above it); 0 and infinity where there is none.
 
-    A rate that broke below one that held later was a disturbance: load only ever makes a target slower.
+    A rate that broke at or below one that held was disturbed: load only ever makes a target slower. A rate
+    that held above what the saturated target carried counts only if its trial could use up a burst.
     """
-    low = max((t.rate_per_s for t in tried if t.verdict == "holds"), default=0.0)
-    high = min((t.rate_per_s for t in tried if t.verdict == "breaks" and t.rate_per_s > low), default=math.inf)
+    believed = believed_per_s(tried) or math.inf
+    held = (t.rate_per_s for t in tried if t.verdict == "holds" and not _carried_by_burst(t, believed))
+    low = max(held, default=0.0)
+    high = min(
+        (t.rate_per_s for t in tried if t.verdict == "breaks" and t.rate_per_s > low), default=math.inf
+    )
     return low, high
 
 
 def estimate(tried: Sequence[Tried]) -> float:
-    """The best single figure: what a saturated target carried where that lies within the interval, else its
-    geometric middle; the highest rate that held where nothing broke."""
+    """The best single figure: what a saturated target carried, as far as the interval allows; else the
+    interval's geometric middle; the highest rate that held where nothing broke."""
     low, high = interval(tried)
     if math.isinf(high):
         return low
     believed = believed_per_s(tried)
-    if believed is not None and low <= believed * (1 + STEP_SHARE) and believed <= high:
+    if believed is not None and low * (1 - GALLOP) <= believed <= high:
         return max(low, believed)
-    return math.sqrt(low * high) if low > 0.0 else high / 2.0
+    return math.sqrt(low * high) if low > 0.0 else high / SHRINK
 
 
 def believed_per_s(tried: Sequence[Tried]) -> float | None:
-    """What the target carries when saturated, from the broken trial with the least overload; None if unseen."""
-    seen = [
-        (t.rate_per_s, t.carried_per_s)
-        for t in tried
-        if t.verdict == "breaks" and t.carried_per_s and t.carried_per_s < PLAUSIBLE_SHARE * t.rate_per_s
-    ]
-    return min(seen)[1] if seen else None
+    """What the target carries when saturated; None if no trial showed it.
+
+    By the longest broken trial that used up a burst in its first half; of equally long ones, by the least
+    overload, since much of it may slow a target down.
+    """
+    seen = [(t, t.carried_per_s) for t in tried if t.verdict == "breaks" and t.carried_per_s]
+    seen = [(t, carried) for t, carried in seen if carried < SATURATED_SHARE * t.rate_per_s]
+    clear = [(t, carried) for t, carried in seen if not _within_burst(t, carried)]
+    best = max(clear or seen, key=lambda pair: (pair[0].duration_s, -pair[0].rate_per_s), default=None)
+    return best[1] if best else None
+
+
+def _within_burst(trial: Tried, carried_per_s: float) -> bool:
+    """Whether all that was offered beyond `carried_per_s` in the first half may have been a burst."""
+    return (trial.rate_per_s / carried_per_s - 1.0) * trial.duration_s / 2.0 < BURST_S
+
+
+def _carried_by_burst(trial: Tried, believed_per_s: float) -> bool:
+    return trial.rate_per_s > believed_per_s * (1.0 + NOISE_SHARE) and _within_burst(trial, believed_per_s)
 
 
 def _stop(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> str:
@@ -142,31 +173,58 @@ def _stop(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> str:
 def _next_rate(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> tuple[float, str]:
     if tried and tried[-1].verdict == "invalid":
         return tried[-1].rate_per_s, "again, the last trial was not valid"
-    if not tried or (low <= 0.0 and math.isinf(high)):
-        start = START_SHARE * plan.hint_per_s or START_PER_S
-        return _within(plan, start), "start below the hint"
     if math.isinf(high):
-        return _within(plan, low * GROWTH), "nothing has broken yet"
+        start = START_SHARE * plan.hint_per_s or START_PER_S
+        wanted, why = (low * GROWTH, "nothing has broken yet") if low > 0.0 else (start, "the first trial")
+        return min(max(wanted, plan.min_per_s), plan.max_per_s), why
     believed = believed_per_s(tried)
-    if believed is not None and low < believed < high:
-        below, above = believed * (1 - STEP_SHARE), believed * (1 + STEP_SHARE)
-        if low < below * (1 - 1e-9):
-            return below, "just below what the saturated target carried"
-        if above < high * (1 - 1e-9):
-            return above, "just above what the saturated target carried"
+    if believed is not None and (near := _near(plan, tried, believed, low, high)):
+        return near
     if low <= 0.0:
         return max(plan.min_per_s, high / SHRINK), "nothing has held yet"
     return math.sqrt(low * high), "between the rate that held and the one that broke"
 
 
-def _within(plan: Plan, rate_per_s: float) -> float:
-    return min(max(rate_per_s, plan.min_per_s), plan.max_per_s)
+def _near(
+    plan: Plan, tried: Sequence[Tried], believed: float, low: float, high: float
+) -> tuple[float, str] | None:
+    """A rate near what a saturated target carried; None where that leaves nothing to try."""
+    below = believed * (1 - STEP_BELOW)
+    above = believed * (1 + _step_above(plan, believed))
+    if low < below * (1 - 1e-9) and below * (1 + 1e-9) < high:
+        return below, "just below what the saturated target carried"
+    if low < believed and above * (1 + 1e-9) < high:
+        return above, "just above what the saturated target carried"
+    if high < believed:
+        return _gallop_down(tried, believed, low, high)
+    if low >= believed:
+        held = sum(t.verdict == "holds" and t.rate_per_s >= believed for t in tried)
+        further = low * (1 + GALLOP * 2.0 ** (held - 1))
+        return min(further, math.sqrt(low * high)), "it held more than it was believed to carry"
+    return None
 
 
-def _duration_s(plan: Plan, rate_per_s: float, bracketing: bool) -> float:
-    share = BRACKET_BUDGET_SHARE if bracketing else REFINE_BUDGET_SHARE
-    enough_s = plan.requests_min * plan.batch / rate_per_s
-    return max(min(max(share * plan.budget_s, TRIAL_S_MIN), TRIAL_S_MAX), enough_s)
+def _gallop_down(tried: Sequence[Tried], believed: float, low: float, high: float) -> tuple[float, str]:
+    last = tried[-1]
+    same = [t for t in tried if t.rate_per_s == last.rate_per_s]
+    if last.verdict == "breaks" and last.rate_per_s == high and len(same) == 1:
+        return high, "again: it broke below what the saturated target carried"
+    broken = len({t.rate_per_s for t in tried if t.verdict == "breaks" and t.rate_per_s < believed})
+    nearer = high * max(0.0, 1 - GALLOP * 2.0 ** (broken - 1))
+    return max(nearer, math.sqrt(low * high)) or high / SHRINK, "below a rate that broke"
+
+
+def _step_above(plan: Plan, believed: float) -> float:
+    return max(STEP_ABOVE, BURST_S / (0.5 * _duration_s(plan, believed, rough=False)))
+
+
+def _duration_s(plan: Plan, rate_per_s: float, *, rough: bool) -> float:
+    share = BRACKET_BUDGET_SHARE if rough else REFINE_BUDGET_SHARE
+    return max(min(share * plan.budget_s, TRIAL_S_MAX), _shortest_s(plan, rate_per_s))
+
+
+def _shortest_s(plan: Plan, rate_per_s: float) -> float:
+    return max(TRIAL_S_MIN, plan.requests_min * plan.batch / rate_per_s)
 
 
 def _overhead_s(tried: Sequence[Tried]) -> float:

@@ -23,7 +23,7 @@ from loadtests.targets.safety import Address
 from loadtests.targets.target import Target
 from loadtests.targets.wire import Meaning
 
-INTERVAL_S = 0.1
+INTERVAL_S = 0.05
 READ_TIMEOUT_S = 2.0
 REPLY_BYTES_MAX = 1_000_000
 
@@ -92,10 +92,21 @@ class Observer:
         value = samples[-1][1].get(meaning, math.nan) if samples else math.nan
         return None if math.isnan(value) else value
 
-    def since(self, started_at_s: float) -> Observed:
-        """Every sample from just before `started_at_s` (time.monotonic()) on, as seconds from that moment."""
-        samples = [s for s in self._samples if s[0] >= started_at_s - 2 * self._interval_s]
-        at_s = np.array([at - started_at_s for at, _ in samples], dtype=np.float64)
+    def settle(self, backlog_before: float, longest_s: float) -> bool:
+        """Wait until the backlog is back where it was, `longest_s` at most. False when it is not."""
+        ends_s = time.monotonic() + longest_s
+        seen = len(self._samples)
+        while time.monotonic() < ends_s and not self._ended.is_set():
+            backlog = self.latest("backlog")
+            if len(self._samples) > seen and backlog is not None and backlog <= backlog_before:
+                return True
+            self._ended.wait(self._interval_s / 2)
+        return False
+
+    def since(self, started_at: float) -> Observed:
+        """Every sample from just before `started_at` (seconds since 1970) on, as seconds from that moment."""
+        samples = [s for s in self._samples if s[0] >= started_at - 2 * self._interval_s]
+        at_s = np.array([at - started_at for at, _ in samples], dtype=np.float64)
         meanings = sorted({observe.meaning for observe in self._target.observe})
         series = {m: np.array([values.get(m, math.nan) for _, values in samples]) for m in meanings}
         return Observed(at_s, series)
@@ -104,10 +115,10 @@ class Observer:
         reader = _JsonReader(self._address)
         due_s = time.monotonic()
         while not self._ended.is_set():
-            asked_s = time.monotonic()
+            asked_at = time.time()
             values = self._sample(reader.get)
             # the figure is from between question and answer
-            self._samples.append(((asked_s + time.monotonic()) / 2, values))
+            self._samples.append(((asked_at + time.time()) / 2, values))
             due_s = max(due_s + self._interval_s, time.monotonic())
             self._ended.wait(due_s - time.monotonic())
         reader.close()
