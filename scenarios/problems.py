@@ -65,6 +65,12 @@ def user_error(
     return UserError(Problem(where, key, found, message, allowed), exit_code)
 
 
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names in one line, the first `most` of them."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def nearest(name: str, allowed: Sequence[str]) -> str:
     """The allowed name most like `name`, or "" where none is near."""
     close = difflib.get_close_matches(name.lower(), [a.lower() for a in allowed], n=1, cutoff=0.6)

@@ -14,7 +14,7 @@ from scenarios.complaints import Complaint, complaints, value_at
 from scenarios.positions import KeyPath, Places, locate
 from scenarios.problems import Problem, UserError, user_error
 from scenarios.salvage import salvage
-from scenarios.words import UnreadError, Word
+from scenarios.words import Word
 
 AnyWord = TypeVar("AnyWord", bound=Word)
 Checks = Callable[[AnyWord], Iterable[Complaint]]
@@ -33,17 +33,17 @@ class Document:
 
     def problem(self, complaint: Complaint) -> Problem:
         """The complaint with its place, its key and what is written there."""
-        key = self.key(complaint.path)
+        place, found = f"{self.file}:{self._line_column(complaint)}", self.places.as_written(complaint.path)
         for path, text in self.settings.items():
-            if complaint.path[: len(path)] == path:
-                place, found = "--set", text
-                break
-        else:
-            place, found = (
-                f"{self.file}:{self._line_column(complaint)}",
-                self.places.as_written(complaint.path),
-            )
+            if self._comes_from(path, complaint.path):
+                place, found = "--set", text.partition("=")[2].strip()
+        key = self.key(complaint.path)
         return Problem(place, key, found, complaint.message, complaint.allowed, complaint.nearest)
+
+    def _comes_from(self, setting: KeyPath, path: KeyPath) -> bool:
+        """Whether what stands at `path` was put there by a setting."""
+        is_new = path not in self.places.keys and path not in self.places.values
+        return path[: len(setting)] == setting or (is_new and len(path) > 0 and setting[: len(path)] == path)
 
     def key(self, path: KeyPath) -> str:
         """The path in words: items of a list by their name, else by their index."""
@@ -128,14 +128,6 @@ def read_document(
     if not found:
         return word, []
     return None, sorted({document.problem(complaint) for complaint in found}, key=text_order)
-
-
-def held(check: Callable[..., Iterable[Complaint]], *arguments: Any) -> list[Complaint]:
-    """What a check complains of; nothing where it needs a value that could not be read."""
-    try:
-        return list(check(*arguments))
-    except UnreadError:
-        return []
 
 
 def text_order(problem: Problem) -> tuple[str, tuple[int, ...], Problem]:

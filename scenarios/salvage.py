@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
 from scenarios.shapes import Shape, fields_by_key, shape_of
-from scenarios.words import Word
+from scenarios.words import UnreadError, Word
 
 AnyWord = TypeVar("AnyWord", bound=Word)
+Found = TypeVar("Found")
 _UNREAD = object()
 
 
@@ -33,6 +34,14 @@ def salvage(vocabulary: type[AnyWord], table: Mapping[str, Any]) -> AnyWord:
         else:
             word.__dict__[name] = value
     return word
+
+
+def held(look: Callable[..., Iterable[Found]], *arguments: Any) -> list[Found]:
+    """What a look at a salvaged word yields; nothing where it needs a field that could not be read."""
+    try:
+        return list(look(*arguments))
+    except UnreadError:
+        return []
 
 
 def _salvage_value(shape: Shape, value: Any) -> Any:

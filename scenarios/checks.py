@@ -1,0 +1,195 @@
+"""Checks that span several values of a scenario: times, shares, references, objectives.
+
+Each check is a small function that yields complaints and is skipped alone where a value that it needs
+could not be read; so one mistake never hides another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from zoneinfo import available_timezones
+
+from scenarios.complaints import Complaint
+from scenarios.cycles import cycle_complaints
+from scenarios.objectives import Subject, parse_objective
+from scenarios.positions import KeyPath
+from scenarios.problems import BadValueError, listed, nearest
+from scenarios.providers import Provider
+from scenarios.salvage import held
+from scenarios.scenario import Scenario, zone_of
+from scenarios.season import Growth, Response, Segment
+from scenarios.streams import EVERYONE, channel_complaints, name_complaints, stream_complaints, stream_names
+from scenarios.words import Channel
+
+BINS_MAX = 5_000_000
+"""Two months of 1 s bins: beyond it the columns outgrow a laptop's memory."""
+
+
+def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) -> list[Complaint]:
+    """Everything wrong with a scenario that its values do not show one by one.
+
+    `elsewhere`: the channels of the streams of history and calendar, by name; None = one of the files could
+    not be read, and references to streams are not judged.
+    """
+    found: list[Complaint] = []
+    for check in (
+        _time_zone,
+        _starts_at,
+        _bins,
+        _growth,
+        _demand_files,
+        _retries,
+        _rehearsal,
+        _asks_for_messages,
+    ):
+        found += held(check, scenario)
+    found += _list_complaints(scenario)
+    for channel in held(lambda: list(scenario.responses)):
+        found += held(_funnel, channel, scenario.responses[channel])
+    found += stream_complaints(scenario, elsewhere)
+    found += held(cycle_complaints, scenario)
+    for channel in sorted(set((elsewhere or {}).values())):
+        found += channel_complaints(scenario, ("demand", "history"), channel)
+    known = held(_known_streams, scenario, elsewhere) or None
+    found += held(_objective_lines, held(lambda: scenario.objectives.send_api), "send api", None)
+    found += held(_objective_lines, held(lambda: scenario.objectives.season), "season", known)
+    return found
+
+
+def _known_streams(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) -> list[str]:
+    return [] if elsewhere is None else [*stream_names(scenario), *elsewhere]
+
+
+def _time_zone(scenario: Scenario) -> Iterator[Complaint]:
+    if zone_of(scenario.timezone) is None:
+        near = nearest(scenario.timezone, sorted(available_timezones()))
+        yield Complaint(("timezone",), "unknown time zone", 'an IANA name such as "Asia/Shanghai"', near)
+
+
+def _starts_at(scenario: Scenario) -> Iterator[Complaint]:
+    if scenario.starts_at.tzinfo is None:
+        yield Complaint(
+            ("starts_at",), "has no offset from UTC", f"{scenario.starts_at.isoformat()}+08:00, or Z for UTC"
+        )
+
+
+def _bins(scenario: Scenario) -> Iterator[Complaint]:
+    bins = scenario.duration / scenario.bin
+    if bins > BINS_MAX:
+        yield Complaint(("bin",), f"makes {bins:.3g} bins of the season", f"at most {BINS_MAX:,} bins")
+    elif abs(bins - round(bins)) > 1e-9 * bins or round(bins) < 1:
+        yield Complaint(
+            ("duration",), f"is not a whole number of bins of {scenario.bin:g} s", "a multiple of `bin`"
+        )
+
+
+def _growth(scenario: Scenario) -> Iterator[Complaint]:
+    growth = scenario.demand.growth
+    if isinstance(growth, Growth) and growth.p90 < growth.p50:
+        yield Complaint(
+            ("demand", "growth", "p90"),
+            "is below p50",
+            f"{growth.p50:g} or more: nine of ten outcomes lie below p90",
+        )
+    if growth != 1.0 and scenario.demand.history is None:
+        yield Complaint(
+            ("demand", "growth"),
+            "has nothing to multiply: there is no history",
+            '`history = "sends-2025.csv"`, or no growth',
+        )
+
+
+def _demand_files(scenario: Scenario) -> Iterator[Complaint]:
+    if scenario.demand.history is None and scenario.demand.history_starts_at is not None:
+        yield Complaint(
+            ("demand", "history_starts_at"), "there is no history", '`history = "sends-2025.csv"`'
+        )
+
+
+def _retries(scenario: Scenario) -> Iterator[Complaint]:
+    retries = scenario.pipeline.retries
+    if retries.cap < retries.backoff:
+        yield Complaint(
+            ("pipeline", "retries", "cap"),
+            "is shorter than the first wait",
+            f"{retries.backoff:g} s (`backoff`) or longer",
+        )
+
+
+def _rehearsal(scenario: Scenario) -> Iterator[Complaint]:
+    workers, scale = scenario.pipeline.workers.count, scenario.rehearsal.scale
+    if workers * scale < 1.0:
+        yield Complaint(
+            ("rehearsal", "scale"),
+            f"leaves {workers * scale:.2g} of {workers} workers",
+            f"{1.0 / workers:.3g} or more, so that one is left",
+        )
+    if scenario.rehearsal.share == 0.0:
+        yield Complaint(("rehearsal", "share"), "leaves nothing to rehearse", "above 0")
+
+
+def _asks_for_messages(scenario: Scenario) -> Iterator[Complaint]:
+    demand = scenario.demand
+    if not (scenario.campaigns or scenario.backgrounds or demand.history or demand.calendar):
+        yield Complaint(
+            (), "the season asks for no message", "a [[campaign]], a [[background]] or [demand] history"
+        )
+
+
+def _list_complaints(scenario: Scenario) -> list[Complaint]:
+    """What is wrong with segments and providers as lists."""
+    found: list[Complaint] = []
+    segments: dict[str, int] = {EVERYONE: -1}
+    for index, segment in enumerate(held(lambda: scenario.audience.segments)):
+        found += held(_is_new, ("audience", "segments", index), segment, segments)
+    names: dict[str, int] = {}
+    carried: dict[Channel, str] = {}
+    for index, provider in enumerate(held(lambda: scenario.providers)):
+        found += held(_is_new, ("provider", index), provider, names)
+        found += held(_carries, ("provider", index), provider, carried)
+    return found
+
+
+def _is_new(path: KeyPath, item: Segment | Provider, seen: dict[str, int]) -> Iterator[Complaint]:
+    yield from name_complaints(path, item.name)
+    if item.name in seen:
+        yield Complaint((*path, "name"), "is a name that is taken already", "a name of its own")
+    seen.setdefault(item.name, len(seen))
+
+
+def _carries(path: KeyPath, provider: Provider, carried: dict[Channel, str]) -> Iterator[Complaint]:
+    if not provider.channels:
+        yield Complaint((*path, "channels"), "carries nothing", "at least one channel")
+    for position, channel in enumerate(provider.channels):
+        if channel in carried:
+            yield Complaint(
+                (*path, "channels", position),
+                f"{carried[channel]} carries {channel} already",
+                "one provider a channel",
+            )
+        carried.setdefault(channel, provider.name)
+
+
+def _funnel(channel: Channel, response: Response) -> Iterator[Complaint]:
+    """Who clicks has opened, who buys has clicked; a stage of 0 is not told on this channel."""
+    stages = [(name, getattr(response, name)) for name in ("open_share", "click_share", "purchase_share")]
+    told = [(name, share) for name, share in stages if share > 0.0]
+    for (wider, more), (name, share) in pairwise(told):
+        if share > more:
+            yield Complaint(("response", channel, name), f"is above {wider}", f"at most {more:g}")
+
+
+def _objective_lines(
+    lines: Sequence[str], subject: Subject, streams: Sequence[str] | None
+) -> Iterator[Complaint]:
+    key = subject.replace(" ", "_")
+    for position, line in enumerate(lines):
+        path = ("objectives", key, position)
+        try:
+            stream = parse_objective(line, subject).stream
+        except BadValueError as error:
+            yield Complaint(path, error.message, error.allowed, error.nearest)
+            continue
+        if stream and streams is not None and stream not in streams:
+            yield Complaint(path, f'unknown stream "{stream}"', listed(streams), nearest(stream, streams))
