@@ -1,4 +1,4 @@
-"""What to change: each action is computed from the run's own numbers, the one that moves the verdict most first."""
+"""What to change: actions computed from the run's own numbers, the one that moves the verdict most first."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def _raise_own_limit(s: Situation) -> list[Action]:
     if not (s.short and s.limited_by == "limit" and s.ceiling_low_per_s):
         return []
     text = f"raise the send API's rate limit to {units.rate(units.rounded_up(s.wanted_per_s))} or more"
-    effect = f"it refuses above {units.rate(s.ceiling_low_per_s)} today; the P90 peak asks {units.rate(s.peak_p90_per_s)}"
+    today, asked = units.rate(s.ceiling_low_per_s), units.rate(s.peak_p90_per_s)
+    effect = f"it refuses above {today} today; the P90 peak asks {asked}"
     return [Action(text, effect)]
 
 
@@ -128,8 +129,8 @@ def _provider_action(s: Situation, provider: Provider, stage: Resource) -> list[
     if needed <= now:
         return []
     effect = (
-        f"SIMULATED: it is saturated for {units.duration(stage.saturated_s)}; from that rate on every message goes "
-        "out within its freshness"
+        f"SIMULATED: it is saturated for {units.duration(stage.saturated_s)}; "
+        "from that rate on every message goes out within its freshness"
     )
     return [
         Action(f"ask {provider.name} for {units.rate(needed)} or more instead of {units.rate(now)}", effect)
@@ -159,8 +160,10 @@ def _stretched(s: Situation, name: str, at_peak: float, allowed: float) -> Actio
         )
     )
     lasts_s = sends / campaign.release
-    text = f"release {name} over {units.duration(lasts_s * at_peak / allowed)} instead of {units.duration(lasts_s)}"
-    effect = f"SIMULATED: its minute falls from {units.rate_per_min(at_peak)} to {units.rate_per_min(allowed)} (full season)"
+    over, today = units.duration(lasts_s * at_peak / allowed), units.duration(lasts_s)
+    text = f"release {name} over {over} instead of {today}"
+    was, becomes = units.rate_per_min(at_peak), units.rate_per_min(allowed)
+    effect = f"SIMULATED: its minute falls from {was} to {becomes} (full season)"
     return Action(text, effect, f"campaign.{name}.release={campaign.release * allowed / at_peak:.4g}/s")
 
 

@@ -1,4 +1,4 @@
-"""What binds first: what limited the measured ceiling, and the stages of the calibrated season by utilisation."""
+"""What binds first: what limited the measured ceiling, and the busiest stages of the calibrated season."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def per_minute(counts: npt.NDArray[np.float64], bin_s: float) -> npt.NDArray[np.
 
 
 def resources(outcome: Outcome) -> tuple[Resource, ...]:
-    """Every stage's utilisation, busiest in its own worst minute first, longest saturated first among equals."""
+    """Every stage's utilisation, busiest in its own worst minute first, longest saturated among equals."""
     if not outcome.stages or outcome.busy_share.shape[-1] == 0:
         return ()
-    minutes = per_minute(outcome.busy_share * outcome.bin_s, outcome.bin_s)
-    peak = int(np.argmax(per_minute(outcome.offered.sum(axis=0), outcome.bin_s)))
+    minutes = per_minute(outcome.busy_share.astype(np.float64) * outcome.bin_s, outcome.bin_s)
+    peak = int(np.argmax(per_minute(outcome.offered.sum(axis=0, dtype=np.float64), outcome.bin_s)))
     saturated_s = (outcome.busy_share >= SATURATED_SHARE).sum(axis=-1) * outcome.bin_s
     found = [
         Resource(name, float(minutes[i, peak]), float(minutes[i].max()), float(saturated_s[i]))
@@ -68,8 +68,8 @@ def binding(ceiling: Ceiling | None, stages: tuple[Resource, ...], *, season_mis
     """What gives first.
 
     The measured ceiling says so, unless nothing limited it or the calibrated season misses an objective
-    that the ceiling does not explain: then the busiest stage of the season does. A stage is named as the cause
-    behind a measured backlog, too: the measurement sees the queue grow, the simulation sees behind which door.
+    that the ceiling does not explain: then the busiest stage of the season does. A stage is named behind a
+    measured backlog, too: the measurement sees the queue grow, the simulation sees behind which door.
     """
     simulated = _simulated(stages)
     if ceiling is None or not ceiling.valid:

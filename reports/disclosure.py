@@ -1,4 +1,4 @@
-"""What surrounds a verdict: how the run came about, how far to trust it, what was not tested, where figures are from."""
+"""What surrounds a verdict: how the run came about, how far to trust it, what was not tested, sources."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _part_of_the_season(results: Results) -> list[str]:
     found = []
     if results.scale < 1.0:
         found.append(
-            f"full volume: the rehearsal ran at {units.percent(results.scale)} of it, limits and workers alike"
+            f"full volume: rehearsed at {units.percent(results.scale)} of it, limits and workers alike"
         )
     if results.share < 1.0:
         found.append(f"the rest of the season: this target carries {units.percent(results.share)} of it")
@@ -119,8 +119,10 @@ def sources(loaded: Loaded | None) -> tuple[str, ...]:
     if loaded is None:
         return ()
     scenario = loaded.scenario
-    named = [*scenario.campaigns, *scenario.backgrounds, *scenario.triggers]
-    found = [f"{item.name}: {item.source}" for item in named if item.source]
+    named = [(c.name, c.source) for c in scenario.campaigns]
+    named += [(b.name, b.source) for b in scenario.backgrounds]
+    named += [(t.name, t.source) for t in scenario.triggers]
+    found = [f"{name}: {source}" for name, source in named if source]
     found += [f"{channel} answers: {r.source}" for channel, r in scenario.responses.items() if r.source]
     for provider in scenario.providers:
         read_on = f", read on {provider.read_on.isoformat()}" if provider.read_on else ""

@@ -1,10 +1,10 @@
-"""The same findings for other readers: Markdown for a terminal or a ticket, JSON, pictures and tables as files."""
+"""The same findings for other readers: Markdown, JSON, pictures and tables as files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports import tables, units, words
+from reports import tables, texts, units, words
 from reports.findings import Findings, Table, to_json
 from reports.page import html
 from reports.pictures import pictures
@@ -14,7 +14,7 @@ LONG_ROWS = 40
 
 
 def files(findings: Findings) -> dict[str, bytes]:
-    """Everything a report leaves, by its name in the run's folder; the page last, so that it never lacks a file."""
+    """Everything a report leaves, by its name in the run's folder; the page comes last."""
     drawn = pictures(findings)
     found = {f"figures/{name}.svg": picture.svg.encode() for name, picture in drawn.items()}
     found |= {f"figures/{table.kind}.csv": tables.as_csv(table).encode() for table in findings.tables}
@@ -41,8 +41,8 @@ def markdown(findings: Findings) -> str:
         *_sections(findings),
         _assumptions(findings),
         _list("Where the scenario's figures come from", findings.sources),
-        _pairs("Method and disclosure", words.method(findings)) + f"\n\n{words.REPORTING}",
-        _pairs("Words", words.GLOSSARY),
+        _pairs("Method and disclosure", words.method(findings)) + f"\n\n{texts.REPORTING}",
+        _pairs("Words", texts.GLOSSARY),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -63,7 +63,7 @@ def table_text(table: Table) -> str:
 
 
 def _verdict(findings: Findings) -> str:
-    tags = [words.PROJECTED] if findings.basis == "projected" else []
+    tags = [texts.PROJECTED] if findings.basis == "projected" else []
     tags += [] if findings.complete else ["INCOMPLETE"]
     lines = [
         f"# {findings.title}",
@@ -107,7 +107,7 @@ def _objectives(findings: Findings) -> str:
 
 def _sections(findings: Findings) -> list[str]:
     found = []
-    for section in words.SECTIONS:
+    for section in texts.SECTIONS:
         parts = [_table(table) for kind in section.tables if (table := findings.table(kind)) is not None]
         if section.key == "demand":
             parts = [*_seasons(findings), *parts]

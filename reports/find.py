@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from sim.judging import Judged
-from sim.simulate import Simulated
-
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
-from reports import actions, disclosure, tables, units
+from reports import actions, disclosure, tables, timeline, units
 from reports.bottleneck import Binding, binding, resources
 from reports.findings import (
     Action,
@@ -22,11 +19,16 @@ from reports.findings import (
 )
 from reports.judgement import Facts, headroom_share, judge
 from reports.results import Results
-from sim.outcome import summary
+from sim.judging import Judged
+from sim.simulate import Simulated
+from sim.summary import summary
 
 FATES = (
-    "planned", "suppressed", "offered", "accepted", "delivered", "expired", "rejected", "failed", "in_backlog",
+    "planned", "suppressed", "offered", "accepted",
+    "delivered", "expired", "rejected", "failed", "in_backlog",
 )  # fmt: skip
+TOLERATED_SHARE = 0.1
+"""P90: of the replications, this share may miss an objective."""
 UNITS = {"drain": "s", "backlog": "messages"}
 
 
@@ -72,7 +74,7 @@ def find(results: Results, *, report: str = "") -> Findings:
 
 
 def _peaks(results: Results) -> tuple[Spread, Spread]:
-    """The peak at the rehearsed scale and share, and the whole season's. The calibration does not move demand."""
+    """The peak at the rehearsed scale and share, and the whole season's: calibration does not move it."""
     if results.simulated is None:
         return Spread(None, None), Spread(None, None)
     peaks, part = results.simulated.peaks, results.scale * results.share / results.simulated_scale
@@ -122,6 +124,7 @@ def _facts(results: Results, peak: Spread, objectives: tuple[ObjectiveFinding, .
         peak_p90_per_s=peak.p90,
         missed_in_replay=tuple(_missed(o) for o in missed if o.label == "MEASURED"),
         missed_in_season=tuple(_missed(o) for o in missed if o.label == "SIMULATED"),
+        missed_p90=_missed_p90(results.latest),
         unjudged=tuple(o.name for o in objectives if o.holds is None),
     )
 
@@ -134,6 +137,13 @@ def _why_not(measured: Ceiling | Measurement | None, missing: str) -> str:
 
 def _missed(objective: ObjectiveFinding) -> str:
     return f"{objective.name} ({units.by_unit(objective.value, objective.unit)})"
+
+
+def _missed_p90(simulated: Simulated | None) -> str:
+    """How many replications miss a season objective, where it is more than one in ten; else ""."""
+    found = simulated.replications if simulated else ()
+    missing = sum(replication.missed > 0 for replication in found)
+    return f"{missing} of {len(found)} replications" if missing > TOLERATED_SHARE * len(found) else ""
 
 
 def _season_misses(objectives: tuple[ObjectiveFinding, ...]) -> bool:
@@ -172,6 +182,7 @@ def _season(simulated: Simulated | None, scale: float) -> Season | None:
         drain_s=finite(told["drain_s"]),
         resolution=outcome.resolution,
         seed=outcome.seed,
+        replications=max(1, len(simulated.replications)),
         scale=scale,
     )
 
@@ -183,7 +194,7 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
         found.append(tables.trials(results.ceiling))
     if results.latest is not None and results.loaded is not None:
         scenario, outcome = results.loaded.scenario, results.latest.outcome
-        found += [tables.demand(outcome, scenario.timezone), tables.campaigns(scenario, outcome)]
+        found += [timeline.demand(outcome, scenario.timezone), timeline.campaigns(scenario, outcome)]
         found.append(tables.streams(outcome))
     if results.peak is not None:
         found += [tables.peak(results.peak), tables.percentiles(results.peak)]

@@ -72,7 +72,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to change: what, what it does to the verdict, and the key to try it with, where there is one."""
+    """One thing to change: what, with what effect, and the key to try it with, where there is one."""
 
     text: str
     effect: str
@@ -169,6 +169,7 @@ class Season:
     drain_s: float | None
     resolution: str
     seed: int
+    replications: int
     scale: float
 
 

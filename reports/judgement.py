@@ -22,7 +22,7 @@ class Facts:
     no_ceiling_because, no_replay_because: "" when that measurement is there and valid.
     ceiling_low_per_s: highest rate that held; of a lower bound, the bound.
     missed, unjudged: objectives by name and value, in the peak replay and the calibrated season.
-    missed_p90: season objectives that hold at the median and fail at the 90 % quantile over replications.
+    missed_p90: "" unless more than one replication in ten misses a season objective; then how many do.
     """
 
     no_ceiling_because: str = ""
@@ -32,7 +32,7 @@ class Facts:
     peak_p90_per_s: float | None = None
     missed_in_replay: tuple[str, ...] = ()
     missed_in_season: tuple[str, ...] = ()
-    missed_p90: tuple[str, ...] = ()
+    missed_p90: str = ""
     unjudged: tuple[str, ...] = ()
 
 
@@ -68,7 +68,7 @@ def judge(facts: Facts) -> Judgement:
     spare = units.percent(headroom_share(low, p90))
     return Judgement(
         "ready",
-        f"it holds {units.rate(low)}, {spare} above the P90 peak of {units.rate(p90)}; every objective is met.",
+        f"it holds {units.rate(low)}, {spare} above the P90 peak of {units.rate(p90)}; objectives are met.",
     )
 
 
@@ -121,16 +121,16 @@ def _close(facts: Facts) -> Judgement | None:
     if low < p90:
         return Judgement(
             "at risk",
-            f"it holds {units.rate(low)}: enough for the median peak, not for the P90 peak of {units.rate(p90)}.",
+            f"it holds {units.rate(low)}: enough for the median peak, not for P90, {units.rate(p90)}.",
         )
     if low < MARGIN * p90:
         spare = units.percent(headroom_share(low, p90))
         return Judgement(
             "at risk",
-            f"it holds {units.rate(low)}, only {spare} above the P90 peak of {units.rate(p90)}; 10 % is the least.",
+            f"it holds {units.rate(low)}, only {spare} above the P90 peak of {units.rate(p90)}; 10 % is due.",
         )
     if facts.missed_p90:
-        return Judgement("at risk", f"in one season of ten it would miss {_listed(facts.missed_p90)}.")
+        return Judgement("at risk", f"a season objective is missed in {facts.missed_p90}.")
     return None
 
 

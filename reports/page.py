@@ -8,9 +8,10 @@ from functools import cache
 import jinja2
 from markupsafe import Markup
 
-from reports import tables, units, words
+from reports import tables, texts, units, words
 from reports.findings import Findings, Table
-from reports.pictures import Picture, pictures
+from reports.pictures import pictures
+from reports.svg import Picture
 
 TEMPLATE = "report.html.j2"
 
@@ -19,7 +20,7 @@ TEMPLATE = "report.html.j2"
 class Shown:
     """A section with what the run has of it."""
 
-    section: words.Section
+    section: texts.Section
     pictures: tuple[Picture, ...]
     tables: tuple[Table, ...]
 
@@ -33,13 +34,14 @@ def html(findings: Findings, drawn: dict[str, Picture] | None = None) -> str:
         gauge=gauge,
         sections=_shown(findings, drawn),
         words=words,
+        texts=texts,
         units=units,
     )  # fmt: skip
 
 
 def _shown(findings: Findings, drawn: dict[str, Picture]) -> tuple[Shown, ...]:
     found = []
-    for section in words.SECTIONS:
+    for section in texts.SECTIONS:
         seen = tuple(drawn[name] for name in section.pictures if name in drawn)
         listed = tuple(table for kind in section.tables if (table := findings.table(kind)) is not None)
         if seen or listed:

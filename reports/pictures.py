@@ -1,16 +1,11 @@
-"""Draws a table by its kind: SVG that is byte for byte the same for the same numbers, light or dark.
-
-Colours are Okabe and Ito's, which stay apart for colour-blind eyes; on the page each becomes a CSS variable.
-"""
+"""Draws a table by its kind: SVG that is byte for byte the same for the same numbers."""
 
 from __future__ import annotations
 
 import io
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -19,14 +14,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports import units, words
 from reports.findings import Findings, Table
+from reports.svg import BLUE, GREEN, GRID, INK, ORANGE, PURPLE, RED, Picture
 
-INK, GRID, BLUE, ORANGE, GREEN, RED, PURPLE = (
-    "#1a1a1b", "#c9c9cb", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7",
-)  # fmt: skip
-VARIABLES = {
-    INK: "currentColor", GRID: f"var(--grid, {GRID})", BLUE: f"var(--blue, {BLUE})", ORANGE: f"var(--orange, {ORANGE})",
-    GREEN: f"var(--green, {GREEN})", RED: f"var(--red, {RED})", PURPLE: f"var(--purple, {PURPLE})",
-}  # fmt: skip
 STYLE: dict[str, object] = {
     "svg.hashsalt": "peakday", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9.0,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
@@ -37,35 +26,17 @@ STYLE: dict[str, object] = {
 MARKS = {"holds": ("o", GREEN), "breaks": ("X", RED), "invalid": ("s", GRID)}
 WIDE_IN = 7.6
 
-Drawer = Callable[[Figure, Table, Findings], None]
-
 
 @dataclass(frozen=True)
-class Picture:
-    """A drawn table: `svg` is a whole file; `inline` is for the page, its ids prefixed with the name."""
+class Sheet:
+    """What a drawer needs: an empty figure, the table to draw, the findings around it."""
 
-    name: str
+    figure: Figure
     table: Table
-    title: str
-    description: str
-    svg: str
+    findings: Findings
 
-    @property
-    def inline(self) -> str:
-        """The svg element with title and description for screen readers, colours from the page."""
-        body = self.svg[self.svg.index("<svg") :]
-        head, _, rest = body.partition(">")
-        size = re.search(r'viewBox="[^"]*"', head)
-        rest = re.sub(r"<metadata>.*?</metadata>", "", rest, flags=re.DOTALL).replace("xlink:href=", "href=")
-        rest = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", rest)
-        for colour, variable in VARIABLES.items():
-            rest = rest.replace(colour, variable)
-        named = f'role="img" aria-labelledby="{self.name}-title {self.name}-desc"'
-        return (
-            f"<svg {size[0] if size else ''} {named}>"
-            f'<title id="{self.name}-title">{escape(self.title)}</title>'
-            f'<desc id="{self.name}-desc">{escape(self.description)}</desc>{rest}'
-        )
+
+Drawer = Callable[[Sheet], None]
 
 
 def pictures(findings: Findings) -> dict[str, Picture]:
@@ -81,7 +52,7 @@ def pictures(findings: Findings) -> dict[str, Picture]:
 def _draw(name: str, table: Table, findings: Findings, height_in: float, drawer: Drawer) -> Picture:
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]  # keys are checked when they are set
         figure = Figure(figsize=(WIDE_IN, height_in), layout="constrained")
-        drawer(figure, table, findings)
+        drawer(Sheet(figure, table, findings))
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return Picture(
@@ -89,13 +60,13 @@ def _draw(name: str, table: Table, findings: Findings, height_in: float, drawer:
     )
 
 
-def _gauge(figure: Figure, table: Table, findings: Findings) -> None:
+def _gauge(sheet: Sheet) -> None:
     """One line: the peak's two quantiles and the ceiling's interval on the same axis."""
-    axes = figure.add_subplot()
-    peak, ceiling = findings.peak_offered_per_s, findings.ceiling_per_s
+    axes = sheet.figure.add_subplot()
+    peak, ceiling = sheet.findings.peak_offered_per_s, sheet.findings.ceiling_per_s
     known = [v for v in (peak.p50, peak.p90, ceiling.low, ceiling.high) if v is not None]
     right = 1.15 * max(known, default=1.0)
-    _peak_band(axes, findings)
+    _peak_band(axes, sheet.findings)
     if ceiling.low is not None:
         end = ceiling.high if ceiling.high is not None else right
         axes.barh(0.0, ceiling.low, height=0.5, color=GREEN, alpha=0.85, label="held")
@@ -108,50 +79,53 @@ def _gauge(figure: Figure, table: Table, findings: Findings) -> None:
     _legend(axes, columns=4)
 
 
-def _knee(figure: Figure, table: Table, findings: Findings) -> None:
+def _knee(sheet: Sheet) -> None:
     """Goodput against offered rate with the 45-degree line, the ceiling's interval and the peak's band."""
-    axes = figure.add_subplot()
-    offered, goodput = table.floats("offered"), table.floats("goodput")
-    highest = max([*(v for v in offered if not math.isnan(v)), findings.peak_offered_per_s.p90 or 0.0])
+    axes = sheet.figure.add_subplot()
+    offered, goodput = sheet.table.floats("offered"), sheet.table.floats("goodput")
+    highest = max([*(v for v in offered if not math.isnan(v)), sheet.findings.peak_offered_per_s.p90 or 0.0])
     axes.plot(
         [0.0, highest * 1.05], [0.0, highest * 1.05], color=GRID, linewidth=1.0, label="goodput = offered"
     )
-    _peak_band(axes, findings)
-    ceiling = findings.ceiling_per_s
+    _peak_band(axes, sheet.findings)
+    ceiling = sheet.findings.ceiling_per_s
     if ceiling.low is not None:
         axes.axvspan(ceiling.low, ceiling.high or ceiling.low, color=PURPLE, alpha=0.25, lw=0)
         axes.axvline(ceiling.low, color=PURPLE, label="ceiling, interval")
     for verdict, (mark, colour) in MARKS.items():
-        at = [i for i, v in enumerate(table.column("verdict")) if v == verdict]
+        at = [i for i, v in enumerate(sheet.table.column("verdict")) if v == verdict]
         if at:
             xs, ys = [offered[i] for i in at], [goodput[i] for i in at]
             axes.scatter(xs, ys, marker=mark, color=colour, s=34, zorder=3, label=f"trial {verdict}")
+    delivered = sheet.table.floats("delivered")
+    if not all(math.isnan(rate) for rate in delivered):
+        axes.scatter(offered, delivered, marker="_", color=INK, s=60, zorder=2, label="delivered")
     axes.set(xlim=(0.0, highest * 1.05), ylim=(0.0, None))
     _axis(axes, x="offered, messages/s", y="goodput, messages/s", x_format=units.count, y_format=units.count)
     _legend(axes)
 
 
-def _demand(figure: Figure, table: Table, findings: Findings) -> None:
+def _demand(sheet: Sheet) -> None:
     """Offered, accepted and delivered per minute, and under them when each campaign is released."""
-    gantt = findings.table("campaigns")
+    gantt = sheet.findings.table("campaigns")
     rows = len(gantt.rows) if gantt else 0
-    top, *rest = figure.subplots(
+    top, *rest = sheet.figure.subplots(
         2 if rows else 1, 1, sharex=True, squeeze=False, height_ratios=[8, rows] if rows else [1]
     )[:, 0]
-    hours = [s / 3600.0 for s in table.floats("since start")]
-    top.fill_between(hours, table.floats("offered"), color=BLUE, alpha=0.2, lw=0)
+    hours = [s / 3600.0 for s in sheet.table.floats("since start")]
+    top.fill_between(hours, sheet.table.floats("offered"), color=BLUE, alpha=0.2, lw=0)
     for name, colour, dashes in (
         ("offered", BLUE, "-"),
         ("accepted", ORANGE, "--"),
         ("delivered", GREEN, "-"),
     ):
-        top.plot(hours, table.floats(name), color=colour, linestyle=dashes, linewidth=1.1, label=name)
+        top.plot(hours, sheet.table.floats(name), color=colour, linestyle=dashes, linewidth=1.1, label=name)
     top.set_ylim(0.0, None)
     _axis(top, y="messages/min", y_format=units.count)
     _legend(top)
     if gantt and rest:
         _gantt(rest[0], gantt)
-    _clock_ticks((rest or [top])[-1], table)
+    _clock_ticks((rest or [top])[-1], sheet.table)
 
 
 def _gantt(axes: Axes, gantt: Table) -> None:
@@ -163,33 +137,33 @@ def _gantt(axes: Axes, gantt: Table) -> None:
     axes.invert_yaxis()
 
 
-def _backlog(figure: Figure, table: Table, findings: Findings) -> None:
+def _backlog(sheet: Sheet) -> None:
     """Messages waiting over the season; the greatest backlog is named."""
-    axes = figure.add_subplot()
-    hours, waiting = [s / 3600.0 for s in table.floats("since start")], table.floats("backlog")
+    axes = sheet.figure.add_subplot()
+    hours, waiting = [s / 3600.0 for s in sheet.table.floats("since start")], sheet.table.floats("backlog")
     axes.fill_between(hours, waiting, color=ORANGE, alpha=0.3, lw=0)
     axes.plot(hours, waiting, color=ORANGE, linewidth=1.1)
     most = max(range(len(waiting)), key=waiting.__getitem__)
     if waiting[most] > 0.0:
         axes.annotate(
-            f"{units.count(waiting[most])} waiting at {str(table.column('local time')[most])[11:16]}",
+            f"{units.count(waiting[most])} waiting at {str(sheet.table.column('local time')[most])[11:16]}",
             (hours[most], waiting[most]), xytext=(6, 0), textcoords="offset points", va="top",
         )  # fmt: skip
     axes.set_ylim(0.0, None)
     _axis(axes, y="messages waiting", y_format=units.count)
-    _clock_ticks(axes, table)
+    _clock_ticks(axes, sheet.table)
 
 
-def _peak(figure: Figure, table: Table, findings: Findings) -> None:
+def _peak(sheet: Sheet) -> None:
     """Due and accepted per second, latency under it, and the generator's lateness as proof at the bottom."""
-    rate, latency, late = figure.subplots(3, 1, sharex=True, height_ratios=[4, 4, 1.6])
-    at = table.floats("since start")
-    rate.plot(at, table.floats("due"), color=BLUE, label="due")
-    rate.plot(at, table.floats("accepted"), color=GREEN, linestyle="--", label="accepted")
+    rate, latency, late = sheet.figure.subplots(3, 1, sharex=True, height_ratios=[4, 4, 1.6])
+    at = sheet.table.floats("since start")
+    rate.plot(at, sheet.table.floats("due"), color=BLUE, label="due")
+    rate.plot(at, sheet.table.floats("accepted"), color=GREEN, linestyle="--", label="accepted")
     rate.set_ylim(0.0, None)
     for name, colour in (("latency p50", BLUE), ("latency p99", RED)):
-        latency.plot(at, table.floats(name), color=colour, label=name)
-    late.fill_between(at, table.floats("lateness p99"), color=PURPLE, alpha=0.5, lw=0, step="mid")
+        latency.plot(at, sheet.table.floats(name), color=colour, label=name)
+    late.fill_between(at, sheet.table.floats("lateness p99"), color=PURPLE, alpha=0.5, lw=0, step="mid")
     for axes, unit in ((latency, "latency"), (late, "lateness")):
         axes.set_ylim(0.0, None)
         axes.yaxis.set_major_locator(MaxNLocator(3))
@@ -200,13 +174,13 @@ def _peak(figure: Figure, table: Table, findings: Findings) -> None:
         _legend(axes)
 
 
-def _percentiles(figure: Figure, table: Table, findings: Findings) -> None:
+def _percentiles(sheet: Sheet) -> None:
     """Latency and service time against the share of requests that were slower, to the sample's end."""
-    axes = figure.add_subplot()
-    quantiles = table.floats("quantile")
+    axes = sheet.figure.add_subplot()
+    quantiles = sheet.table.floats("quantile")
     nines = [-math.log10(1.0 - q) for q in quantiles]
     for name, colour, dashes in (("latency", RED, "-"), ("service time", BLUE, "--")):
-        axes.plot(nines, table.floats(name), color=colour, linestyle=dashes, marker=".", label=name)
+        axes.plot(nines, sheet.table.floats(name), color=colour, linestyle=dashes, marker=".", label=name)
     shown = [q for q in (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999) if q <= quantiles[-1]]
     axes.set_xticks([-math.log10(1.0 - q) for q in shown], [f"p{q * 100:g}" for q in shown])
     axes.set_ylim(0.0, None)
@@ -214,11 +188,12 @@ def _percentiles(figure: Figure, table: Table, findings: Findings) -> None:
     _legend(axes)
 
 
-def _headroom(figure: Figure, table: Table, findings: Findings) -> None:
+def _headroom(sheet: Sheet) -> None:
     """Utilisation per stage in its worst minute, and in the peak minute as a mark."""
-    axes = figure.add_subplot()
-    names = [str(name) for name in table.column("stage")]
-    worst, at_peak = table.floats("busy in its worst minute"), table.floats("busy in the peak minute")
+    axes = sheet.figure.add_subplot()
+    names = [str(name) for name in sheet.table.column("stage")]
+    worst = sheet.table.floats("busy in its worst minute")
+    at_peak = sheet.table.floats("busy in the peak minute")
     colours = [RED if busy >= 0.99 else ORANGE if busy >= 0.8 else GREEN for busy in worst]
     axes.barh(names, worst, color=colours, height=0.55, alpha=0.85)
     axes.plot(at_peak, names, linestyle="", marker="|", markersize=14, color=INK, label="in the peak minute")
@@ -229,14 +204,15 @@ def _headroom(figure: Figure, table: Table, findings: Findings) -> None:
     _legend(axes)
 
 
-def _predicted(figure: Figure, table: Table, findings: Findings) -> None:
+def _predicted(sheet: Sheet) -> None:
     """Error of each held-out figure, predicted against measured; the band is 10 %."""
-    axes = figure.add_subplot()
-    names, errors = [str(n) for n in table.column("figure")], table.floats("error")
+    axes = sheet.figure.add_subplot()
+    names, errors = [str(n) for n in sheet.table.column("figure")], sheet.table.floats("error")
     axes.axvspan(-0.1, 0.1, color=GREEN, alpha=0.12, lw=0)
     axes.barh(names, errors, color=[GREEN if abs(e) <= 0.1 else ORANGE for e in errors], height=0.55)
-    for i, (was, is_) in enumerate(zip(table.floats("predicted"), table.floats("measured"), strict=True)):
-        unit = str(table.column("unit")[i])
+    pairs = zip(sheet.table.floats("predicted"), sheet.table.floats("measured"), strict=True)
+    for i, (was, is_) in enumerate(pairs):
+        unit = str(sheet.table.column("unit")[i])
         text = f"{units.by_unit(was, unit)} predicted, {units.by_unit(is_, unit)} measured"
         axes.annotate(text, (0.0, i), xytext=(3, 14), textcoords="offset points", fontsize=7.5, va="center")
     axes.axvline(0.0, color=INK, linewidth=0.8)

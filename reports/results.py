@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.judging import Judged
-from sim.simulate import Simulated
-
 from loadtests.calibration import Calibration
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
 from reports.findings import About
 from scenarios.catalogue import Loaded
+from sim.judging import Judged
+from sim.simulate import Simulated
 
 
 @dataclass(frozen=True)

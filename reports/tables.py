@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from loadtests.calibration import Calibration
 from loadtests.ceiling.ceiling import Ceiling, Trial
 from loadtests.measurement import Measurement
 from reports.bottleneck import room_left
 from reports.findings import Cell, Column, Interval, Resource, Spread, Table, finite
-from scenarios.scenario import Scenario
 from sim import histogram
 from sim.outcome import Outcome
-
-MAX_ROWS = 1440
-"""A day by the minute: more points than a picture has pixels say no more."""
+from sim.summary import summary
+from sim.traffic import Stream
 
 QUANTILES = (
     0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999,
@@ -32,10 +25,8 @@ QUANTILES = (
 def gauge(peak: Spread, ceiling: Interval) -> Table:
     """The three figures that decide, on one axis."""
     columns = (Column("figure"), Column("low", "messages/s"), Column("high", "messages/s"))
-    rows: tuple[tuple[Cell, ...], ...] = (
-        ("peak, P50 to P90", peak.p50, peak.p90),
-        ("ceiling, held to broken", ceiling.low, ceiling.high),
-    )
+    found = (("peak, P50 to P90", peak.p50, peak.p90), ("ceiling, held to broken", ceiling.low, ceiling.high))
+    rows: tuple[tuple[Cell, ...], ...] = tuple(row for row in found if row[1] is not None)
     return Table("gauge", "Ceiling against peak", "SIMULATED AND MEASURED", columns, rows)
 
 
@@ -78,61 +69,6 @@ def _trial(trial: Trial) -> tuple[Cell, ...]:
     )
 
 
-def demand(outcome: Outcome, timezone: str) -> Table:
-    """The season over time: offered, accepted and delivered messages per minute, backlog at the step's end."""
-    wide = _step_bins(outcome.offered.shape[1], outcome.bin_s)
-    step_s = wide * outcome.bin_s
-    offered, accepted, delivered = (
-        _summed(counts.sum(axis=0), wide) * 60.0 / step_s
-        for counts in (outcome.offered, outcome.accepted, outcome.delivered)
-    )
-    waiting = _last(outcome.backlog.sum(axis=0), wide)
-    clocks = _clocks(outcome.starts_at, timezone, step_s, len(offered))
-    columns = (
-        Column("local time"),
-        Column("since start", "s"),
-        Column("offered", "messages/min"),
-        Column("accepted", "messages/min"),
-        Column("delivered", "messages/min"),
-        Column("backlog", "messages"),
-    )
-    rows = tuple(
-        (clock, i * step_s, *_rounded(offered[i], accepted[i], delivered[i], waiting[i]))
-        for i, clock in enumerate(clocks)
-    )
-    return Table(
-        "demand",
-        "Demand and delivery over the season",
-        "SIMULATED",
-        columns,
-        rows,
-        f"local time is {timezone}",
-    )
-
-
-def campaigns(scenario: Scenario, outcome: Outcome) -> Table:
-    """When each campaign begins and ends at the target's doors, and how many messages it offers."""
-    columns = (
-        Column("campaign"),
-        Column("channel"),
-        Column("begins", "s"),
-        Column("ends", "s"),
-        Column("messages", "messages"),
-    )
-    rows = [_campaign(i, outcome) for i, stream in enumerate(outcome.streams) if stream.cause == "campaign"]
-    found = tuple(row for row in rows if row is not None)
-    return Table("campaigns", f"Campaigns of {scenario.title}", "SIMULATED", columns, found)
-
-
-def _campaign(index: int, outcome: Outcome) -> tuple[Cell, ...] | None:
-    stream, offered = outcome.streams[index], outcome.offered[index]
-    busy = np.flatnonzero(offered > 0.0)
-    if not busy.size:
-        return None
-    begins, ends = float(busy[0] * outcome.bin_s), float((busy[-1] + 1) * outcome.bin_s)
-    return (stream.campaign, stream.channel, begins, ends, float(offered.sum()))
-
-
 def streams(outcome: Outcome) -> Table:
     """Every stream's fate and how fresh its messages arrived."""
     columns = (
@@ -143,22 +79,23 @@ def streams(outcome: Outcome) -> Table:
         Column("offered", "messages"),
         Column("delivered", "messages"),
         Column("expired", "messages"),
-        Column("failed", "messages"),
+        Column("rejected or failed", "messages"),
         Column("fresh", "share"),
         Column("delay p50", "s"),
         Column("delay p99", "s"),
     )
-    rows = tuple(_stream(i, outcome) for i in range(len(outcome.streams)))
+    told = summary(outcome)["streams"]
+    rows = tuple(_stream(stream, figures) for stream, figures in zip(outcome.streams, told, strict=True))
     return Table("streams", "Streams", "SIMULATED", columns, rows)
 
 
-def _stream(i: int, outcome: Outcome) -> tuple[Cell, ...]:
-    stream, offered = outcome.streams[i], float(outcome.offered[i].sum())
-    failed = float(outcome.failed[i].sum() + outcome.rejected[i].sum())
-    fresh = float(outcome.fresh[i].sum()) / offered if offered else None
-    delays = [finite(histogram.quantile(outcome.delay_counts[i], q)) for q in (0.5, 0.99)]
-    fates = (offered, float(outcome.delivered[i].sum()), float(outcome.expired[i].sum()), failed)
-    return (stream.name, stream.channel, stream.priority, stream.cause, *_rounded(*fates), fresh, *delays)
+def _stream(stream: Stream, figures: Mapping[str, Any]) -> tuple[Cell, ...]:
+    messages, delay = figures["messages"], figures["delay_s"]
+    lost = messages["failed"] + messages["rejected"]
+    fates = _rounded(messages["offered"], messages["delivered"], messages["expired"], lost)
+    delays = finite(delay["p50"]), finite(delay["p99"])
+    cause = (stream.name, stream.channel, stream.priority, stream.cause)
+    return (*cause, *fates, finite(figures["fresh_share"]), *delays)
 
 
 def peak(measurement: Measurement) -> Table:
@@ -268,25 +205,6 @@ def as_csv(table: Table) -> str:
 
 def _exact(cell: float | str) -> str:
     return cell if isinstance(cell, str) else f"{cell:.9g}"
-
-
-def _step_bins(bins: int, bin_s: float) -> int:
-    minute = max(1, round(60.0 / bin_s))
-    return minute * max(1, math.ceil(bins / minute / MAX_ROWS)) if bins > 3 * minute else 1
-
-
-def _summed(series: npt.NDArray[np.float64], wide: int) -> npt.NDArray[np.float64]:
-    return np.add.reduceat(series, np.arange(0, len(series), wide))
-
-
-def _last(series: npt.NDArray[np.float64], wide: int) -> npt.NDArray[np.float64]:
-    ends = np.minimum(np.arange(wide, len(series) + wide, wide), len(series)) - 1
-    return series[ends]
-
-
-def _clocks(starts_at: datetime, timezone: str, step_s: float, steps: int) -> list[str]:
-    local = starts_at.astimezone(ZoneInfo(timezone))
-    return [(local + timedelta(seconds=i * step_s)).strftime("%Y-%m-%d %H:%M:%S") for i in range(steps)]
 
 
 def _rounded(*values: float) -> tuple[float, ...]:

@@ -144,13 +144,17 @@ class Screen:
         self._end_live()
         self._write(self._out, document_text(document) if self.json else text)
 
+    def warn(self, text: str) -> None:
+        """Words on stderr, whatever stdout is for."""
+        self._end_live()
+        self._write(self._err, text)
+
     def problems(self, error: UserError) -> int:
         """Every problem on a line of its own on stderr. The exit code."""
-        self._end_live()
-        self._write(self._err, "\n".join(str(problem) for problem in error.problems))
+        self.warn("\n".join(str(problem) for problem in error.problems))
         return error.exit_code
 
-    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+    def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked.is_set():
             self._leave()
         self._asked.set()

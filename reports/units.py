@@ -9,13 +9,17 @@ _LARGE = ((1e9, "bn"), (1e6, "M"))
 _LONG = ((86400.0, "d", 3600.0, "h"), (3600.0, "h", 60.0, "min"), (60.0, "min", 1.0, "s"))
 
 
+_NOTHING = 1e-6
+"""Below this a figure is a rounding error, not a message."""
+
+
 def _known(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
 def significant(value: float, digits: int = 3) -> str:
     """`digits` significant digits with thousands separated, never in powers of ten: 0.0123, 12.3, 1,230."""
-    if value == 0.0:
+    if abs(value) < _NOTHING:
         return "0"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{places}f}"

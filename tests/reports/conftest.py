@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sim.judging import Judged
-from sim.simulate import Peaks, Simulated
 
 from loadtests.calibration import Calibration, Fitted, Predicted, Refused
 from loadtests.ceiling.ceiling import Ceiling, Trial
@@ -20,7 +18,10 @@ from reports.results import Results
 from scenarios.catalogue import Loaded, load
 from scenarios.objectives import Objective
 from sim import histogram
+from sim.judging import Judged
+from sim.ledger import QUANTITIES
 from sim.outcome import Customers, Outcome
+from sim.simulate import Peaks, Simulated
 from sim.traffic import Stream, Traffic
 
 BINS = 600
@@ -65,19 +66,31 @@ def fluid_outcome(traffic: Traffic, served_per_s: float) -> Outcome:
         waits[at] = waiting / served_per_s
         delivered_total[at] = min(waiting + total[at], served_per_s)
         waiting += total[at] - delivered_total[at]
-    share = offered.sum(axis=1) / offered.sum()
-    delivered = np.outer(share, delivered_total)
-    nothing = np.zeros_like(offered)
-    delays = np.stack([histogram.count(0.05 + waits, row) for row in offered])
+    delivered = np.outer(offered.sum(axis=1) / offered.sum(), delivered_total)
+    fates = {name: np.zeros_like(offered) for name in QUANTITIES}
+    fates |= {"offered": offered, "accepted": offered}
+    fates |= dict.fromkeys(("delivered", "fresh", "attempts"), delivered)
     busy = np.stack([delivered_total / 266.7, delivered_total / served_per_s])
     return Outcome(
-        streams=traffic.streams, starts_at=traffic.starts_at, bin_s=1.0, resolution="cohort", seed=11,
-        scenario="smoke", planned=traffic.planned, suppressed=traffic.suppressed, offered=offered,
-        accepted=offered, delivered=delivered, fresh=delivered, expired=nothing, rejected=nothing,
-        failed=nothing, backlog=np.cumsum(offered - delivered, axis=1), attempts=delivered, limited=nothing,
-        delay_counts=delays, stages=("workers", "provider:push-gateway"), busy_share=busy,
-        customers=Customers(900.0, 90.0, 9.0, 8.0, 1.0, 0.5, 1.0, 360.0), wall_s=0.2, cpu_s=0.2, compile_s=0.0,
-    )  # fmt: skip
+        **{name: counts.astype(np.float32) for name, counts in fates.items()},
+        totals=np.array([fates[name].sum(axis=1) for name in QUANTITIES]),
+        backlog=np.cumsum(offered - delivered, axis=1).astype(np.float32),
+        delay_counts=np.stack([histogram.count(0.05 + waits, row) for row in offered]),
+        stages=("workers", "provider:push-gateway"),
+        busy_share=busy.astype(np.float32),
+        streams=traffic.streams,
+        starts_at=traffic.starts_at,
+        bin_s=1.0,
+        resolution="cohort",
+        seed=11,
+        scenario="smoke",
+        planned=traffic.planned,
+        suppressed=traffic.suppressed,
+        customers=Customers(900.0, 90.0, 9.0, 8.0, 1.0, 0.5, 1.0, 360.0),
+        wall_s=0.2,
+        cpu_s=0.2,
+        compile_s=0.0,
+    )
 
 
 def percentiles(p50: float, p99: float) -> Percentiles:
@@ -89,37 +102,79 @@ def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = Tr
     rng = np.random.default_rng(7)
     service = rng.lognormal(math.log(p99 / 4.0), 0.5, due)
     return Measurement(
-        name=name, due=due, started=due, dropped=0, attempts=due, accepted=due, rejected=0, limited=0, errors=0,
-        faults={}, messages_due=due, messages_accepted=due, messages_received=due, messages_delivered=due, lost=0,
-        duplicated=0, duration_s=10.0, offered_per_s=offered_per_s, goodput_per_s=offered_per_s * 0.999,
-        delivered_per_s=offered_per_s * 0.998, backlog_growth_per_s=0.0, requests_per_s=offered_per_s,
-        latency_s=percentiles(p99 / 4.0, p99), service_s=percentiles(p99 / 4.0, p99 * 0.9),
-        lateness_s=percentiles(0.0004, 0.002), wait_s=percentiles(0.0, 0.001),
-        latency_counts=histogram.count(service * 1.1), service_counts=histogram.count(service),
+        name=name,
+        due=due,
+        started=due,
+        dropped=0,
+        attempts=due,
+        accepted=due,
+        rejected=0,
+        limited=0,
+        errors=0,
+        faults={},
+        messages_due=due,
+        messages_accepted=due,
+        messages_received=due,
+        messages_delivered=due,
+        lost=0,
+        duplicated=0,
+        duration_s=10.0,
+        offered_per_s=offered_per_s,
+        goodput_per_s=offered_per_s * 0.999,
+        delivered_per_s=offered_per_s * 0.998,
+        backlog_growth_per_s=0.0,
+        requests_per_s=offered_per_s,
+        latency_s=percentiles(p99 / 4.0, p99),
+        service_s=percentiles(p99 / 4.0, p99 * 0.9),
+        lateness_s=percentiles(0.0004, 0.002),
+        wait_s=percentiles(0.0, 0.001),
+        latency_counts=histogram.count(service * 1.1),
+        service_counts=histogram.count(service),
         windows=tuple(
             Window(float(i), due // 10, due // 10, p99 / 4.0, p99 * (1.0 + 0.1 * (i % 3)), 0.002)
             for i in range(10)
         ),
-        valid=valid, invalid_because="" if valid else "lateness p99 40 ms is above 25 ms",
-        scale=1.0, compress=1.0, origin="the worst 10 s of smoke, from 90 s on", complete=True,
-    )  # fmt: skip
+        valid=valid,
+        invalid_because="" if valid else "lateness p99 40 ms is above 25 ms",
+        scale=1.0,
+        compress=1.0,
+        origin="the worst 10 s of smoke, from 90 s on",
+        complete=True,
+    )
 
 
 def trial(name: str, offered_per_s: float, verdict: str, because: str, p99: float) -> Trial:
     measured = measurement(name, offered_per_s, p99)
     goodput = min(offered_per_s, LIMIT_PER_S)
     return Trial(
-        name=name, offered_per_s=offered_per_s, duration_s=10.0, goodput_per_s=goodput,
-        delivered_per_s=goodput, latency_s=measured.latency_s, lateness_s=measured.lateness_s,
-        bad_share=0.0 if verdict == "holds" else 0.2, limited=0, errors=0, verdict=verdict, because=because,
-        limited_by="" if verdict == "holds" else "latency", measurement=measured,
-    )  # fmt: skip
+        name=name,
+        offered_per_s=offered_per_s,
+        duration_s=10.0,
+        goodput_per_s=goodput,
+        delivered_per_s=goodput,
+        latency_s=measured.latency_s,
+        lateness_s=measured.lateness_s,
+        bad_share=0.0 if verdict == "holds" else 0.2,
+        limited=0,
+        errors=0,
+        verdict=verdict,
+        because=because,
+        limited_by="" if verdict == "holds" else "latency",
+        measurement=measured,
+    )
 
 
 def a_ceiling(low: float = 190.0, high: float = 204.0) -> Ceiling:
     return Ceiling(
-        point_per_s=(low + high) / 2.0, low_per_s=low, high_per_s=high, requests_per_s=low,
-        is_lower_bound=False, limited_by="latency", objectives=("p99<=250ms",), valid=True, invalid_because="",
+        point_per_s=(low + high) / 2.0,
+        low_per_s=low,
+        high_per_s=high,
+        requests_per_s=low,
+        is_lower_bound=False,
+        limited_by="latency",
+        objectives=("p99<=250ms",),
+        valid=True,
+        invalid_because="",
         trials=(
             trial("trial 1", low / 2.0, "holds", "p99 40 ms is within 250 ms", 0.04),
             trial("trial 2", high * 1.6, "breaks", "p99 2.1 s is above 250 ms", 2.1),
@@ -128,7 +183,7 @@ def a_ceiling(low: float = 190.0, high: float = 204.0) -> Ceiling:
             trial("trial 5", low, "holds", "p99 180 ms is within 250 ms", 0.18),
         ),
         wall_s=52.0,
-    )  # fmt: skip
+    )
 
 
 def a_calibration() -> Calibration:
