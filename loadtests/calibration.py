@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtests.measurement import Measurement
+from loadtests.replay.records import Reply, SendRecords
+from sim.pipeline.workers import serve
 
 FORMAT = "peakday calibration 1"
+
+SERVICE_TIME = "pipeline.workers.service_time"
+PARALLELISM = "pipeline.workers.count"
+LIMIT_PREFIX = "provider."
+LIMIT_SUFFIX = ".rate"
+
+MIN_ANSWERS = 50
+SATURATED_SHARE = 0.97
+BLOCKS = 10
+T_90 = 1.833  # two-sided 90 % quantile of Student's t with BLOCKS - 1 degrees of freedom
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """One parameter of the scenario before and after, with a 90 % interval; `unit` is "s" or "messages/s"."""
+    """One parameter of the scenario before and after, with a 90 % interval; `unit` as in the scenario."""
 
     name: str
     unit: str
@@ -47,3 +69,192 @@ class Calibration:
     held_out: tuple[Predicted, ...]
     fitted_on: tuple[str, ...]
     held_out_on: str
+
+    def value(self, name: str) -> float | None:
+        """The fitted value of a parameter, or None where it was refused."""
+        return next((f.after for f in self.fitted if f.name == name), None)
+
+
+@dataclass(frozen=True)
+class Play:
+    """One replay as measured: its figures and its rows."""
+
+    measurement: Measurement
+    records: SendRecords
+
+
+@dataclass(frozen=True)
+class Believed:
+    """What the scenario says of the target before anything was measured, at the rehearsed scale."""
+
+    service_s: float
+    workers: float
+    limit_per_s: Mapping[str, float]
+
+
+def calibrate(believed: Believed, trials: Sequence[Play], held_out: Play) -> Calibration:
+    """Fit on the trials alone, then predict the held-out replay with what was fitted."""
+    fitted: list[Fitted] = []
+    refused: list[Refused] = []
+    service = _fit_service(believed, trials)
+    workers = _fit_parallelism(believed, trials, service) if isinstance(service, Fitted) else None
+    for result in (service, workers, *_fit_limits(believed, trials)):
+        if isinstance(result, Fitted):
+            fitted.append(result)
+        elif isinstance(result, Refused):
+            refused.append(result)
+    if workers is None:
+        refused.append(Refused(PARALLELISM, "a service time to divide the throughput by"))
+    return Calibration(
+        tuple(fitted),
+        tuple(refused),
+        _predict(believed, tuple(fitted), trials, held_out),
+        tuple(play.measurement.name for play in trials),
+        held_out.measurement.name,
+    )
+
+
+def answered_service_s(records: SendRecords) -> Floats:
+    """ended - started of the accepted attempts, in order of their due times."""
+    good = (records.reply == Reply.ACCEPTED) & np.isfinite(records.ended_s)
+    return np.asarray(records.ended_s[good] - records.started_s[good], dtype=np.float64)
+
+
+def _unqueued(trials: Sequence[Play]) -> Floats:
+    """Service times of the trial with the lowest offered rate: the one in which waiting matters least."""
+    usable = [t for t in trials if answered_service_s(t.records).size >= MIN_ANSWERS]
+    if not usable:
+        return np.empty(0)
+    return answered_service_s(min(usable, key=lambda t: t.measurement.offered_per_s).records)
+
+
+def _block_interval(values: Floats) -> tuple[float, float, float]:
+    """Mean and its 90 % interval from block means: neighbouring latencies are not independent."""
+    mean = float(values.mean())
+    means = np.array([block.mean() for block in np.array_split(values, BLOCKS) if block.size])
+    if means.size < 2:
+        return mean, mean, mean
+    half = T_90 * float(means.std(ddof=1)) / math.sqrt(means.size)
+    return mean, max(0.0, mean - half), mean + half
+
+
+def _fit_service(believed: Believed, trials: Sequence[Play]) -> Fitted | Refused:
+    sample = _unqueued(trials)
+    if sample.size < MIN_ANSWERS:
+        return Refused(SERVICE_TIME, f"a trial with at least {MIN_ANSWERS} accepted requests")
+    mean, low, high = _block_interval(sample)
+    return Fitted(SERVICE_TIME, "s", believed.service_s, mean, low, high)
+
+
+def _completions_per_s(records: SendRecords) -> Floats:
+    """Requests finished per second in each of BLOCKS equal spans of the hold's second half."""
+    ended = np.sort(records.ended_s[(records.reply == Reply.ACCEPTED) & np.isfinite(records.ended_s)])
+    edges = np.linspace(records.duration_s / 2, records.duration_s, BLOCKS + 1)
+    counts = np.diff(np.searchsorted(ended, edges))
+    return np.asarray(counts / np.diff(edges), dtype=np.float64)
+
+
+def _saturates(play: Play) -> bool:
+    """The door was behind: it finished visibly less than was due while the generator was on time."""
+    m = play.measurement
+    due_per_s = m.due / m.duration_s if m.duration_s else 0.0
+    return m.valid and float(_completions_per_s(play.records).mean()) < SATURATED_SHARE * due_per_s
+
+
+def _fit_parallelism(believed: Believed, trials: Sequence[Play], service: Fitted) -> Fitted | Refused:
+    """Little's law at saturation: busy servers = throughput x service time."""
+    saturated = [t for t in trials if _saturates(t)]
+    if not saturated:
+        top = max((float(_completions_per_s(t.records).mean()) for t in trials), default=0.0)
+        return Refused(
+            PARALLELISM,
+            f"a trial that saturates the workers; none did, so there are at least {top * service.after:.1f}",
+        )
+    rates = max((_completions_per_s(t.records) for t in saturated), key=lambda r: float(r.mean()))
+    mean, low, high = _block_interval(rates)
+    return Fitted(
+        PARALLELISM, "workers", believed.workers, mean * service.after, low * service.low, high * service.high
+    )
+
+
+def _fit_limits(believed: Believed, trials: Sequence[Play]) -> list[Fitted | Refused]:
+    """A limit is what is still delivered while the backlog behind it grows."""
+    results: list[Fitted | Refused] = []
+    for name, before in believed.limit_per_s.items():
+        key = f"{LIMIT_PREFIX}{name}{LIMIT_SUFFIX}"
+        seen = [
+            far.delivered_per_s
+            for trial in trials
+            for far in trial.measurement.providers
+            if far.name == name and far.backlogged
+        ]
+        if seen:
+            results.append(Fitted(key, "/s", before, float(np.median(seen)), min(seen), max(seen)))
+        else:
+            results.append(Refused(key, "a trial in which its backlog grew while its deliveries were observed"))
+    return results
+
+
+def _predict(
+    believed: Believed, fitted: tuple[Fitted, ...], trials: Sequence[Play], held_out: Play
+) -> tuple[Predicted, ...]:
+    """Send the held-out replay's due times through the fitted servers: service times drawn in order
+    from the unqueued trial, as many servers as were fitted (or believed)."""
+    sample = _unqueued(trials)
+    records = held_out.records
+    first = (records.attempt == 1) & np.isfinite(records.ended_s) & (records.reply == Reply.ACCEPTED)
+    if sample.size < MIN_ANSWERS or int(first.sum()) < MIN_ANSWERS:
+        return ()
+    values = {f.name: f.after for f in fitted}
+    servers = max(1, round(values.get(PARALLELISM, believed.workers)))
+    due = np.sort(records.due_s[first])
+    _, ended = serve(due, np.resize(sample, due.size), servers)
+    predicted = np.asarray(ended - due, dtype=np.float64)
+    measured = np.asarray(records.ended_s[first] - records.due_s[first], dtype=np.float64)
+    span = records.duration_s
+    return (
+        _compare("latency_p50", "s", float(np.quantile(predicted, 0.5)), float(np.quantile(measured, 0.5))),
+        _compare("latency_p99", "s", float(np.quantile(predicted, 0.99)), float(np.quantile(measured, 0.99))),
+        _compare(
+            "throughput",
+            "requests/s",
+            float((ended <= span).sum() / span),
+            float((records.ended_s[first] <= span).sum() / span),
+        ),
+    )
+
+
+def _compare(name: str, unit: str, predicted: float, measured: float) -> Predicted:
+    error = predicted / measured - 1.0 if measured else math.inf
+    return Predicted(name, unit, predicted, measured, error)
+
+
+def to_document(calibration: Calibration) -> dict[str, Any]:
+    """calibration.json: CONTRACT's keys, with everything needed to read it back."""
+    errors = {p.name: (p.error if math.isfinite(p.error) else None) for p in calibration.held_out}
+    return {
+        "format": FORMAT,
+        "fitted": [asdict(f) for f in calibration.fitted],
+        "refused": [asdict(r) for r in calibration.refused],
+        "error": {name: errors.get(name) for name in ("latency_p50", "latency_p99", "throughput")},
+        "held_out": True,
+        "held_out_on": calibration.held_out_on,
+        "fitted_on": list(calibration.fitted_on),
+        "predicted": [asdict(p) | {"error": errors[p.name]} for p in calibration.held_out],
+    }
+
+
+def from_document(document: Mapping[str, Any]) -> Calibration:
+    """The Calibration that `to_document` wrote. Raises ValueError for another format."""
+    if document.get("format") != FORMAT:
+        raise ValueError(f"format {document.get('format')!r} is not {FORMAT!r}")
+    return Calibration(
+        tuple(Fitted(**f) for f in document["fitted"]),
+        tuple(Refused(**r) for r in document["refused"]),
+        tuple(
+            Predicted(**(p | {"error": math.inf if p["error"] is None else p["error"]}))
+            for p in document["predicted"]
+        ),
+        tuple(document["fitted_on"]),
+        str(document["held_out_on"]),
+    )

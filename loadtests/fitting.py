@@ -1,0 +1,64 @@
+"""Between the scenario and its calibration: what it believes of the target, and the settings that correct it."""
+
+from __future__ import annotations
+
+import json
+
+from loadtests.calibration import LIMIT_PREFIX, LIMIT_SUFFIX, PARALLELISM, SERVICE_TIME, Believed, Calibration
+from scenarios.providers import Provider
+from scenarios.scenario import Scenario
+
+SHARED = "all"
+"""The name of a limit that every channel shares: what is seen of a target that does not tell its providers apart."""
+
+
+def believed_of(scenario: Scenario, provider_names: tuple[str, ...]) -> Believed:
+    """What `scenario`, at the rehearsed scale, says of the target; limits of the providers that can be told apart."""
+    workers = scenario.pipeline.workers
+    rates = {p.name: rate_of(p) for p in scenario.providers}
+    known = {name: rates[name] for name in provider_names if name in rates}
+    return Believed(workers.service_time, workers.count, known or {SHARED: sum(rates.values())})
+
+
+def rate_of(provider: Provider) -> float:
+    """The slowest of a provider's buckets, messages/s."""
+    return min(limit.rate for limit in provider.limits) if provider.limits else float("inf")
+
+
+def settings_of(calibration: Calibration, scenario: Scenario, scale: float) -> list[str]:
+    """`KEY=VALUE` lines that bring the fitted values, measured at `scale`, into the full-size `scenario`."""
+    settings: list[str] = []
+    if (service_s := calibration.value(SERVICE_TIME)) is not None:
+        settings.append(f"{SERVICE_TIME}={service_s * 1e6:.3f}us")
+    if (workers := calibration.value(PARALLELISM)) is not None:
+        settings.append(f"{PARALLELISM}={max(1, round(workers / scale))}")
+    for name, per_s in _limits(calibration).items():
+        settings += _shared(scenario, per_s / scale) if name == SHARED else _own(scenario, name, per_s / scale)
+    return settings
+
+
+def _limits(calibration: Calibration) -> dict[str, float]:
+    return {
+        f.name.removeprefix(LIMIT_PREFIX).removesuffix(LIMIT_SUFFIX): f.after
+        for f in calibration.fitted
+        if f.name.startswith(LIMIT_PREFIX)
+    }
+
+
+def _own(scenario: Scenario, name: str, per_s: float) -> list[str]:
+    provider = next(p for p in scenario.providers if p.name == name)
+    slowest = min(range(len(provider.limits)), key=lambda i: provider.limits[i].rate)
+    return [f"provider.{name}.limits[{slowest}].rate={per_s:.6f}/s"]
+
+
+def _shared(scenario: Scenario, per_s: float) -> list[str]:
+    """One provider in the place of all: their channels, the fitted rate, their bursts in proportion."""
+    channels = [channel for p in scenario.providers for channel in p.channels]
+    limits = [limit for p in scenario.providers for limit in p.limits]
+    burst = sum(limit.burst for limit in limits) * per_s / max(per_s, sum(limit.rate for limit in limits))
+    delay = scenario.providers[0].delay
+    return [
+        f'provider=[{{name="{SHARED}", channels={json.dumps(channels)}, '
+        f'limits=[{{kind="token bucket", rate="{per_s:.6f}/s", burst={max(1.0, burst):.3f}}}], '
+        f'delay={{median="{delay.median * 1e6:.3f}us", sigma={delay.sigma}}}}}]'
+    ]

@@ -1,0 +1,101 @@
+"""All stages of a rehearsal in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtests.calibration import Calibration
+from loadtests.fitting import settings_of
+from loadtests.replay.schedule import Schedule, from_traffic
+from loadtests.rig import standing
+from loadtests.stages import (
+    Asked,
+    Part,
+    calibrate_stage,
+    ceiling_stage,
+    describe,
+    replay_stage,
+    simulate_stage,
+)
+from scenarios.catalogue import Loaded, load
+from scenarios.objectives import Objective, parse_objective
+from sim.progress import Watcher
+from sim.runs import Run
+from sim.simulate import Simulated
+from sim.traffic import Traffic, worst_start
+
+REPLAY_SHARE = 0.25
+CEILING_SHARE = 0.6
+REPLAY_S_MIN = 2.0
+REPLAY_S_MAX = 300.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the user asked of one rehearsal; `source` and `settings` are what `loaded` was loaded from."""
+
+    loaded: Loaded
+    source: str
+    settings: tuple[str, ...]
+    target: str
+    seed: int
+    budget_s: float
+    part: Part
+
+    @property
+    def replay_s(self) -> float:
+        """How much of the season's worst part is replayed."""
+        return min(max(REPLAY_S_MIN, REPLAY_SHARE * self.budget_s), REPLAY_S_MAX)
+
+    @property
+    def ceiling_s(self) -> float:
+        """How long the search may take."""
+        return CEILING_SHARE * self.budget_s
+
+
+def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
+    """Simulate, replay, ceiling, calibrate, simulate again. Whatever ends it early, what was measured is kept."""
+    scenario, part = plan.loaded.scenario, plan.part
+    replications = scenario.rehearsal.replications
+    forecast = simulate_stage(plan.loaded, run, watcher, seed=plan.seed, replications=replications)
+    objectives = objectives_of(plan.loaded)
+    with standing(plan.target, scenario.scaled(part.scale), run, watcher) as rig:
+        describe(run, rig, part)
+        schedule = worst_part(forecast.traffic, plan)
+        replay_stage(schedule, rig, objectives, run, watcher)
+        hint = forecast.peaks.offered_per_s_p90 * part.carried
+        ceiling_stage(Asked(objectives, plan.ceiling_s, part.batch, hint, schedule), rig, run, watcher)
+    calibration = calibrate_stage(plan.loaded, run, watcher)
+    again(plan, calibration, run, watcher)
+
+
+def again(plan: Plan, calibration: Calibration, run: Run, watcher: Watcher) -> Simulated:
+    """Simulate the season with what was measured in the place of what was assumed."""
+    fitted = settings_of(calibration, plan.loaded.scenario, plan.part.scale)
+    loaded = load(plan.source, (*plan.settings, *fitted))
+    return simulate_stage(loaded, run, watcher, seed=plan.seed, replications=1, again=True)
+
+
+def worst_part(traffic: Traffic, plan: Plan) -> Schedule:
+    """The plan's worst seconds of the season, at its scale and share, in real time."""
+    part = plan.part
+    return from_traffic(
+        traffic,
+        start_s=worst_start(traffic, plan.replay_s),
+        duration_s=plan.replay_s,
+        scale=part.scale,
+        share=part.share,
+        batch=part.batch,
+        seed=plan.seed,
+    )
+
+
+def objectives_of(loaded: Loaded) -> tuple[Objective, ...]:
+    """What the scenario asks of its send API."""
+    return parse_all(loaded.scenario.objectives.send_api)
+
+
+def parse_all(texts: Sequence[str]) -> tuple[Objective, ...]:
+    """Objectives of a send API from their lines. Raises ValueError."""
+    return tuple(parse_objective(text, "send api") for text in texts)

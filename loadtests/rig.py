@@ -1,0 +1,82 @@
+"""What a replay needs standing: the target, checked - ours is started - and the engine in front of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from loadtests.replay.launch import Engine
+from loadtests.sendapi.knobs import Knobs, ProviderLimit
+from loadtests.sendapi.server import start
+from loadtests.targets import safety
+from loadtests.targets.embedded import Embedded
+from loadtests.targets.observing import Observer
+from loadtests.targets.target import Target, embedded_at, resolve
+from scenarios.scenario import Scenario
+from sim.progress import Watcher
+from sim.runs import Run
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A target that may be loaded, the engine that loads it and who watches its far side.
+
+    `text` is what the user called it; `knobs` are of the API we started, None for somebody else's.
+    """
+
+    text: str
+    target: Target
+    engine: Engine
+    observer: Observer
+    knobs: Knobs | None
+
+
+@contextmanager
+def standing(text: str, scenario: Scenario | None, run: Run, watcher: Watcher) -> Iterator[Rig]:
+    """The target that `text` names, checked and - where it is ours - started; all of it gone afterwards.
+
+    `scenario` at the rehearsed scale says how an embedded API is built where `text` does not.
+    Raises UserError (exit code 4) for a target that must not or cannot be loaded.
+    """
+    asked = resolve(text)
+    if isinstance(asked, Embedded):
+        base = Knobs(key=os.environ.get("PEAKDAY_API_KEY", ""))
+        knobs = asked.over(base if scenario is None else _as_the_scenario_says(base, scenario))
+        watcher.tell("serve", 0, 1, "starting the reference send API")
+        with start(knobs, run.path / "sendapi") as api:
+            watcher.tell("serve", 1, 1, api.base_url)
+            with _engine(text, embedded_at(api.base_url), knobs, run, watcher) as rig:
+                yield rig
+    else:
+        with _engine(text, asked, None, run, watcher) as rig:
+            yield rig
+
+
+@contextmanager
+def _engine(text: str, target: Target, knobs: Knobs | None, run: Run, watcher: Watcher) -> Iterator[Rig]:
+    address = safety.check(target)
+    with Engine(target, run.records, watcher) as engine, Observer(target, address) as observer:
+        yield Rig(text, target, engine, observer, knobs)
+
+
+def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
+    """One ProviderLimit a provider: its slowest bucket; the burst stays the API's short default, so that a
+    trial of seconds is not carried by tokens saved up before it."""
+    providers = tuple(
+        ProviderLimit(p.name, p.channels, min((limit.rate for limit in p.limits), default=None))
+        for p in scenario.providers
+    )
+    workers = scenario.pipeline.workers
+    return msgspec.structs.replace(
+        base,
+        providers=providers,
+        service_time_s=workers.service_time,
+        distribution=workers.distribution,
+        variation=workers.variation,
+        workers=workers.count,
+        seed=scenario.seed,
+    )

@@ -1,0 +1,221 @@
+"""The stages of a run, each alone: done, marked in the manifest and committed, however it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import msgspec
+
+from loadtests import calibration as calibrating
+from loadtests import measurement as measuring
+from loadtests.calibration import Calibration, Play
+from loadtests.ceiling import ceiling as ceilings
+from loadtests.ceiling import document as ceiling_document
+from loadtests.ceiling.ceiling import Ceiling
+from loadtests.ceiling.trial import Trial, lateness_s_max
+from loadtests.fitting import believed_of
+from loadtests.measurement import Measurement
+from loadtests.replay.records import read_records
+from loadtests.replay.schedule import Schedule
+from loadtests.rig import Rig
+from scenarios.catalogue import Loaded
+from scenarios.objectives import Objective
+from scenarios.problems import user_error
+from sim import simulate as simulating
+from sim.outcome import Resolution, write_outcome
+from sim.progress import Interrupted, Watcher
+from sim.runs import Run
+from sim.simulate import Simulated
+from sim.traffic import write_traffic
+
+SIMULATION = "simulation.json"
+TRAFFIC = "traffic.parquet"
+OUTCOME = "outcome.parquet"
+SCENARIO = "scenario.toml"
+AGAIN = "again-"
+"""What the simulation after the calibration leaves bears this prefix."""
+REHEARSAL = "rehearsal.json"
+REPLAY = "replay.json"
+CEILING = "ceiling.json"
+CALIBRATION = "calibration.json"
+
+PEAK = "peak"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of the season is brought to the target; scale, share, batch and compress as CONTRACT defines them."""
+
+    scale: float = 1.0
+    share: float = 1.0
+    batch: int = 1
+    compress: float = 1.0
+
+    @property
+    def carried(self) -> float:
+        """Messages at the target per message of the season."""
+        return self.scale * self.share
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a ceiling search is to find: under which objectives, how long, from where, with which mix of streams."""
+
+    objectives: tuple[Objective, ...]
+    budget_s: float
+    batch: int = 1
+    hint_per_s: float = 0.0
+    like: Schedule | None = None
+
+
+@contextmanager
+def stage(run: Run, watcher: Watcher, name: str) -> Iterator[None]:
+    """Mark the stage in the manifest, whatever comes of it."""
+    if watcher.stopped():
+        raise Interrupted
+    run.mark(name, "running")
+    began, status = time.monotonic(), "failed"
+    try:
+        yield
+        status = "done"
+    except (Interrupted, KeyboardInterrupt):
+        status = "interrupted"
+        raise
+    finally:
+        run.mark(name, status, time.monotonic() - began)
+
+
+def simulate_stage(
+    loaded: Loaded,
+    run: Run,
+    watcher: Watcher,
+    *,
+    seed: int,
+    replications: int,
+    resolution: Resolution = "cohort",
+    again: bool = False,
+) -> Simulated:
+    """Simulate the season; leaves scenario, traffic, outcome and simulation."""
+    prefix = AGAIN if again else ""
+    name = "simulate again" if again else "simulate"
+    with stage(run, watcher, name):
+        run.commit_text(prefix + SCENARIO, loaded.toml)
+        watcher.tell(name, 0, replications, loaded.scenario.title)
+        simulated = simulating.simulate(
+            loaded,
+            resolution=resolution,
+            seed=seed,
+            replications=replications,
+            watcher=Named(watcher, name, replications),
+        )
+        run.commit(prefix + TRAFFIC, lambda path: write_traffic(simulated.traffic, path))
+        run.commit(prefix + OUTCOME, lambda path: write_outcome(simulated.outcome, path))
+        run.commit_json(prefix + SIMULATION, simulating.to_document(simulated))
+        watcher.tell(name, replications, replications, "done")
+    return simulated
+
+
+def describe(run: Run, rig: Rig, part: Part) -> None:
+    """Say in the run what the rehearsal loads and how much of the season it stands for."""
+    knobs = msgspec.to_builtins(rig.knobs) if rig.knobs else None
+    target = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
+    run.commit_json(REHEARSAL, {"target": target, "knobs": knobs, "part": asdict(part)})
+
+
+def replay_stage(
+    schedule: Schedule, rig: Rig, objectives: tuple[Objective, ...], run: Run, watcher: Watcher
+) -> Measurement:
+    """Replay the schedule; leaves its records and its measurement, also when it ends early."""
+    with stage(run, watcher, "replay"):
+        try:
+            rig.engine.play(schedule, PEAK)
+        finally:
+            if played := rig.engine.last:
+                observed = rig.observer.since(played.started_at)
+                measured = measuring.measure(
+                    PEAK, played.schedule, played.records, observed, lateness_s_max(objectives)
+                )
+                run.commit_json(REPLAY, measuring.to_document(measured))
+    return measured
+
+
+def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling:
+    """Search the ceiling; leaves every trial as soon as it is made, and the ceiling."""
+    trials: list[Trial] = []
+
+    def keep(trial: Trial) -> None:
+        trials.append(trial)
+        so_far = ceilings.conclude(trials, asked.objectives, 0.0, batch=asked.batch)
+        run.commit_json(CEILING, ceiling_document.to_document(so_far))
+
+    with stage(run, watcher, "ceiling"):
+        found = ceilings.find_ceiling(
+            rig.engine,
+            asked.objectives,
+            budget_s=asked.budget_s,
+            watcher=watcher,
+            hint_per_s=asked.hint_per_s,
+            batch=asked.batch,
+            observer=rig.observer,
+            on_trial=keep,
+            like=asked.like,
+        )
+        run.commit_json(CEILING, ceiling_document.to_document(found))
+    return found
+
+
+def calibrate_stage(loaded: Loaded, run: Run, watcher: Watcher) -> Calibration:
+    """Fit the pipeline to the trials of the run, predict its peak replay. Raises UserError without them."""
+    with stage(run, watcher, "calibrate"):
+        watcher.tell("calibrate", 0, 1, "fitting the pipeline to the trials")
+        trials, held_out, part = measured_of(run)
+        scenario = loaded.scenario.scaled(part.scale)
+        names = {far.name for play in trials for far in play.measurement.providers}
+        found = calibrating.calibrate(believed_of(scenario, tuple(sorted(names))), trials, held_out)
+        run.commit_json(CALIBRATION, calibrating.to_document(found))
+        watcher.tell("calibrate", 1, 1, f"{len(found.fitted)} fitted, {len(found.refused)} refused")
+    return found
+
+
+def measured_of(run: Run) -> tuple[list[Play], Play, Part]:
+    """The trials and the peak replay that a run left, with their records. Raises UserError where it left none."""
+    ceiling, replay, rehearsal = (run.read_json(name) for name in (CEILING, REPLAY, REHEARSAL))
+    if ceiling is None or replay is None or rehearsal is None:
+        missing = [n for n in (CEILING, REPLAY, REHEARSAL) if not run.has(n)]
+        message = f"nothing to calibrate with: {', '.join(missing)} missing; rehearse it to the end first"
+        raise user_error(message, where=str(run.path))
+    trials = ceiling_document.from_document(ceiling).trials
+    part = Part(**rehearsal["part"])
+    return [_play(run, t.measurement) for t in trials], _play(run, measuring.from_document(replay)), part
+
+
+def _play(run: Run, measurement: Measurement) -> Play:
+    return Play(measurement, read_records([run.records / f"{measurement.name}.arrows"]))
+
+
+class Named:
+    """A watcher that puts what is told under one stage, in replications."""
+
+    def __init__(self, watcher: Watcher, stage_name: str, replications: int) -> None:
+        self._watcher = watcher
+        self._stage = stage_name
+        self._replications = replications
+        self._finished = 0.0
+
+    def tell(self, stage: str, done: float, total: float, text: str = "", figures: object = None) -> None:
+        """A replication finished, or a part of one."""
+        if stage == "replications":
+            self._finished = done
+            self._watcher.tell(self._stage, done, self._replications, f"{done:g} of {total:g} replications")
+        else:
+            part = done / total if total else 0.0
+            self._watcher.tell(self._stage, self._finished + part, self._replications, text)
+
+    def stopped(self) -> bool:
+        """As the watcher says."""
+        return self._watcher.stopped()
+
+
