@@ -65,7 +65,7 @@ def load(name_or_path: str | Path, settings: Sequence[str] = ()) -> Loaded:
 
 
 def load_text(text: str, path: Path, file: str = "", settings: Sequence[str] = ()) -> Loaded:
-    """A scenario from its text, as if it stood in the file `path`: what a run's scenario.toml is read with."""
+    """A scenario from its text, as if it stood in the file `path`: so is a run's scenario.toml read."""
     resolved = resolve(parse(text, file or path.name), text, path.parent, settings)
     if resolved.scenario is None:
         raise UserError(resolved.problems)

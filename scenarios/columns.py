@@ -24,7 +24,7 @@ SHOWN = 50
 
 @dataclass(frozen=True)
 class Column:
-    """codes: int64 (rows,), index of each row's value in `values`; None is an empty place of a Parquet file."""
+    """codes: int64 (rows,), index of each row's value in `values`; None is an empty place in Parquet."""
 
     codes: npt.NDArray[np.int64]
     values: tuple[Any, ...]
@@ -45,8 +45,8 @@ NO_FAULTS = Faults()
 class Table:
     """The wanted columns of a file, by the reader's own names.
 
-    headers: what the file itself calls each column. where(row, name): the place of a value, `file:line:column`
-    of a CSV or `file:row N` of a Parquet file. misfits: rows that could not be taken apart.
+    headers: what the file itself calls each column. misfits: rows that could not be taken apart.
+    where(row, name): the place of a value, `file:line:column` of a CSV or `file:row N` of a Parquet file.
     """
 
     file: str

@@ -25,7 +25,7 @@ _BLOCK_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class _Records:
-    """Where the records of a CSV text are: a record ends at a line break outside quotes, blank lines are none.
+    """Where the records of a CSV text are: each ends at a line break outside quotes; blank lines are none.
 
     starts, ends: int64 (records,), byte offsets. lines: int64 (records,), the line of each, from 1.
     """

@@ -67,10 +67,10 @@ def read_history(scenario: Scenario, path: Path, file: str) -> History:
     """The history at `path` on the scenario's clock; `file` is how messages call it.
 
     A timestamp without offset is local to the scenario's time zone (see `cells.moment_in`). The day of the
-    earliest timestamp becomes the day of `starts_at` and the clock stays as it was, so that 20:00 last year is
-    20:00 this year; with `history_starts_at` that moment becomes `starts_at`. Seconds are cut off: rows of one
-    minute add up. Raises UserError with every bad row: unreadable values, unknown channels, rows with too few
-    or too many fields, rows that say the same (timestamp, channel, campaign) twice.
+    earliest timestamp becomes the day of `starts_at` and the clock stays as it was, so that 20:00 last year
+    is 20:00 this year; with `history_starts_at` that moment becomes `starts_at`. Seconds are cut off: rows of
+    one minute add up. Raises UserError with every bad row: unreadable values, unknown channels, rows with too
+    few or too many fields, rows that say the same (timestamp, channel, campaign) twice.
     """
     zone = zone_of(scenario.timezone) or ZoneInfo("UTC")
     rows = _rows(scenario.demand, zone, path, file)
@@ -194,7 +194,7 @@ def _laid_out(
 def _all_outside(scenario: Scenario, file: str, minute: Integers) -> UserError:
     first, last = int(minute.min()) / 1440.0, int(minute.max()) / 1440.0
     return user_error(
-        f"no row falls into the season: shifted to this year they lie {first:+.1f} to {last:+.1f} days from its start",
+        f"no row falls into the season: this year they lie {first:+.1f} to {last:+.1f} days from its start",
         where=file,
         key="demand.history",
         allowed=f"rows within {scenario.duration / 86400.0:g} days; [demand] history_starts_at shifts them",

@@ -50,18 +50,23 @@ class _Named:
 
 
 def resolve(document: Document, text: str, folder: Path, settings: Sequence[str]) -> Resolved:
-    """The scenario of a document with settings applied, its history and calendar read from beside `folder`."""
+    """The scenario of a document with settings applied; history and calendar are read from `folder`."""
     given = settings_of(settings, document.table)
     table = changed(document.table, given)
     document = replace(document, table=table, settings={setting.path: setting.text for setting in given})
     half = salvage(Scenario, table)
     named = _named_files(half, folder)
     whole = named.history
-    if whole is not None:
+    if whole is None:
+        named = replace(
+            named, campaigns=tuple(c.model_copy(update={"replaces": ""}) for c in named.campaigns)
+        )
+    else:
+        named = replace(named, campaigns=tuple(_replacing(c, whole) for c in named.campaigns))
         planned = (*held(lambda: half.campaigns), *named.campaigns)
         replaced = {name for campaign in planned for name in held(_replaced, campaign)}
         named = replace(named, history=whole.without(replaced))
-    scenario, problems = read_document(document, Scenario, partial(_checks, named=named, whole=whole))
+    scenario, problems = read_document(document, Scenario, partial(_checks, named, whole, folder))
     problems = [*problems, *named.problems]
     if scenario is None or problems:
         return Resolved(None, None, "", tuple(problems))
@@ -70,15 +75,32 @@ def resolve(document: Document, text: str, folder: Path, settings: Sequence[str]
     return Resolved(Scenario.model_validate(wanted), named.history, toml, ())
 
 
+def _replacing(campaign: Campaign, history: History) -> Campaign:
+    """A calendar's campaign; `replaces` is kept only where it says more than the campaign's own name."""
+    says_more = campaign.replaces != campaign.name
+    known = any(stream.campaign == campaign.replaces for stream in history.streams)
+    return campaign if known and says_more else campaign.model_copy(update={"replaces": ""})
+
+
 def _replaced(campaign: Campaign) -> list[str]:
     return [campaign.replaces or campaign.name]
 
 
-def _checks(scenario: Scenario, named: _Named, whole: History | None) -> list[Complaint]:
-    found = cross_checks(scenario, named.streams())
+def _checks(named: _Named, whole: History | None, folder: Path, scenario: Scenario) -> list[Complaint]:
+    found = cross_checks(scenario, named.streams()) + held(_files_exist, scenario, folder)
     if whole is not None:
         found += held(_history_names, scenario, sorted({stream.campaign for stream in whole.streams}))
     return found
+
+
+def _files_exist(scenario: Scenario, folder: Path) -> Iterator[Complaint]:
+    for key in ("history", "calendar"):
+        file = getattr(scenario.demand, key)
+        if file is not None and not (folder / file).is_file():
+            reason = "is a directory" if (folder / file).is_dir() else "there is no such file"
+            yield Complaint(
+                ("demand", key), reason, "a CSV or Parquet file, its path beside the scenario's file"
+            )
 
 
 def _history_names(scenario: Scenario, campaigns: Sequence[str]) -> Iterator[Complaint]:
@@ -112,6 +134,8 @@ def _with_history(named: _Named, half: Scenario, folder: Path) -> _Named:
     file = half.demand.history
     if file is None:
         return named
+    if not (folder / file).is_file():
+        return replace(named, known=False)
     return replace(named, history=read_history(half, folder / file, file))
 
 
@@ -119,4 +143,6 @@ def _with_calendar(named: _Named, half: Scenario, folder: Path) -> _Named:
     file = half.demand.calendar
     if file is None:
         return named
+    if not (folder / file).is_file():
+        return replace(named, known=False)
     return replace(named, campaigns=read_calendar(half, folder / file, file))

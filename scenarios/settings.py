@@ -32,7 +32,8 @@ def settings_of(texts: Sequence[str], table: Mapping[str, Any]) -> tuple[Setting
     """The settings that the texts state on a scenario's raw tables.
 
     A KEY is dotted; an item of a list is named by its `name` or its index:
-    `campaign.midnight-flash.release`, `provider.0.limits[0].rate`. A VALUE is TOML, or a text without quotes. Raises UserError with every problem.
+    `campaign.midnight-flash.release`, `provider.0.limits[0].rate`. A VALUE is TOML, or a text
+    without quotes. Raises UserError with every problem.
     """
     found: list[Setting] = []
     problems: list[Problem] = []
