@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from select import EPOLLIN
 
+import numpy as np
+
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Peer
 from loadtests.replay.exchange import Bounds, Exchange
@@ -63,8 +65,9 @@ class Reactor:
         self._upcoming: deque[Send] = deque()
         self._rendered: deque[bytes] = deque()
         self._chunks: Iterator[list[Send]] = iter(())
-        self._tick_ns = self._flush_ns = self._end_ns = 0
+        self._start_ns = self._tick_ns = self._flush_ns = self._end_ns = 0
         self._running = True
+        self._stopped = False
 
     @property
     def in_flight(self) -> int:
@@ -79,6 +82,7 @@ class Reactor:
     def run(self, start_ns: int) -> float:
         """Replay with time 0 at `start_ns` of the clock; how many seconds of the schedule were replayed."""
         schedule = self._agenda.schedule
+        self._start_ns = start_ns
         self._chunks = self._agenda.chunks(start_ns)
         self._end_ns = start_ns + int((schedule.duration_s + self._bounds.drain_s) * 1e9)
         self._tick_ns = self._flush_ns = self._clock()
@@ -92,14 +96,15 @@ class Reactor:
                     self._on_control()
                 if self._clock() >= self._tick_ns:
                     self._tick()
-            ended_ns = self._settle()
+            replayed_s = (self._settle() - start_ns) / 1e9
         finally:
             self._exchange.close()
-        return min(schedule.duration_s, max(0.0, (ended_ns - start_ns) / 1e9))
+        return min(schedule.duration_s, max(0.0, replayed_s)) if self._stopped else schedule.duration_s
 
     def stop(self) -> None:
         """End now: what waits is dropped, what is under way stays unanswered, the rest was never due."""
         self._running = False
+        self._stopped = True
 
     def _send_due(self) -> None:
         for _ in range(BURST_SENDS):
@@ -150,9 +155,9 @@ class Reactor:
     def _settle(self) -> int:
         """Account for all that is due by now; the moment up to which that is so."""
         now_ns = self._clock()
-        while self._next_due_ns() <= now_ns:
-            request = self._upcoming.popleft()[1]
-            self._rows.add(request, 1, now_ns, 0, now_ns, 0, 0, Fault.DROPPED_RUN_ENDED, 0)
         self._exchange.settle(now_ns)
+        if self._next_due_ns() <= now_ns:
+            due = np.searchsorted(self._agenda.schedule.due_s, (now_ns - self._start_ns) / 1e9, side="right")
+            self._rows.add_dropped(range(self._upcoming[0][1], int(due)), now_ns, Fault.DROPPED_RUN_ENDED)
         self._rows.flush()
         return now_ns

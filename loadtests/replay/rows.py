@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtests.replay.records import Fault
 from loadtests.replay.schedule import Schedule
 
 ROW = struct.Struct("=9q")
@@ -35,6 +36,16 @@ class Rows:
         self._filled += ROW.size
         if self._filled == len(self._block):
             self.flush()
+
+    def add_dropped(self, requests: range, now_ns: int, fault: Fault) -> None:
+        """One row for each of many sends that were never started: reached only now, when all is over."""
+        self.flush()
+        rows = np.zeros((len(requests), FIELDS), dtype=np.int64)
+        rows[:, 0] = requests
+        rows[:, 1] = 1
+        rows[:, 2] = rows[:, 4] = now_ns
+        rows[:, 7] = fault
+        self._sink(rows)
 
     def flush(self) -> None:
         """Hand over what there is, as a copy; also when there is nothing."""

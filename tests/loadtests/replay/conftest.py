@@ -1,0 +1,160 @@
+"""Real servers that say exactly what a test wants, and a reactor that replays a schedule against them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtests.replay.agenda import Agenda
+from loadtests.replay.connection import Peer
+from loadtests.replay.exchange import Bounds
+from loadtests.replay.journal import Journal
+from loadtests.replay.kernel import plain_kernel
+from loadtests.replay.reactor import Reactor
+from loadtests.replay.records import Reply, SendRecords, Writer, read_records
+from loadtests.replay.schedule import Schedule
+
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+
+
+class Server:
+    """Listens on 127.0.0.1; `talk(self, sock)` runs in a thread for every connection until it returns."""
+
+    def __init__(self, talk: Callable[[Server, socket.socket], None]) -> None:
+        self._talk = talk
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port: int = self._listening.getsockname()[1]
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def read_request(self, sock: socket.socket) -> bool:
+        """Read one whole request and keep its body; False when the other side closed."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            if not (more := sock.recv(65536)):
+                return False
+            data += more
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        while len(body) < length:
+            body += sock.recv(65536)
+        self.requests.append(body)
+        return True
+
+    def close(self) -> None:
+        """Stop listening and drop every connection."""
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for sock in self._open:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(sock)
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):
+            self._talk(self, sock)
+
+
+def always(answer: bytes) -> Callable[[Server, socket.socket], None]:
+    """Answers every request so and keeps the connection."""
+
+    def talk(server: Server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            sock.sendall(answer)
+
+    return talk
+
+
+class Plain:
+    """Renders the message id and `body_bytes` of body; reads 2xx as accepted, 429 as limited."""
+
+    def __init__(self, body_bytes: int = 20) -> None:
+        self._body_bytes = body_bytes
+
+    def operation_for(self, channel: str, stream: str = "") -> int | None:
+        return 0
+
+    def render(self, first_id: int, messages: int, channel: str, campaign: str) -> bytes:
+        body = b"%d,%d,%b," % (first_id, messages, channel.encode())
+        body += b"x" * (self._body_bytes - len(body))
+        return b"POST /send HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    def read(
+        self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0
+    ) -> tuple[Reply, int, float | None]:
+        if 200 <= status < 300:
+            return Reply.ACCEPTED, messages, None
+        return (Reply.LIMITED if status == 429 else Reply.FAILED), 0, None
+
+
+Serve = Callable[[Callable[[Server, socket.socket], None]], Server]
+Replay = Callable[..., SendRecords]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start servers; all are closed afterwards."""
+    servers: list[Server] = []
+
+    def start(talk: Callable[[Server, socket.socket], None]) -> Server:
+        servers.append(Server(talk))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
+    """`answering(bytes)`: a talk that gives every request this answer."""
+    return always
+
+
+@pytest.fixture
+def replay(tmp_path: Path) -> Replay:
+    """Replay a schedule in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s)`."""
+
+    def run(
+        port: int,
+        schedule: Schedule,
+        bounds: Bounds | None = None,
+        body_bytes: int = 20,
+        stop_after_s: float | None = None,
+    ) -> SendRecords:
+        plain = Plain(body_bytes)
+        start_ns = time.monotonic_ns() + 5_000_000
+        path = tmp_path / "records.arrows"
+        writer = Writer(path)
+        journal = Journal(schedule, start_ns, writer)
+        reactor = Reactor(
+            Peer(socket.AF_INET, "127.0.0.1", port),
+            Agenda(schedule, plain, plain, plain, 0),
+            lambda rows: journal.take(rows, time.monotonic_ns()),
+            bounds=bounds or Bounds(),
+            kernel=plain_kernel(),
+        )
+        if stop_after_s is not None:
+            threading.Timer(stop_after_s, reactor.stop).start()
+        writer.close(reactor.run(start_ns))
+        return read_records([path])
+
+    return run
