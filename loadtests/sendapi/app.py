@@ -36,6 +36,10 @@ _NOTHING = (b"content-length", b"0")
 UNAUTHORIZED = FieldError("The provided authorization grant is invalid, expired, or revoked")
 
 
+class HungUp(Exception):  # noqa: N818 - a state, not a failure
+    """The client left before its request was complete."""
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What /healthz says. Counts are messages; `limited`: requests that a full queue or door turned away.
 
@@ -84,14 +88,19 @@ class App:
         """ASGI."""
         if scope["type"] != "http":
             return
-        if scope["path"] == SEND_PATH:
-            answer = await self._send_route(scope, receive)
-        else:
-            answer = self._other_route(scope)
+        try:
+            answer = await self._answer(scope, receive)
+        except HungUp:
+            return
         if scope["method"] == "HEAD":
             answer = Answer(answer.status, answer.headers)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        if scope["path"] == SEND_PATH:
+            return await self._send_route(scope, receive)
+        return self._other_route(scope)
 
     def health(self) -> Health:
         """The counts now."""
@@ -175,20 +184,18 @@ def _is_key(authorization: bytes, key: bytes) -> bool:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None as soon as it is too large."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return body if len(body) <= BODY_BYTES_MAX else None
-    parts, size = [body], len(body)
-    while message.get("more_body", False):
+    """The whole body; None as soon as it is too large. HungUp where it does not come to its end."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= BODY_BYTES_MAX:
         message = await receive()
-        part = message.get("body", b"")
-        parts.append(part)
-        size += len(part)
-        if size > BODY_BYTES_MAX:
-            return None
-    return b"".join(parts)
+        if message["type"] == "http.disconnect":
+            raise HungUp
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if not message.get("more_body", False):
+            return b"".join(parts) if size <= BODY_BYTES_MAX else None
+    return None
 
 
 def _too_large() -> Answer:

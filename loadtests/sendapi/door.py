@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from loadtests.sendapi.knobs import Knobs, Stall
 
-
 ROUNDING_S = 1e-6
 """Work that ends this short before a stall ends with it: the sums of a long run round either way."""
 

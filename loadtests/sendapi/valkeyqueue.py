@@ -88,7 +88,7 @@ class ValkeyQueue:
         await self._client.aclose()
         await asyncio.to_thread(self._server.start)
         self._client = Valkey(unix_socket_path=self._server.socket)
-        await _loaded(self._client)
+        await _loaded(self._client, self._server.running)
 
 
 async def own_queue(server: ValkeyServer, *, durable: bool) -> ValkeyQueue:
@@ -96,8 +96,9 @@ async def own_queue(server: ValkeyServer, *, durable: bool) -> ValkeyQueue:
     await asyncio.to_thread(server.start)
     client = Valkey(unix_socket_path=server.socket)
     try:
-        await _loaded(client)
+        await _loaded(client, server.running)
     except StoreFailed:
+        await client.aclose()
         server.stop()
         raise
     return ValkeyQueue(client, durable=durable, server=server)
@@ -106,7 +107,7 @@ async def own_queue(server: ValkeyServer, *, durable: bool) -> ValkeyQueue:
 async def remote_queue(url: str) -> ValkeyQueue:
     """A queue on a server that runs already. Durable only if it says appendonly and appendfsync=always."""
     client = Valkey.from_url(url)
-    await _loaded(client)
+    await _loaded(client, lambda: True)
     try:
         told = await client.config_get("append*")
     except exceptions.ValkeyError:
@@ -115,14 +116,15 @@ async def remote_queue(url: str) -> ValkeyQueue:
     return ValkeyQueue(client, durable=durable)
 
 
-async def _loaded(client: Any) -> None:
+async def _loaded(client: Any, running: Callable[[], bool]) -> None:
+    """Wait until the server has read its files. StoreFailed where it leaves or takes too long."""
     deadline = time.monotonic() + LOADING_S
     while True:
         try:
             await client.ping()
         except (exceptions.ValkeyError, OSError) as error:
             starting = isinstance(error, exceptions.BusyLoadingError | exceptions.ConnectionError | OSError)
-            if not starting or time.monotonic() > deadline:
+            if not starting or not running() or time.monotonic() > deadline:
                 raise StoreFailed(_cause(error)) from error
             await asyncio.sleep(0.01)
         else:

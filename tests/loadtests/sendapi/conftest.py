@@ -54,7 +54,7 @@ class Client:
 
     def post(self, document: Any, **changes: str) -> Reply:
         """POST a document (or bytes as they are) with a key; `changes` replace headers, "" removes one."""
-        headers = {"authorization": "Bearer SG.key", "content-type": "application/json"} | changes
+        headers = {"authorization": "Bearer SG.key", "content_type": "application/json"} | changes
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         kept = {name.replace("_", "-"): value for name, value in headers.items() if value}
         return self.ask("POST", "/v3/mail/send", body, kept)
@@ -90,6 +90,19 @@ def queue_servers(folder: Path) -> list[psutil.Process]:
         if process.info["name"] == "valkey-server"
         and Path(process.info["cwd"] or "/").is_relative_to(folder.resolve())
     ]
+
+
+def ended(process: psutil.Process) -> bool:
+    """Gone, or dead and only not yet reaped by whoever inherited it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.fixture(name="ended")
+def _ended() -> Callable[[psutil.Process], bool]:
+    return ended
 
 
 @pytest.fixture(name="mail")
