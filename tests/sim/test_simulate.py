@@ -25,7 +25,6 @@ from sim.simulate import (
 )
 from sim.traffic import peak_per_min
 
-
 KEYS = (
     *("scenario", "resolution", "seed", "replications", "duration_s", "wall_s", "cpu_s", "compile_s"),
     *("messages", "peak_per_min", "delay_s", "backlog_max", "drain_s", "streams", "customers"),
