@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Iterator
 from itertools import chain, repeat
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -56,3 +57,39 @@ def serve(due_s: Floats, service_s: Floats, servers: int) -> tuple[Floats, Float
         heapq.heapreplace(free_s, start + service)
     started = np.array(started_s, dtype=np.float64)
     return started, started + service_s
+
+
+_EXACT_SERVERS = 1000
+
+
+def erlang_c(utilisation: Floats, servers: int) -> Floats:
+    """Chance that an arrival of an M/M/c queue finds all servers busy, by utilisation (n,) from 0 to 1.
+
+    Erlang's formula by the recursion for his B; beyond 1000 servers the limit of Halfin and Whitt (1981), which is
+    then within 1 % of it.
+    """
+    rho = np.clip(np.asarray(utilisation, dtype=np.float64), 0.0, 1.0)
+    if servers > _EXACT_SERVERS:
+        beta = (1.0 - rho) * math.sqrt(servers)
+        below = np.array([0.5 * math.erfc(-b / math.sqrt(2.0)) for b in beta])
+        density = np.exp(-(np.minimum(beta, 37.0) ** 2) / 2.0) / math.sqrt(2.0 * math.pi)
+        return np.asarray(1.0 / (1.0 + beta * below / density))
+    load, blocked = rho * servers, np.ones_like(rho)
+    for server in range(1, servers + 1):
+        blocked = load * blocked / (server + load * blocked)
+    return np.asarray(blocked / (1.0 - rho * (1.0 - blocked)))
+
+
+def service_points(workers: Workers, points: int) -> Floats:
+    """float64 (points,), ascending: equally probable service times in seconds, with the exact mean."""
+    chances = (np.arange(points) + 0.5) / points
+    spread = variation(workers)
+    if spread == 0.0:
+        return np.full(points, workers.service_time)
+    if workers.distribution == "exponential":
+        times_s = -np.log1p(-chances)
+    else:
+        normal = NormalDist()
+        sigma = math.sqrt(math.log1p(spread**2))
+        times_s = np.exp(sigma * np.array([normal.inv_cdf(chance) for chance in chances]))
+    return np.asarray(times_s * (workers.service_time / times_s.mean()))

@@ -1,0 +1,121 @@
+"""The cohort resolution: amounts of messages on bins, window by window; cost grows with streams and bins alone.
+
+A simpy.Environment drives the windows. How long they are changes no number: the kernel goes bin by bin, and
+triggered sends come from sim.season.response no later than the bin in which they are due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import simpy
+
+from scenarios.catalogue import Loaded
+from sim.closing import Books, Stopwatch, close
+from sim.ledger import DELIVERED, FRESH, QUANTITIES, Ledger
+from sim.outcome import Outcome
+from sim.pipeline import kernel
+from sim.pipeline.planning import empty_state, plan_of, with_room
+from sim.pipeline.waits import delay_counts
+from sim.progress import Interrupted, Watcher
+from sim.season.response import Feedback
+from sim.seeds import stream as random_stream
+from sim.traffic import Traffic, with_triggered
+
+WINDOW_BINS = 600
+"""Bins at most between two looks at the books and the watcher: about 0.01 s."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class _Engine:
+    """One run. `window_bins` bounds the windows; it is no modelling parameter."""
+
+    def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int) -> None:
+        scenario, bins = loaded.scenario, traffic.counts.shape[1]
+        self._traffic = traffic
+        self._plan = plan_of(scenario, traffic.streams, bins, traffic.bin_s)
+        self._state = empty_state(scenario, self._plan)
+        self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s)
+        self._window_bins = min(window_bins, self._feedback.horizon_bins)
+        # one random stream a trigger, so that the windows' length changes no draw
+        self._sent = {
+            i: random_stream(seed, "triggered", s.name)
+            for i, s in enumerate(traffic.streams)
+            if s.cause == "trigger"
+        }
+        self._triggered = np.zeros(traffic.counts.shape, dtype=np.int32) if self._sent else None
+        self.busy = np.zeros(bins)
+        self.ledger = Ledger(*traffic.counts.shape)
+        self.customers = self._feedback.customers
+
+    def season(self, env: simpy.Environment, watcher: Watcher) -> Iterator[simpy.Event]:
+        """A SimPy process: the windows, one after the other."""
+        bins = self._traffic.counts.shape[1]
+        for first in range(0, bins, self._window_bins):
+            n = min(self._window_bins, bins - first)
+            yield env.timeout(n * self._traffic.bin_s)
+            self._window(first, n)
+            watcher.tell("simulate", first + n, bins, "bins")
+            if watcher.stopped():
+                raise Interrupted
+
+    def _window(self, first: int, n: int) -> None:
+        window = np.zeros((len(QUANTITIES), len(self._traffic.streams), n))
+        self._state = with_room(self._state, n)
+        arrivals = self._arrivals(first, n)
+        kernel.advance(self._plan, self._state, first, arrivals, window, self.busy[first : first + n])
+        held = np.zeros(len(self._traffic.streams))
+        kernel.waiting(self._state, held)
+        self.ledger.post(first, window, held)
+        self._feedback.add(first, window[DELIVERED], window[FRESH])
+
+    def _arrivals(self, first: int, n: int) -> Floats:
+        arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
+        if self._triggered is not None:
+            expected = self._feedback.arrivals(first, n)
+            for i, random in self._sent.items():
+                self._triggered[i, first : first + n] = random.poisson(expected[i])
+            arrivals += self._triggered[:, first : first + n]
+        return arrivals
+
+    def traffic(self) -> Traffic:
+        """The traffic with the sends that customers triggered."""
+        return self._traffic if self._triggered is None else with_triggered(self._traffic, self._triggered)
+
+    def delay_counts(self) -> Floats:
+        """float64 (streams, BINS)."""
+        return delay_counts(self._plan, self._state)
+
+
+def _compile(loaded: Loaded, traffic: Traffic) -> None:
+    """Compile the kernel or fetch it from the cache, by a bin in which nothing happens."""
+    plan = plan_of(loaded.scenario, traffic.streams, 1, traffic.bin_s)
+    state = empty_state(loaded.scenario, plan)
+    streams = len(traffic.streams)
+    window = np.zeros((len(QUANTITIES), streams, 1))
+    kernel.advance(plan, state, 0, np.zeros((streams, 1)), window, np.zeros(1))
+    kernel.waiting(state, np.zeros(streams))
+
+
+def run(
+    loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher, window_bins: int = WINDOW_BINS
+) -> tuple[Traffic, Outcome]:
+    """The traffic, and the sends that customers trigger, through the pipeline of `loaded`, as amounts on bins.
+
+    Returns the traffic with the triggered sends, and what became of it. Raises Interrupted soon after
+    `watcher.stopped()`; ConservationError if messages got lost.
+    """
+    watch = Stopwatch()
+    _compile(loaded, traffic)
+    watch.compiled()
+    engine = _Engine(loaded, traffic, seed, window_bins)
+    env = simpy.Environment()
+    env.run(env.process(engine.season(env, watcher)))
+    complete = engine.traffic()
+    books = Books(
+        "cohort", seed, engine.ledger, engine.delay_counts(), engine.busy, engine.customers(), watch
+    )
+    return complete, close(loaded.scenario, complete, books)

@@ -1,0 +1,61 @@
+"""Where compiled kernels are kept: a folder of the user's, by a hash of the sources, or nowhere.
+
+numba looks only at the file of the function that it compiles; a changed callee in another file would be missed.
+Hence the hash. Compiled code is loaded as it lies there, so the folder must belong to this user alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_SOURCES = ("kernel.py", "limits.py", "state.py")
+
+
+def compiled(function: F) -> F:
+    """The function compiled by numba on its first call, from the cache if it is there."""
+    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR))(function)
+    return made
+
+
+def cache_folder() -> Path | None:
+    """The first of the user's cache folder and the system's temporary folder that can be used, or None."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for name in _SOURCES:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    for base in _bases():
+        folder = base / digest.hexdigest()[:16]
+        if _ours(base) and _ours(folder):
+            return folder
+    return None
+
+
+def _bases() -> Iterator[Path]:
+    home = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("HOME", "") and f"{os.environ['HOME']}/.cache")
+    if home:
+        yield Path(home) / "peakday"
+    yield Path(tempfile.gettempdir()) / f"peakday-{os.getuid()}"
+
+
+def _ours(folder: Path) -> bool:
+    """Made if missing; True when only this user can write there, and can."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    private = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return private and stat.S_ISDIR(found.st_mode) and os.access(folder, os.W_OK)
+
+
+if not numba.config.CACHE_DIR:  # NUMBA_CACHE_DIR, the user's own wish, comes first
+    numba.config.CACHE_DIR = str(cache_folder() or "")
