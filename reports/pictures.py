@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports import units, words
+from reports.clock import ticks
 from reports.findings import Findings, Table
 from reports.svg import BLUE, GREEN, GRID, INK, ORANGE, PURPLE, RED, Picture
 
@@ -248,14 +250,11 @@ def _legend(axes: Axes, columns: int = 3) -> None:
 
 def _clock_ticks(axes: Axes, table: Table) -> None:
     """Ticks at whole steps of the local clock."""
-    clocks, hours = (
-        [str(c) for c in table.column("local time")],
-        [s / 3600.0 for s in table.floats("since start")],
-    )
-    at = sorted({round(i * (len(clocks) - 1) / 8) for i in range(9)})
-    days = clocks[0][:10] != clocks[-1][:10]
-    axes.set_xticks([hours[i] for i in at], [clocks[i][5 if days else 11 : 16] for i in at])
-    axes.set_xlabel(f"local time, from {clocks[0][:10]}")
+    clocks, since_s = table.column("local time"), table.floats("since start")
+    starts_at = datetime.fromisoformat(str(clocks[0]))
+    found = ticks(starts_at, since_s[-1], 8)
+    axes.set_xticks([tick.at_s / 3600.0 for tick in found], [tick.text for tick in found])
+    axes.set_xlabel(f"local time, from {starts_at:%Y-%m-%d}")
 
 
 DRAWERS: dict[str, tuple[str, float, Drawer]] = {

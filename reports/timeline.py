@@ -65,7 +65,7 @@ def campaigns(scenario: Scenario, outcome: Outcome) -> Table:
         Column("channel"),
         Column("begins", "s"),
         Column("ends", "s"),
-        Column("messages", "messages"),
+        Column("offered", "messages"),
     )
     rows = [_campaign(i, outcome) for i, stream in enumerate(outcome.streams) if stream.cause == "campaign"]
     found = tuple(row for row in rows if row is not None)

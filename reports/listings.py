@@ -1,0 +1,148 @@
+"""Seasons and simulations in words for a terminal: scenarios in a list, one season shown, one simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from textwrap import wrap
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from reports import units, words
+from reports.findings import ObjectiveFinding, Season
+from reports.sketch import columns, plot
+from scenarios.catalogue import Loaded, Summary
+from scenarios.scenario import Scenario
+from sim.traffic import Stream, Traffic, peak
+
+PLOT_ROWS = 8
+PEAK_STREAMS = 4
+"""How many streams of the peak minute are named."""
+
+
+def scenario_list(summaries: Iterable[Summary]) -> str:
+    """One line a scenario: name and title."""
+    return "\n".join(columns([(s.name, s.title) for s in summaries]))
+
+
+def season(loaded: Loaded, traffic: Traffic, width: int = 80) -> str:
+    """A season in words: volume, plot, peak and its causes, streams, send path, limits, objectives.
+
+    `traffic` is what campaigns, backgrounds and history offer; triggered sends are known once simulated.
+    """
+    parts = [
+        _heading(loaded, traffic),
+        _plot(loaded.scenario, traffic, width),
+        _peak(loaded.scenario, traffic),
+        _titled("Streams", _streams(traffic)),
+        _titled("Send path", _send_path(loaded.scenario)),
+        _titled("Objectives", _objectives(loaded.scenario)),
+        _titled("Assumptions", _assumptions(loaded.scenario, width)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def simulated(season_: Season, objectives: Sequence[ObjectiveFinding]) -> str:
+    """A simulated season: fates, delay, backlog, drain, and its objectives."""
+    lines = columns(words.season_lines(season_))
+    found = [
+        (words.state(o.holds), o.name, units.by_unit(o.value, o.unit), o.because if o.holds is None else "")
+        for o in objectives
+    ]
+    return "\n".join([*lines, "", *columns(found)]).rstrip()
+
+
+def _heading(loaded: Loaded, traffic: Traffic) -> str:
+    scenario = loaded.scenario
+    local = traffic.starts_at.astimezone(ZoneInfo(scenario.timezone))
+    planned, suppressed = int(traffic.planned.sum()), int(traffic.suppressed.sum())
+    offered = int(traffic.counts.sum())
+    lines = [
+        scenario.title,
+        scenario.description,
+        "",
+        f"{local:%a %Y-%m-%d %H:%M} {scenario.timezone}, {units.duration(traffic.duration_s)}; "
+        f"audience {units.count(scenario.audience.size)}",
+        f"{units.count(planned)} messages planned, {units.count(suppressed)} suppressed "
+        f"(consent, caps, hygiene), {units.count(offered)} offered",
+    ]
+    return "\n".join(lines)
+
+
+def _plot(scenario: Scenario, traffic: Traffic, width: int) -> str:
+    step_bins = max(1, round(60.0 / traffic.bin_s)) if traffic.duration_s > 3600.0 else 1
+    per_bin = traffic.per_bin().astype(np.float64)
+    starts = np.arange(0, len(per_bin), step_bins)
+    minutes = np.add.reduceat(per_bin, starts) * 60.0 / (step_bins * traffic.bin_s)
+    local = traffic.starts_at.astimezone(ZoneInfo(scenario.timezone))
+    lines = plot(minutes, width=width, height=PLOT_ROWS, starts_at=local, step_s=step_bins * traffic.bin_s)
+    return "\n".join(["messages/min", *lines])
+
+
+def _peak(scenario: Scenario, traffic: Traffic) -> str:
+    """When the greatest minute is, how great, and who causes it."""
+    found = peak(traffic.per_bin(), traffic.bin_s)
+    if found.per_min <= 0.0:
+        return "Nothing is offered."
+    at = traffic.starts_at.astimezone(ZoneInfo(scenario.timezone)) + timedelta(seconds=found.start_s)
+    first = int(found.start_s / traffic.bin_s)
+    minute = traffic.counts[:, first : first + max(1, round(60.0 / traffic.bin_s))].sum(axis=1)
+    total = max(1, int(minute.sum()))
+    order = np.argsort(-minute, kind="stable")[:PEAK_STREAMS]
+    causes = [
+        f"{traffic.streams[i].name} {units.percent(round(minute[i] / total, 3))}" for i in order if minute[i]
+    ]
+    rate = f"{units.count(found.per_min)}/min ({units.rate(found.per_min / 60.0)})"
+    return f"Peak {rate} at {at:%H:%M:%S}: {', '.join(causes)}"
+
+
+def _streams(traffic: Traffic) -> list[str]:
+    head = ("stream", "channel", "cause", "priority", "fresh for", "offered", "peak/min")
+    rows = [_stream(stream, traffic, i) for i, stream in enumerate(traffic.streams)]
+    return columns([head, *rows], right=(4, 5, 6))
+
+
+def _stream(stream: Stream, traffic: Traffic, i: int) -> tuple[str, ...]:
+    offered = int(traffic.counts[i].sum())
+    greatest = peak(traffic.counts[i], traffic.bin_s).per_min
+    told = (units.count(offered), units.count(round(greatest)))
+    if stream.cause == "trigger" and not offered:
+        told = ("as answered", "")
+    return (
+        stream.name,
+        stream.channel,
+        stream.cause,
+        stream.priority,
+        units.duration(stream.freshness_s),
+        *told,
+    )
+
+
+def _send_path(scenario: Scenario) -> list[str]:
+    workers, bound = scenario.pipeline.workers, scenario.pipeline.queue.bound
+    carries = units.rate(workers.count / workers.service_time)
+    lines = [
+        f"queue of {units.count(bound) if bound else 'any number of'} messages; {workers.count:,} workers of "
+        f"{units.duration(workers.service_time)} a message carry {carries}"
+    ]
+    for provider in scenario.providers:
+        limits = ", ".join(
+            f"{units.rate(x.rate)} after a burst of {units.count(x.burst)}" for x in provider.limits
+        )
+        lines.append(f"{provider.name} ({', '.join(provider.channels)}): {limits or 'no limit'}")
+    return lines
+
+
+def _objectives(scenario: Scenario) -> list[str]:
+    named = (("send API", scenario.objectives.send_api), ("season", scenario.objectives.season))
+    return columns([(subject, text) for subject, texts in named for text in texts])
+
+
+def _assumptions(scenario: Scenario, width: int) -> list[str]:
+    told = [f"{a.key}: {a.text} ({a.origin})" for a in scenario.assumptions]
+    return [line for text in told for line in wrap(text, max(20, width - 2), subsequent_indent="  ")]
+
+
+def _titled(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([title, *(f"  {line}" for line in lines)]) if lines else ""
