@@ -19,6 +19,7 @@ from loadtests.replay.orders import TARGET, Order, Play, Settings, StopPlay, wri
 from loadtests.replay.records import SendRecords, read_records
 from loadtests.replay.schedule import Schedule, write_schedule
 from loadtests.targets import credentials, safety
+from loadtests.targets.rendering import Renderer
 from loadtests.targets.target import Target, dump
 from sim.progress import SILENT, Interrupted, Watcher
 
@@ -82,10 +83,19 @@ class Engine:
         if self._child is not None:
             self._child.stop()
 
+    @property
+    def pid(self) -> int:
+        """Of the Locust process."""
+        return self._running_child().process.pid
+
     def play(self, schedule: Schedule, name: str) -> SendRecords:
-        """Replay it. Raises Interrupted when the watcher asked to stop; the records are then in `last`."""
+        """Replay it. Raises Interrupted when the watcher asked to stop; the records are then in `last`.
+
+        Raises UserError, before anything is sent, when the target has no request that could carry a stream.
+        """
         if name in self._names:
             raise ValueError(f"a replay called {name!r} was played already")
+        self._check(schedule)
         self._names.add(name)
         play = Play(
             name, str(self._path(name, "schedule.parquet")), str(self._path(name, "arrows")), self._next_id
@@ -113,6 +123,14 @@ class Engine:
         write_settings(Settings(address.family, address.ip, address.port, run, self._bounds), folder)
         dump(self._target, folder / TARGET)
         (folder / "locustfile.py").write_text(LOCUSTFILE, "utf-8")
+
+    def _check(self, schedule: Schedule) -> None:
+        """Render the largest request of every stream."""
+        renderer = Renderer(self._target, credentials.environment(self._target, os.environ))
+        campaigns = schedule.campaigns or ("",) * len(schedule.streams)
+        for index, (channel, campaign) in enumerate(zip(schedule.channels, campaigns, strict=True)):
+            if most := int(schedule.messages[schedule.stream == index].max(initial=0)):
+                renderer.render(0, most, channel, campaign)
 
     def _path(self, name: str, ending: str) -> Path:
         return self._folder / f"{name}.{ending}"

@@ -102,6 +102,8 @@ class Writer:
         self._file = pa.OSFile(str(path), "wb")
         schema = _SCHEMA.with_metadata({"peakday.format": FORMAT})
         self._stream = pa.ipc.new_stream(self._file, schema)
+        # The first conversion imports parts of pyarrow, which takes 40 ms: not in the middle of a replay.
+        self.write([np.empty(0, dtype=field.type.to_pandas_dtype()) for field in _SCHEMA])
 
     def write(self, columns: Sequence[npt.NDArray[Any]]) -> None:
         """Columns in the order and of the types of SendRecords."""

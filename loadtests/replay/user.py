@@ -54,9 +54,9 @@ class ReplayUser(User):  # type: ignore[misc] # locust is untyped here
         parent = _parent()
         try:
             Player(self.environment, parent).serve()
-        except Exception:
+        except Exception as error:
             logging.exception("the replay failed")
-            parent.tell("failed", error=traceback.format_exc(limit=-3))
+            parent.tell("failed", error="".join(traceback.format_exception_only(error)).strip())
             self.environment.process_exit_code = 2
         # Should Locust's own way out take longer, the alarm's default action ends the process.
         signal.setitimer(signal.ITIMER_REAL, LEAVE_S)

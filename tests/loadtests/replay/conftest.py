@@ -45,7 +45,9 @@ class Server:
         head, _, body = data.partition(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         while len(body) < length:
-            body += sock.recv(65536)
+            if not (more := sock.recv(min(65536, length - len(body)))):
+                return False
+            body += more
         self.requests.append(body)
         return True
 

@@ -1,0 +1,256 @@
+"""The open loop against real sockets: every due send is accounted for, on time, whatever the target does."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from loadtests.replay.exchange import Bounds
+from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.schedule import constant
+
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
+
+
+def faults(records: SendRecords) -> dict[str, int]:
+    return {Fault(fault).name: times for fault, times in Counter(records.fault.tolist()).items()}
+
+
+def assert_accounted(records: SendRecords, due: int) -> None:
+    """One first attempt for every due send; started_s is missing exactly where it was dropped."""
+    assert records.request[records.attempt == 1].tolist() == list(range(due))
+    assert np.array_equal(np.isnan(records.started_s), np.isin(records.fault, DROPPED))
+    assert (records.picked_s >= records.due_s - 1e-6).all()
+    assert (records.ended_s >= records.picked_s).all()
+
+
+def test_every_due_send_is_sent_once_and_recorded_once(serve, answering, replay) -> None:
+    server = serve(answering(ACCEPTED))
+    records = replay(server.port, constant(400.0, 1.0, batch=2, arrivals="poisson", seed=1))
+    assert_accounted(records, records.request.size)
+    assert faults(records) == {"NONE": records.request.size}
+    assert (records.status == 202).all()
+    assert (records.reply == Reply.ACCEPTED).all()
+    assert (records.accepted == 2).all()
+    first_ids = sorted(int(body.split(b",")[0]) for body in server.requests)
+    assert first_ids == [2 * request for request in range(records.request.size)]
+    assert records.complete
+    assert records.duration_s == 1.0
+
+
+def test_no_send_starts_before_it_is_due_and_its_times_are_in_order(serve, answering, replay) -> None:
+    records = replay(serve(answering(ACCEPTED)).port, constant(200.0, 0.5))
+    assert (records.due_s <= records.picked_s).all()
+    assert (records.picked_s <= records.started_s).all()
+    assert (records.started_s < records.ended_s).all()
+
+
+def test_a_frozen_target_makes_every_send_due_meanwhile_wait_until_it_thaws(serve, replay) -> None:
+    """Coordinated omission: a send that is due in the freeze waits at least for what is left of it."""
+    freeze_s = 0.8
+    frozen, lock = [0.0], threading.Lock()
+
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            with lock:
+                if len(server.requests) > 100 and not frozen[0]:
+                    frozen[0] = time.monotonic()
+                    time.sleep(freeze_s)
+            sock.sendall(ACCEPTED)
+
+    records = replay(serve(talk).port, constant(200.0, 2.0), Bounds(connections=4))
+    assert_accounted(records, 400)
+    assert faults(records) == {"NONE": 400}
+    latency_s = records.ended_s - records.due_s
+    thaw_s = records.ended_s[latency_s.argmax()]
+    due = records.due_s
+    inside = (due > thaw_s - freeze_s + 0.02) & (due < thaw_s - 0.02)
+    assert inside.sum() == pytest.approx(freeze_s * 200, abs=20)
+    assert (latency_s[inside] >= thaw_s - due[inside] - 0.02).all()
+
+
+def test_a_429_is_limited_and_a_500_failed(serve, replay) -> None:
+    answers = {0: b"429 Too Many Requests", 1: b"500 Oops", 2: b"202 Accepted"}
+
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            which = int(server.requests[-1].split(b",")[0]) % 3
+            sock.sendall(b"HTTP/1.1 %b\r\nContent-Length: 2\r\n\r\nok" % answers[which])
+
+    records = replay(serve(talk).port, constant(60.0, 0.5), Bounds(connections=1))
+    expected = [Reply.LIMITED, Reply.FAILED, Reply.ACCEPTED] * 10
+    assert records.reply.tolist() == expected
+    assert records.accepted.tolist() == [int(reply == Reply.ACCEPTED) for reply in expected]
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def test_a_reset_in_the_middle_of_a_response_is_one_row(serve, replay) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        server.read_request(sock)
+        sock.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nhal")
+        reset(sock)
+
+    records = replay(serve(talk).port, constant(50.0, 0.2))
+    assert_accounted(records, 10)
+    assert set(faults(records)) <= {"RESET", "CLOSED_EARLY"}
+    assert records.request.size == 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nhalf", "CLOSED_EARLY"),
+        (b"", "CLOSED_EARLY"),
+        (b"220 mail.example.com ESMTP ready\r\n", "MALFORMED"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nx", "TOO_LARGE"),
+    ],
+    ids=["half a response", "nothing", "another protocol", "100 MB"],
+)
+def test_an_answer_that_is_none_is_one_row_with_its_fault(serve, replay, answer, fault) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        server.read_request(sock)
+        sock.sendall(answer)
+
+    records = replay(serve(talk).port, constant(50.0, 0.2))
+    assert_accounted(records, 10)
+    assert faults(records) == {fault: 10}
+    assert records.request.size == 10
+
+
+def test_a_target_that_nobody_listens_at_refuses_every_send_once(serve, answering, replay) -> None:
+    server = serve(answering(ACCEPTED))
+    server.close()
+    records = replay(server.port, constant(100.0, 0.3))
+    assert_accounted(records, 30)
+    assert faults(records) == {"REFUSED": 30}
+
+
+def test_a_target_that_never_answers_runs_into_the_time_out(serve, replay) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            pass
+
+    records = replay(serve(talk).port, constant(50.0, 0.2), Bounds(timeout_s=0.3, drain_s=5.0))
+    assert_accounted(records, 10)
+    assert faults(records) == {"TIMEOUT": 10}
+    assert (records.ended_s - records.started_s >= 0.3).all()
+
+
+def test_what_is_unanswered_when_the_run_ends_says_so_and_what_waits_is_dropped(serve, replay) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            pass
+
+    records = replay(serve(talk).port, constant(50.0, 0.2), Bounds(connections=3, drain_s=0.1))
+    assert_accounted(records, 10)
+    assert faults(records) == {"UNANSWERED": 3, "DROPPED_RUN_ENDED": 7}
+
+
+def test_a_send_waits_for_a_connection_until_its_time_out_from_its_due_time(serve, replay) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            pass
+
+    bounds = Bounds(connections=1, timeout_s=0.5, drain_s=5.0)
+    records = replay(serve(talk).port, constant(50.0, 0.2), bounds)
+    assert_accounted(records, 10)
+    dropped = records.fault == Fault.DROPPED_NO_CONNECTION
+    assert dropped.sum() >= 1
+    assert (records.ended_s[dropped] - records.due_s[dropped] >= 0.5).all()
+
+
+def test_never_more_connections_than_the_bound_are_open(serve, replay) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            time.sleep(0.02)
+            sock.sendall(ACCEPTED)
+
+    server = serve(talk)
+    records = replay(server.port, constant(300.0, 0.5), Bounds(connections=5))
+    assert_accounted(records, 150)
+    assert faults(records) == {"NONE": 150}
+    assert server.connections == 5
+
+
+def test_a_request_that_meets_the_close_of_an_idle_connection_is_sent_again(serve, replay) -> None:
+    """The server takes a second request from each connection and closes without a byte."""
+
+    def talk(server, sock: socket.socket) -> None:
+        server.read_request(sock)
+        sock.sendall(ACCEPTED)
+        server.read_request(sock)
+
+    records = replay(serve(talk).port, constant(50.0, 0.4), Bounds(connections=1))
+    assert_accounted(records, 20)
+    last = dict(zip(records.request, records.fault, strict=True))
+    assert set(last.values()) == {Fault.NONE}
+    again = records.request[records.attempt == 2]
+    assert again.size > 0
+    first = (records.attempt == 1) & np.isin(records.request, again)
+    assert set(records.fault[first].tolist()) <= {int(Fault.CLOSED_EARLY), int(Fault.RESET)}
+
+
+def test_a_connection_that_the_target_closed_while_idle_costs_no_attempt(serve, replay) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        server.read_request(sock)
+        sock.sendall(ACCEPTED)
+
+    server = serve(talk)
+    records = replay(server.port, constant(20.0, 0.5))
+    assert faults(records) == {"NONE": 10}
+    assert server.connections == 10
+
+
+def test_a_connection_whose_answer_came_early_is_used_again_only_after_its_body_is_written(
+    serve, replay
+) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        while head := sock.recv(100, socket.MSG_PEEK):
+            assert head.startswith(b"POST ")
+            sock.sendall(ACCEPTED)
+            time.sleep(0.03)
+            if not server.read_request(sock):
+                return
+
+    server = serve(talk)
+    body_bytes = 8_000_000
+    records = replay(server.port, constant(20.0, 0.4), Bounds(connections=1), body_bytes)
+    assert_accounted(records, 8)
+    assert faults(records) == {"NONE": 8}
+    assert server.connections == 1
+    assert [len(body) for body in server.requests] == [body_bytes] * len(server.requests)
+    assert [int(body.split(b",")[0]) for body in server.requests] == list(range(len(server.requests)))
+
+
+def test_a_stop_ends_the_load_at_once_and_accounts_for_all_that_was_due(serve, answering, replay) -> None:
+    server = serve(answering(ACCEPTED))
+    began = time.monotonic()
+    records = replay(server.port, constant(100.0, 60.0), stop_after_s=0.4)
+    assert time.monotonic() - began < 5.0
+    assert records.complete
+    assert 0.3 < records.duration_s < 5.0
+    due = int((constant(100.0, 60.0).due_s <= records.duration_s).sum())
+    assert_accounted(records, due)
+
+
+def test_a_generator_that_cannot_keep_up_still_accounts_for_every_send(serve, answering, replay) -> None:
+    server = serve(answering(ACCEPTED))
+    records = replay(server.port, constant(200_000.0, 0.2), Bounds(connections=2, drain_s=0.1))
+    assert_accounted(records, 40_000)
+    assert (records.fault == Fault.DROPPED_RUN_ENDED).any()
+
+
+def test_a_waiting_replay_sleeps_instead_of_spinning(serve, answering, replay) -> None:
+    server = serve(answering(ACCEPTED))
+    before_s = time.thread_time()
+    replay(server.port, constant(10.0, 1.0))
+    assert time.thread_time() - before_s < 0.5
