@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import digits
 from typing import Protocol
 
 import numpy as np
@@ -10,12 +11,12 @@ import numpy.typing as npt
 
 from loadtests.sendapi.blocks import Entry, Lane
 
-PAGE = 1 << 16
-"""Numeric ids are ticked off on pages of this many."""
-PAGES_MAX = 4096
+PAGE = 4096
+"""Ids that end in a number are ticked off on pages of this many, a byte each."""
+PAGES_MAX = 16_384
 NAMES_MAX = 500_000
-"""Other ids: at least this many of the latest are remembered."""
 DIGITS_MAX = 18
+"""More do not fit into 64 bits."""
 FEW = 32
 """Up to here a plain loop is faster than numpy."""
 
@@ -42,59 +43,75 @@ class CountingSink:
 
 
 class Seen:
-    """Ids met so far, in bounded memory: numeric ones on pages of ticks, others in two generations.
+    """Ids met so far, in bounded memory.
 
-    Beyond PAGES_MAX pages the oldest is forgotten, beyond NAMES_MAX names the generation before last.
+    Ids that end in a number are ticked off on pages, one row of pages for each stem before the number;
+    beyond PAGES_MAX pages the oldest is forgotten. Of other ids at least NAMES_MAX are remembered.
     """
 
     def __init__(self) -> None:
-        self._pages: dict[int, npt.NDArray[np.uint8]] = {}
+        self._pages: dict[tuple[str, int, int], npt.NDArray[np.uint8]] = {}
         self._names: set[str] = set()
         self._older: set[str] = set()
 
     def add(self, ids: Sequence[str]) -> int:
         """How many of these were met before, or twice in here."""
-        numbers = [int(name) for name in ids if _is_number(name)]
+        if len(ids) > FEW and (found := _series(ids)) is not None:
+            return self._add_numbers(*found)
         repeated = 0
-        if len(numbers) < len(ids):
-            repeated = self._add_names([name for name in ids if not _is_number(name)])
-        if len(numbers) <= FEW:
-            return repeated + sum(map(self._add_number, numbers))
-        return repeated + self._add_numbers(np.array(numbers, dtype=np.int64))
-
-    def _add_number(self, number: int) -> int:
-        page, place = self._page(number // PAGE), number % PAGE
-        repeated = int(page[place])
-        page[place] = 1
+        numbered: dict[tuple[str, int], list[int]] = {}
+        for name in ids:
+            stem = name.rstrip(digits)
+            if 0 < len(name) - len(stem) <= DIGITS_MAX:
+                numbered.setdefault((stem, len(name)), []).append(int(name[len(stem) :]))
+            else:
+                repeated += self._add_name(name)
+        for (stem, length), numbers in numbered.items():
+            repeated += sum(self._add_number(stem, length, number) for number in numbers)
         return repeated
 
-    def _add_numbers(self, numbers: npt.NDArray[np.int64]) -> int:
+    def _add_numbers(self, stem: str, length: int, numbers: npt.NDArray[np.int64]) -> int:
+        """A stem, a length and a number make exactly one id, leading zeros or not."""
         unique = np.unique(numbers)
         pages, starts = np.unique(unique // PAGE, return_index=True)
         repeated = len(numbers) - len(unique)
         for number, places in zip(pages.tolist(), np.split(unique % PAGE, starts[1:]), strict=True):
-            page = self._page(number)
+            page = self._page((stem, length, number))
             repeated += int(np.count_nonzero(page[places]))
             page[places] = 1
         return repeated
 
-    def _page(self, number: int) -> npt.NDArray[np.uint8]:
-        page = self._pages.get(number)
+    def _add_number(self, stem: str, length: int, number: int) -> int:
+        page, place = self._page((stem, length, number // PAGE)), number % PAGE
+        repeated = int(page[place])
+        page[place] = 1
+        return repeated
+
+    def _page(self, key: tuple[str, int, int]) -> npt.NDArray[np.uint8]:
+        page = self._pages.get(key)
         if page is None:
             if len(self._pages) >= PAGES_MAX:
                 del self._pages[next(iter(self._pages))]
-            page = self._pages[number] = np.zeros(PAGE, dtype=np.uint8)
+            page = self._pages[key] = np.zeros(PAGE, dtype=np.uint8)
         return page
 
-    def _add_names(self, ids: Sequence[str]) -> int:
-        repeated = 0
-        for name in ids:
-            repeated += name in self._names or name in self._older
-            self._names.add(name)
+    def _add_name(self, name: str) -> int:
+        repeated = int(name in self._names or name in self._older)
+        self._names.add(name)
         if len(self._names) >= NAMES_MAX:
             self._names, self._older = set(), self._names
         return repeated
 
 
-def _is_number(name: str) -> bool:
-    return name.isdecimal() and len(name) <= DIGITS_MAX
+def _series(ids: Sequence[str]) -> tuple[str, int, npt.NDArray[np.int64]] | None:
+    """Stem, length and numbers of ids that differ in their number only; None where they are not such."""
+    stem, length = ids[0].rstrip(digits), len(ids[0])
+    if not 0 < length - len(stem) <= DIGITS_MAX:
+        return None
+    letters = np.array(ids).view(np.uint32).reshape(len(ids), -1)
+    if letters.shape[1] != length or (letters[:, : len(stem)] != letters[0, : len(stem)]).any():
+        return None
+    figures = letters[:, len(stem) :].astype(np.int64) - ord("0")
+    if ((figures < 0) | (figures > 9)).any():  # a shorter id is filled up with NUL: refused here
+        return None
+    return stem, length, figures @ 10 ** np.arange(figures.shape[1] - 1, -1, -1, dtype=np.int64)
