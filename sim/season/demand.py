@@ -19,7 +19,7 @@ from scenarios.scenario import Scenario
 from scenarios.season import Background, Campaign, Growth
 from sim.season.audience import recipients
 from sim.season.noise import scattered, wander
-from sim.season.timetable import Timetable, timetable
+from sim.season.timetable import MINUTE_S, Timetable, timetable
 from sim.seeds import stream as random_stream
 from sim.traffic import Stream, Traffic
 
@@ -110,11 +110,13 @@ def _since(clock: Timetable, start_s: float, pace: Floats) -> Floats:
 def _background(scenario: Scenario, clock: Timetable, background: Background, seed: int) -> _Row:
     """Independent messages whose rate follows the local hour and the noise."""
     weights = np.array(background.hourly or (1.0,) * 24)
-    by_minute = (weights / weights.mean())[clock.local_hours()]
+    by_minute = (weights / weights.mean())[clock.local_hours]
     pace = _wander(scenario, clock, background.name, seed)
-    expected = background.rate * np.diff(clock.minute_edges_s) * by_minute * pace
+    seconds_s = clock.second_edges_s
+    minute = np.minimum(seconds_s[:-1] // MINUTE_S, len(pace) - 1).astype(np.int64)
+    expected = background.rate * (by_minute * pace)[minute] * np.diff(seconds_s)
     rng = random_stream(seed, "demand", background.name, "messages")
-    counts = scattered(rng, expected, clock.minute_edges_s, clock.edges_s)
+    counts = scattered(rng, expected, seconds_s, clock.edges_s)
     stream = Stream(
         background.name,
         background.channel,

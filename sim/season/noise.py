@@ -32,21 +32,30 @@ def wander(rng: np.random.Generator, minutes: int, deviation: float, correlation
 
 
 def scattered(
-    rng: np.random.Generator, per_minute: Floats, minute_edges_s: Floats, edges_s: Floats
+    rng: np.random.Generator, expected: Floats, grain_edges_s: Floats, edges_s: Floats
 ) -> npt.NDArray[np.int64]:
-    """int64 (bins,): independent messages (a Poisson process) with `per_minute` expected in each minute.
+    """int64 (bins,): independent messages (a Poisson process), `expected` (grains,) in each grain of time.
 
-    A minute's number is drawn first and then scattered over the bins within it, so that the season's total
+    A grain's number is drawn first and then scattered over the bins within it, so that the season's total
     does not depend on the bins.
     """
-    totals = rng.poisson(per_minute)
-    cuts = np.union1d(minute_edges_s, edges_s)
-    begins, lengths = cuts[:-1], np.diff(cuts)
-    minute = np.searchsorted(minute_edges_s, begins, side="right") - 1
-    first = np.searchsorted(minute, np.arange(len(totals)))
-    place = np.arange(len(begins)) - first[minute]
-    shares = np.zeros((len(totals), int(place.max()) + 1))
-    shares[minute, place] = lengths
-    pieces = rng.multinomial(totals, shares / shares.sum(axis=1, keepdims=True))[minute, place]
+    totals = rng.poisson(expected)
+    if np.array_equal(grain_edges_s, edges_s):
+        return totals
+    cuts = np.union1d(grain_edges_s, edges_s)
+    begins = cuts[:-1]
+    grain = np.searchsorted(grain_edges_s, begins, side="right") - 1
+    pieces = totals if len(begins) == len(totals) else _pieces(rng, totals, grain, np.diff(cuts))
     bins = np.searchsorted(edges_s, begins, side="right") - 1
     return np.bincount(bins, weights=pieces, minlength=len(edges_s) - 1).astype(np.int64)
+
+
+def _pieces(
+    rng: np.random.Generator, totals: npt.NDArray[np.int64], grain: npt.NDArray[np.int64], lengths_s: Floats
+) -> npt.NDArray[np.int64]:
+    """int64 (pieces,): each grain's total drawn onto the pieces of time it is cut into, by their length."""
+    first = np.searchsorted(grain, np.arange(len(totals)))
+    place = np.arange(len(grain)) - first[grain]
+    shares = np.zeros((len(totals), int(place.max()) + 1))
+    shares[grain, place] = lengths_s
+    return np.asarray(rng.multinomial(totals, shares / shares.sum(axis=1, keepdims=True))[grain, place])

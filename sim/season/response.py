@@ -24,6 +24,7 @@ horizon is the season. Cost: bins x triggers x about 40 breakpoints.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -47,7 +48,7 @@ def _index(streams: Sequence[Stream], name: str) -> int:
     return next(i for i, s in enumerate(streams) if s.cause == "trigger" and s.name == name)
 
 
-def _counted(scenario: Scenario, laws: Sequence[Law], fresh: Floats, delivered: Floats) -> Customers:
+def _counted(scenario: Scenario, laws: Sequence[Law], delivered: Floats, fresh: Floats) -> Customers:
     """The expected customers of (S,) deliveries, `fresh` of them in time."""
     effective = fresh + np.array([law.stale for law in laws]) * (delivered - fresh)
     bought = effective * np.array([law.purchase for law in laws])
@@ -71,20 +72,27 @@ class Feedback:
     def __init__(self, scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float) -> None:
         self._scenario = scenario
         self._laws = [law_of(stream, scenario.responses) for stream in streams]
-        self._delivered, self._fresh = np.zeros(len(streams)), np.zeros(len(streams))
-        self._flows = list(_flows(scenario, streams, self._laws, bins, bin_s))
-        self._rows = sorted({flow.row for flow in self._flows})
-        self._slopes = {row: np.zeros(bins) for row in self._rows}
-        self._levels = dict.fromkeys(self._rows, 0.0)
+        self._totals = np.zeros((2, len(streams)))
+        flows = list(_flows(scenario, streams, self._laws, bin_s))
+        self._rows = sorted({flow.row for flow in flows})
+        self._slopes = np.zeros((len(self._rows), bins))
+        self._levels = np.zeros((len(self._rows), 1))
+        self._by_fresh = np.array([flow.by_fresh - flow.by_stale for flow in flows])
+        self._by_any = np.array([flow.by_stale for flow in flows])
+        self._caused = np.zeros((len(flows), bins))
+        self._laying = [
+            _Laying(flow.laid_out, caused, self._slopes[self._rows.index(flow.row)])
+            for flow, caused in zip(flows, self._caused, strict=True)
+        ]
         self._next = 0
-        self.horizon_bins = min((flow.first_lag for flow in self._flows), default=max(1, bins))
+        self.horizon_bins = min((laying.first_lag for laying in self._laying), default=max(1, bins))
 
     def add(self, first_bin: int, delivered: Floats, fresh: Floats) -> None:
         """Deliveries (S, n) in the bins from `first_bin`, `fresh` of them within their freshness."""
-        self._delivered += delivered.sum(axis=1)
-        self._fresh += fresh.sum(axis=1)
-        for flow in self._flows:
-            flow.add(first_bin, delivered, fresh)
+        self._totals += delivered.sum(axis=1), fresh.sum(axis=1)
+        if self._laying:
+            until = first_bin + delivered.shape[1]
+            self._caused[:, first_bin:until] = self._by_fresh @ fresh + self._by_any @ delivered
 
     def arrivals(self, first_bin: int, n: int) -> Floats:
         """Triggered sends (S, n) due in the bins from `first_bin`; rows of other streams are 0.
@@ -95,53 +103,58 @@ class Feedback:
             asked, allowed = f"{first_bin}+{n}", f"{self._next}+{self.horizon_bins}"
             raise ValueError(f"bins {asked} asked for; next are {allowed} at most")
         arriving = np.zeros((len(self._laws), n))
-        for flow in self._flows:
-            flow.lay(first_bin + n, self._slopes[flow.row])
-        for row in self._rows:
-            level = self._levels[row] + np.cumsum(self._slopes[row][first_bin : first_bin + n])
-            self._levels[row] = float(level[-1])
-            # cumulated differences leave residues of about 1e-16 of the peak on either side of zero
-            arriving[row] = np.maximum(level, 0.0)
         self._next += n
+        if self._laying:
+            for laying in self._laying:
+                laying.until(first_bin, self._next)
+            levels = self._levels + np.cumsum(self._slopes[:, first_bin : self._next], axis=1)
+            self._levels = levels[:, -1:]
+            # cumulated differences leave residues of about 1e-16 of the peak on either side of zero
+            arriving[self._rows] = np.maximum(levels, 0.0)
         return arriving
 
     def customers(self) -> Customers:
         """What the customers did about everything added so far."""
-        return _counted(self._scenario, self._laws, self._fresh, self._delivered)
+        return _counted(self._scenario, self._laws, *self._totals)
 
 
+@dataclass(frozen=True)
 class _Flow:
-    """Deliveries that cause sends of stream `row` after one delay; they wait here until the first may be due.
+    """Deliveries that cause sends of stream `row` after one delay; by_fresh, by_stale: (S,), sends each."""
 
-    by_fresh, by_stale: float64 (S,), sends per delivery.
+    row: int
+    by_fresh: Floats
+    by_stale: Floats
+    laid_out: Spread
+
+
+class _Laying:
+    """Lays what was caused on the sends' slope, how they change from bin to bin, as late as is early enough.
+
+    caused, slope: float64 (bins,), shared with the Feedback. Long blocks are cheap, so causes wait until the
+    first of them may be due.
     """
 
-    def __init__(self, row: int, by_fresh: Floats, by_stale: Floats, laid_out: Spread, bins: int) -> None:
-        self.row = row
+    def __init__(self, laid_out: Spread, caused: Floats, slope: Floats) -> None:
         self.first_lag = int(laid_out.lags[0])
-        self._weights = by_fresh - by_stale, by_stale
         self._steps = list(zip(laid_out.lags.tolist(), laid_out.jumps.tolist(), strict=True))
-        self._caused = np.zeros(bins)
-        self._added = self._laid = 0
+        self._caused, self._slope = caused, slope
+        self._laid = 0
 
-    def add(self, first_bin: int, delivered: Floats, fresh: Floats) -> None:
-        """What these deliveries will cause."""
-        self._added = first_bin + delivered.shape[1]
-        self._caused[first_bin : self._added] = self._weights[0] @ fresh + self._weights[1] @ delivered
-
-    def lay(self, until_bin: int, slope: Floats) -> None:
-        """Lay what waits on `slope` (bins,), the sends' change per bin, if some is due before `until_bin`."""
-        if until_bin <= self._laid + self.first_lag:
+    def until(self, known_bins: int, due_bin: int) -> None:
+        """Lay all causes before `known_bins` unless none of them is due before `due_bin`."""
+        if due_bin <= self._laid + self.first_lag:
             return
-        caused = self._caused[self._laid : self._added]
-        for lag, jump in self._steps:
-            due = slope[self._laid + lag : self._added + lag]
-            due += jump * caused[: due.size]
-        self._laid = self._added
+        caused = self._caused[self._laid : known_bins]
+        if caused.any():
+            for lag, jump in self._steps:
+                due = self._slope[self._laid + lag : known_bins + lag]
+                due += jump * caused[: due.size]
+        self._laid = known_bins
 
 
 def _flows(
-    scenario: Scenario, streams: Sequence[Stream], laws: Sequence[Law], bins: int, bin_s: float
+    scenario: Scenario, streams: Sequence[Stream], laws: Sequence[Law], bin_s: float
 ) -> Iterator[_Flow]:
     for trigger in scenario.triggers:
         followed = causes(trigger, streams)
@@ -154,7 +167,7 @@ def _flows(
             if weights.any():
                 delays = (*laws[members[0]].delays(trigger.after), trigger.delay)
                 row = _index(streams, trigger.name)
-                yield _Flow(row, weights[0], weights[1], spread(delays, bin_s), bins)
+                yield _Flow(row, weights[0], weights[1], spread(delays, bin_s))
 
 
 Sent = tuple[int, float]

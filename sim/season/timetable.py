@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -31,28 +32,44 @@ class Timetable:
     @property
     def bins(self) -> int:
         """Whole bins that cover the season."""
-        return max(1, math.ceil(self.duration_s / self.bin_s - 1e-9))
+        return _count(self.bin_s, self.duration_s)
 
-    @property
+    @cached_property
     def edges_s(self) -> npt.NDArray[np.float64]:
         """float64 (bins + 1,): where the bins begin and end; the last end is the season's."""
-        return np.asarray(np.minimum(np.arange(self.bins + 1) * self.bin_s, self.duration_s))
+        return _edges(self.bin_s, self.duration_s)
 
-    @property
+    @cached_property
     def minute_edges_s(self) -> npt.NDArray[np.float64]:
         """float64 (minutes + 1,): the minutes from the start; the last one may be cut short."""
-        minutes = max(1, math.ceil(self.duration_s / MINUTE_S - 1e-9))
-        return np.asarray(np.minimum(np.arange(minutes + 1) * MINUTE_S, self.duration_s))
+        return _edges(MINUTE_S, self.duration_s)
+
+    @cached_property
+    def second_edges_s(self) -> npt.NDArray[np.float64]:
+        """float64 (seconds + 1,): the seconds from the start; the last one may be cut short."""
+        return _edges(1.0, self.duration_s)
 
     def seconds_to(self, moment: datetime) -> float:
         """Seconds from the season's start to an aware moment; negative before it."""
         return (moment.astimezone(UTC) - self.starts_at).total_seconds()
 
+    @cached_property
     def local_hours(self) -> npt.NDArray[np.int64]:
         """int64 (minutes,): the local clock's hour as each minute begins."""
         begins = self.minute_edges_s[:-1].tolist()
         hours = [(self.starts_at + timedelta(seconds=s)).astimezone(self.zone).hour for s in begins]
         return np.array(hours, dtype=np.int64)
+
+
+def _count(step_s: float, until_s: float) -> int:
+    # ten bins of 0.1 s are a second, whatever binary fractions say
+    return max(1, math.ceil(until_s / step_s - 1e-9))
+
+
+def _edges(step_s: float, until_s: float) -> npt.NDArray[np.float64]:
+    edges_s = np.arange(_count(step_s, until_s) + 1) * step_s
+    edges_s[-1] = until_s
+    return np.asarray(np.minimum(edges_s, until_s))
 
 
 def timetable(scenario: Scenario) -> Timetable:
