@@ -89,7 +89,9 @@ class Dispatcher:
     def start(self) -> None:
         """One task per provider."""
         for provider in self._providers:
-            self._tasks.append(asyncio.create_task(self._send(provider), name=f"sender {provider.name}"))
+            task = asyncio.create_task(self._send(provider), name=f"sender {provider.name}")
+            task.add_done_callback(_say_why)
+            self._tasks.append(task)
 
     async def stop(self) -> None:
         """Stop at once. What is not delivered stays in the store."""
@@ -115,7 +117,7 @@ class Dispatcher:
         while True:
             arrived = self._store.next_arrival()
             for lane in outgoing.lanes:
-                if not outgoing.hands.get(lane):
+                if self._store.lanes[lane].untaken and not outgoing.hands.get(lane):
                     outgoing.hands[lane] = await self._take(lane)
                 if hand := outgoing.first():
                     return hand
@@ -150,6 +152,12 @@ class Dispatcher:
 
     def _is_stale(self, entry: Entry) -> bool:
         return self._freshness_s > 0.0 and self._unix_clock() - entry.accepted_s > self._freshness_s
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """A sender never ends by itself: say so loudly, the backlog will grow."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s has stopped", task.get_name(), exc_info=error)
 
 
 def limiter_of(provider: ProviderLimit, now_s: float) -> Limiter:

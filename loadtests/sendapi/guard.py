@@ -20,7 +20,7 @@ from pathlib import Path
 from loadtests.children import Link, link
 
 TERM_GRACE_S = 0.5
-LOCK_WAIT_S = 2.0
+LOCK_WAIT_S = 1.5
 PR_SET_PDEATHSIG = 1
 SHORT_FOLDER = "/tmp"
 """Where TMPDIR is too long for a socket's path; the folder made in it is private."""

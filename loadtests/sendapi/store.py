@@ -33,7 +33,7 @@ DONE_WAIT_S = 0.05
 class _Commit:
     """What the next commit carries, and who waits for it."""
 
-    done: asyncio.Future[None]
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
     entries: list[tuple[Lane, Entry]] = field(default_factory=list)
     messages: int = 0
     size: int = 0
@@ -92,13 +92,15 @@ class Store:
         if not self._has_room(messages, size):
             raise QueueFull
         if self._next is None:
-            self._next = _Commit(asyncio.get_running_loop().create_future())
+            self._next = _Commit()
         commit = self._next
         commit.entries.extend(entries)
         commit.messages += messages
         commit.size += size
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        commit.waiters.append(waiter)
         self._wake.set()
-        await asyncio.shield(commit.done)
+        await waiter
 
     async def take(self, lane: Lane, count: int) -> list[Block]:
         """The next blocks of a lane, at most `count`; [] when there are none. Never the same one twice."""
@@ -143,6 +145,7 @@ class Store:
         if self._committer is not None:
             committer, self._committer = self._committer, None
             await committer
+            await self._forget()  # what was done while the last commit was on its way
             await self.backend.close()
 
     def _has_room(self, messages: int, size: int) -> bool:
@@ -171,13 +174,13 @@ class Store:
             writes = packed(commit.entries)
             await self.backend.append(writes)
         except QueueFull as error:
-            _settle(commit.done, error)
+            _settle(commit.waiters, error)
         except StoreFailed as error:
             self._uncertain = True
-            _settle(commit.done, error)
+            _settle(commit.waiters, error)
         else:
             self._count(writes)
-            _settle(commit.done, None)
+            _settle(commit.waiters, None)
 
     def _count(self, writes: list[Write]) -> None:
         for lane, messages, data in writes:
@@ -224,11 +227,12 @@ class Store:
         return messages, size
 
 
-def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
-        future.exception()  # marks it as seen: everybody who waited may have hung up
+def _settle(waiters: list[asyncio.Future[None]], error: Exception | None) -> None:
+    """Tell everybody who still waits; a waiter that was cancelled is done already."""
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)

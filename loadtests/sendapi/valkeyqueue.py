@@ -12,6 +12,7 @@ from valkey.asyncio import Valkey
 
 from loadtests.sendapi.blocks import Lane, QueueFull, Stored, StoreFailed, Write
 from loadtests.sendapi.valkeyserver import ValkeyServer
+from scenarios.problems import UserError
 
 T = TypeVar("T")
 LOADING_S = 60.0
@@ -75,6 +76,8 @@ class ValkeyQueue:
             return await work(self._client)
         except exceptions.OutOfMemoryError as error:
             raise QueueFull from error
+        except UserError as error:  # another server took the files while ours was down
+            raise StoreFailed(str(error)) from error
         except exceptions.ExecAbortError as error:
             if "OOM" in str(error):
                 raise QueueFull from error
