@@ -42,11 +42,9 @@ class Places:
 
     def of_table(self, path: KeyPath) -> str:
         """`line:column` of a table's header, or of what stands for one; 1:1 is the file itself."""
-        for places in (self.headers, self.keys):
-            if path in places:
-                return self._line_column(places[path])
-        if path in self.values:
-            return self._line_column(self.values[path][0])
+        starts = self.headers.get(path, self.values.get(path, (self.keys.get(path),))[0])
+        if starts is not None:
+            return self._line_column(starts)
         return self.of_table(path[:-1]) if path else "1:1"
 
     def as_written(self, path: KeyPath) -> str:

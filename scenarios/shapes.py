@@ -89,7 +89,8 @@ def _describe_one(shape: Shape) -> str:
     if origin is Literal:
         return ", ".join(f'"{value}"' for value in get_args(shape.annotation))
     if origin in (tuple, list):
-        return f"a list of {describe(Shape(get_args(shape.annotation)[0]))}"
+        item = describe(Shape(get_args(shape.annotation)[0]))
+        return item.replace("a table", "tables", 1) if item.startswith("a table") else f"a list of {item}"
     if _is_model(shape.annotation):
         return "a table with " + ", ".join(fields_by_key(shape.annotation))
     if origin is dict:
