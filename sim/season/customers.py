@@ -10,7 +10,7 @@ from __future__ import annotations
 from sim.outcome import Customers
 
 PROPENSITY_SHAPE = 1.0
-"""k: assumed. At 1 the best 10 % of customers make 33 % of the purchases; the 70 % of C7 needs about 0.2."""
+"""k: assumed. At 1 the best 10 % of customers make 33 % of the purchases; the 70 % of C7 needs about 0.15."""
 REPEAT_SHARE = 0.47
 """C3 (Klaviyo, Cyber Week): share of purchases by customers who had bought before, as the season begins."""
 

@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scenarios.scenario import Scenario
+from scenarios.season import Trigger
 from sim.outcome import Customers
 from sim.season.customers import customers
 from sim.season.delays import Drawn, Spread, spread
@@ -38,7 +39,7 @@ from sim.season.laws import Law, causes, law_of, sends
 from sim.seeds import stream as random_stream
 from sim.traffic import Stream
 
-_BLOCK = 4096
+_BLOCK = 256
 """Random numbers drawn at once by the message face."""
 
 Floats = npt.NDArray[np.float64]
@@ -182,7 +183,15 @@ class Answers:
 
     def __init__(self, scenario: Scenario, streams: Sequence[Stream], seed: int) -> None:
         self._scenario = scenario
-        self._replies = [_Replies(scenario, streams, i, seed) for i in range(len(streams))]
+        followers: list[list[tuple[int, Trigger]]] = [[] for _ in streams]
+        for trigger in scenario.triggers:
+            row = _index(streams, trigger.name)
+            for i in causes(trigger, streams):
+                followers[i].append((row, trigger))
+        self._replies = [
+            _Replies(scenario, stream, followed_by, seed)
+            for stream, followed_by in zip(streams, followers, strict=True)
+        ]
 
     def deliver(self, stream: int, delivered_s: float, fresh: bool) -> Sequence[Sent]:
         """The sends that one delivery causes, in no order, none due before `delivered_s`."""
@@ -211,30 +220,23 @@ class _Replies:
     """The answers to one stream. One uniform number u decides on a message: opened where u < open, clicked
     where u < click, bought where u < purchase; unsubscribed where 1 - u < unsubscribe, complained alike."""
 
-    def __init__(self, scenario: Scenario, streams: Sequence[Stream], stream: int, seed: int) -> None:
-        name = streams[stream].name
-        uniform = random_stream(seed, "response", name, "answer")
-        normal = random_stream(seed, "response", name, "delay")
-        self.law = law_of(streams[stream], scenario.responses)
+    def __init__(
+        self, scenario: Scenario, stream: Stream, followed_by: Sequence[tuple[int, Trigger]], seed: int
+    ) -> None:
+        self.law = law_of(stream, scenario.responses)
         self.counts = [0, 0, 0, 0, 0]
-        self._uniform = _blocks(uniform.random)
-        self._normal = _blocks(normal.standard_normal)
-        self._sent = _blocks(random_stream(seed, "response", name, "sent").random)
+        self._uniform = _blocks(random_stream(seed, "response", stream.name, "answer").random)
+        self._normal = _blocks(random_stream(seed, "response", stream.name, "delay").standard_normal)
+        self._sent = _blocks(random_stream(seed, "response", stream.name, "sent").random)
         self._leaving = 1.0 - max(self.law.unsubscribe, self.law.complaint)
         self._answering = max(self.law.open, self.law.click, self.law.purchase)
-        triggers = [t for t in scenario.triggers if stream in causes(t, streams)]
         self._triggers = [
-            (
-                t.after,
-                sends(t, streams[stream], scenario.audience),
-                _index(streams, t.name),
-                Drawn((t.delay,), self._normal),
-            )
-            for t in triggers
+            (t.after, sends(t, stream, scenario.audience), row, Drawn((t.delay,), self._normal))
+            for row, t in followed_by
         ]
         self._opening = Drawn((self.law.delay,), self._normal)
         self._acting = Drawn((self.law.act_delay,), self._normal)
-        self._on_delivery = any(t.after == "delivered" for t in triggers)
+        self._on_delivery = any(t.after == "delivered" for _, t in followed_by)
 
     def to(self, delivered_s: float, fresh: bool) -> Sequence[Sent]:
         """The sends caused by one delivery."""
@@ -266,8 +268,8 @@ class _Replies:
                 self.counts[_PURCHASES] += 1
                 answers["purchase"] = opened_s + self._acting()
         return [
-            (index, answers[after] + delay())
-            for after, share, index, delay in self._triggers
+            (row, answers[after] + delay())
+            for after, share, row, delay in self._triggers
             if after in answers and next(self._sent) < share
         ]
 
