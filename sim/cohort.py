@@ -66,9 +66,9 @@ class _Engine:
         window = np.zeros((len(QUANTITIES), len(self._traffic.streams), n))
         self._state = with_room(self._state, n)
         arrivals = self._arrivals(first, n)
-        kernel.advance(self._plan, self._state, first, arrivals, window, self.busy[first : first + n])
         held = np.zeros(len(self._traffic.streams))
-        kernel.waiting(self._state, held)
+        busy = self.busy[first : first + n]
+        kernel.advance(self._plan, self._state, first, arrivals, window, busy, held)
         self.ledger.post(first, window, held)
         self._feedback.add(first, window[DELIVERED], window[FRESH])
 
@@ -96,8 +96,7 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     state = empty_state(loaded.scenario, plan)
     streams = len(traffic.streams)
     window = np.zeros((len(QUANTITIES), streams, 1))
-    kernel.advance(plan, state, 0, np.zeros((streams, 1)), window, np.zeros(1))
-    kernel.waiting(state, np.zeros(streams))
+    kernel.advance(plan, state, 0, np.zeros((streams, 1)), window, np.zeros(1), np.zeros(streams))
 
 
 def run(

@@ -18,12 +18,18 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_SOURCES = ("kernel.py", "limits.py", "state.py")
+_SOURCES = ("kernel.py", "kernelparts.py", "limits.py", "state.py")
 
 
 def compiled(function: F) -> F:
-    """The function compiled by numba on its first call, from the cache if it is there."""
-    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR))(function)
+    """A function to be called from Python, compiled on its first call or taken from the cache."""
+    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), error_model="numpy")(function)
+    return made
+
+
+def part(function: F) -> F:
+    """A function to be called from compiled ones only: without the way in from Python, which is slow to compile."""
+    made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)
     return made
 
 

@@ -13,7 +13,20 @@ from sim import histogram
 from sim.pipeline import providers
 from sim.pipeline.limits import Law, law
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.state import LIGHT_BINS, Floats, Indices, Plan, State
+from sim.pipeline.state import (
+    ARRIVING_SHARE,
+    FIRST_PARCEL,
+    FRESHNESS_S,
+    LIGHT_BINS,
+    NEXT_BATCH,
+    NEXT_PARCEL,
+    PRIORITY,
+    PROVIDER,
+    Floats,
+    Indices,
+    Plan,
+    State,
+)
 from sim.pipeline.workers import erlang_c, service_points, variation
 from sim.season.delays import POINTS, points
 from sim.traffic import Stream
@@ -45,16 +58,11 @@ def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: flo
         residual_s=workers.service_time * (1.0 + cv2) / 2.0 / workers.count,
         unevenness=(1.0 + cv2) / (_TRANSIENT * min(capacity, 1e18)),
         busy_chance=erlang_c(np.linspace(0.0, 1.0, _UTILISATIONS), workers.count),
-        priority=np.array([PRIORITIES.index(s.priority) for s in streams], dtype=np.int64),
-        provider=np.array(providers.carriers(scenario, streams), dtype=np.int64),
-        freshness_s=np.array([s.freshness_s for s in streams], dtype=np.float64),
-        bounce_share=np.array(providers.bounce_shares(scenario, streams), dtype=np.float64),
+        streams=_streams(scenario, streams),
         limit_first=np.cumsum([0, *map(len, laws)]).astype(np.int64),
         limit_figures=_figures(laws),
-        back_lags=_stacked([lags for lags, _ in back]).astype(np.int64),
-        back_jumps=_stacked([jumps for _, jumps in back]),
-        delivery_lags=_stacked([lags for lags, _ in deliveries]).astype(np.int64),
-        delivery_jumps=_stacked([jumps for _, jumps in deliveries]),
+        back=_stacked(back),
+        delivery=_stacked(deliveries),
         delay_points_s=np.array(delays_s).reshape(-1, POINTS),
         edges_s=histogram.EDGES,
         slope=_SLOPE,
@@ -65,83 +73,69 @@ def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: flo
 def empty_state(scenario: Scenario, plan: Plan) -> State:
     """Nothing in hand, all buckets full."""
     laws = [law(limit) for provider in scenario.providers for limit in provider.limits]
-    limits = np.array([each.state for each in laws], dtype=np.float64).reshape(-1, _FIGURES)
-    s, k, p = len(plan.priority), len(plan.back_lags), len(PRIORITIES)
-    ahead_back = 2 + int(plan.back_lags.max(initial=0))
-    ahead = 2 + int(plan.delivery_lags.max(initial=0))
+    s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
     return State(
-        limits=limits,
+        limits=np.array([each.state for each in laws], dtype=np.float64).reshape(-1, _FIGURES),
         waiting=np.zeros(p),
         heads=np.zeros((p, 3), dtype=np.int64),
-        batch_bin=np.zeros((p, _PARCELS), dtype=np.int64),
-        batch_first=np.zeros((p, _PARCELS), dtype=np.int64),
-        batch_last=np.zeros((p, _PARCELS), dtype=np.int64),
-        batch_left=np.zeros((p, _PARCELS)),
-        parcel_stream=np.zeros((p, _PARCELS), dtype=np.int64),
-        parcel_attempts=np.zeros((p, _PARCELS), dtype=np.int64),
-        parcel_mass=np.zeros((p, _PARCELS)),
-        parcel_due_s=np.zeros((p, _PARCELS)),
-        parcel_var=np.zeros((p, _PARCELS)),
-        piece_stream=np.zeros(p * _PARCELS, dtype=np.int64),
-        piece_attempts=np.zeros(p * _PARCELS, dtype=np.int64),
-        piece_values=np.zeros((p * _PARCELS, 8)),
-        back=np.zeros((ahead_back, s, k, 3)),
+        batches=np.zeros((p, _PARCELS, 4)),
+        parcels=np.zeros((p, _PARCELS, 5)),
+        pieces=np.zeros((p * _PARCELS, 10)),
+        back=np.zeros((_ahead(plan.back), s, k, 3)),
         back_level=np.zeros((s, k, 3)),
-        back_until=np.full(2, -2, dtype=np.int64),
-        away=np.zeros(s),
-        coming=np.zeros((ahead, s, 2)),
-        coming_level=np.zeros((s, 2)),
-        under_way=np.zeros(s),
-        delays=np.zeros((s, histogram.BINS)),
-        delay_slopes=np.zeros((s, histogram.BINS)),
+        marks=np.full(3, -2, dtype=np.int64),
+        coming=np.zeros((_ahead(plan.delivery), s, 2)),
+        streams=np.zeros((s, 4)),
+        delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
     )
 
 
 def with_room(state: State, bins: int) -> State:
     """The state with rings that take `bins` more bins of newcomers and of messages that come back."""
-    batches, parcels = state.batch_bin.shape[1], state.parcel_mass.shape[1]
-    per_bin = len(state.away) * (1 + state.back_level.shape[1])
+    per_bin = len(state.streams) * (1 + state.back_level.shape[1])
     used = [_used(state, p) for p in range(len(state.waiting))]
-    need_batches = max(b for b, _ in used) + bins + 1
-    need_parcels = max(n for _, n in used) + (bins + 1) * per_bin
-    if need_batches <= batches and need_parcels <= parcels:
+    batches = max(b for b, _ in used) + bins + 1
+    parcels = max(n for _, n in used) + (bins + 1) * per_bin
+    if batches <= state.batches.shape[1] and parcels <= state.parcels.shape[1]:
         return state
-    more_batches, more_parcels = max(batches, 2 * need_batches), max(parcels, 2 * need_parcels)
-    grown = {name: _grown(state, name, more_batches, more_parcels) for name in (*_BATCHES, *_PARCEL_COLUMNS)}
-    size = len(state.waiting) * more_parcels
+    batches, parcels = max(state.batches.shape[1], 2 * batches), max(state.parcels.shape[1], 2 * parcels)
     return state._replace(
-        **grown,
-        piece_stream=np.zeros(size, dtype=np.int64),
-        piece_attempts=np.zeros(size, dtype=np.int64),
-        piece_values=np.zeros((size, 8)),
+        batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
+        parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
+        pieces=np.zeros((len(state.waiting) * parcels, 10)),
     )
 
 
-_BATCHES = ("batch_bin", "batch_first", "batch_last", "batch_left")
-_PARCEL_COLUMNS = ("parcel_stream", "parcel_attempts", "parcel_mass", "parcel_due_s", "parcel_var")
-
-
 def _used(state: State, p: int) -> tuple[int, int]:
+    """Batches and parcels of class `p` that are in use."""
     first, following, parcel = state.heads[p].tolist()
     if first == following:
         return 0, 0
-    oldest = int(state.batch_first[p, first % state.batch_bin.shape[1]])
+    oldest = int(state.batches[p, first % state.batches.shape[1], FIRST_PARCEL])
     return following - first, parcel - oldest
 
 
-def _grown(state: State, name: str, batches: int, parcels: int) -> Floats:
-    old: Floats = getattr(state, name)
-    size = batches if name in _BATCHES else parcels
-    new = np.zeros((len(old), size), dtype=old.dtype)
+def _grown(old: Floats, following: Indices, used: Sequence[int], size: int) -> Floats:
+    """A ring for each class, `size` long, with the `used` entries before each counter `following` in their places."""
+    new = np.zeros((len(old), size, old.shape[2]))
     for p in range(len(old)):
-        used_batches, used_parcels = _used(state, p)
-        last, used = (
-            (state.heads[p, 1], used_batches) if name in _BATCHES else (state.heads[p, 2], used_parcels)
-        )
-        counters = np.arange(last - used, last)
+        counters = np.arange(following[p] - used[p], following[p])
         new[p, counters % size] = old[p, counters % old.shape[1]]
     return new
+
+
+def _ahead(lags_and_jumps: Floats) -> int:
+    return 2 + int(lags_and_jumps[:, :, 0].max(initial=0.0))
+
+
+def _streams(scenario: Scenario, streams: Sequence[Stream]) -> Floats:
+    rows = np.zeros((len(streams), 4))
+    rows[:, PRIORITY] = [PRIORITIES.index(stream.priority) for stream in streams]
+    rows[:, PROVIDER] = providers.carriers(scenario, streams)
+    rows[:, FRESHNESS_S] = [stream.freshness_s for stream in streams]
+    rows[:, ARRIVING_SHARE] = 1.0 - np.array(providers.bounce_shares(scenario, streams))
+    return rows
 
 
 def _figures(laws: Sequence[Sequence[Law]]) -> Floats:
@@ -157,19 +151,19 @@ def _sum(first: Floats, second: Floats) -> Floats:
     return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
 
 
-def _laid(in_bins: Floats, lags: Indices) -> tuple[Indices, Floats]:
-    """A delay of equally probable points on bins, for causes even over their bin: (lags, jumps), one more each.
+def _laid(in_bins: Floats, lags: Indices) -> Floats:
+    """A delay of equally probable points on bins, for causes even over their bin: float64 (lags, 2), lags and jumps.
 
-    Between two lags the share per bin is even. What comes before the first lag waits until then; what comes
-    after the last is dropped, for it is beyond the season.
+    Between two lags the share per bin is even; at a lag it changes by its jump. What comes before the first lag
+    waits until then; what comes after the last is dropped, for it is beyond the season.
     """
     arrived = np.clip(lags[:, None] - in_bins[None, :], 0.0, 1.0).mean(axis=1)
     arrived[0] = 0.0
     heights = np.diff(arrived) / np.diff(lags)
-    return lags, np.diff(heights, prepend=0.0, append=0.0)
+    return np.column_stack((lags, np.diff(heights, prepend=0.0, append=0.0)))
 
 
-def _delivery(in_bins: Floats, bins: int) -> tuple[Indices, Floats]:
+def _delivery(in_bins: Floats, bins: int) -> Floats:
     last = min(math.ceil(float(in_bins[-1])) + 1, bins + 1)
     lags = list(range(min(_EXACT_LAGS, last) + 1))
     while lags[-1] < last:
@@ -177,7 +171,7 @@ def _delivery(in_bins: Floats, bins: int) -> tuple[Indices, Floats]:
     return _laid(in_bins, np.array(lags, dtype=np.int64))
 
 
-def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> tuple[Indices, Floats]:
+def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
     """From being served in a bin to coming back: service, then a wait that is even between its ends."""
     service_s = scenario.pipeline.workers.service_time
     ends_s = backoff_range_s(scenario.pipeline.retries, attempt)
@@ -187,10 +181,9 @@ def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> tuple[Indices, F
     return _laid(in_bins, np.array(sorted(lags), dtype=np.int64))
 
 
-def _stacked(rows: Sequence[Floats] | Sequence[Indices]) -> Floats:
-    """(rows, longest), the shorter ones filled up with zeros."""
-    width = max((len(row) for row in rows), default=0)
-    stacked = np.zeros((len(rows), width))
+def _stacked(rows: Sequence[Floats]) -> Floats:
+    """(rows, longest, 2), the shorter ones filled up with zeros."""
+    stacked = np.zeros((len(rows), max(map(len, rows), default=0), 2))
     for at, row in enumerate(rows):
         stacked[at, : len(row)] = row
     return stacked

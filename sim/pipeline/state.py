@@ -1,7 +1,8 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
-Both are named tuples of arrays because that is what compiled code takes. Letters in shapes: S streams, K attempts,
-P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a delivery reaches.
+Both are named tuples of a few arrays with named columns: compiled code takes those, and every further array costs
+a second of compilation. Letters in shapes: S streams, K attempts that may be followed by another, P priorities,
+V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a delivery reaches.
 """
 
 from __future__ import annotations
@@ -19,6 +20,33 @@ LIGHT_BINS = 320
 LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
+# columns of Plan.streams: the fourth is the share that does not bounce
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE = range(4)
+
+# columns of State.heads: ever growing counters of a class's rings
+FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
+
+# columns of State.batches: a batch is what enters a class in one bin; LEFT is the share of it that still waits
+ENTERED_BIN, FIRST_PARCEL, END_PARCEL, LEFT = range(4)
+
+# first columns of State.parcels and State.pieces: a parcel is the messages of a batch with the same stream and
+# number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are mean and
+# variance of their due times
+STREAM, TRIES, MASS, DUE_S, VAR = range(5)
+# further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows, the
+# cell of State.light that tells how long, and how likely
+LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
+
+# columns of State.streams: messages in backoff, messages with a provider, and how many of those leave it in this bin
+AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH = range(4)
+
+# columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back` count, and
+# how many pieces there are
+UNTIL, ORIGIN, PIECES = range(3)
+
+# rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins
+WAITS, SLOPES = range(2)
+
 
 class Plan(NamedTuple):
     """A pipeline in figures."""
@@ -28,38 +56,28 @@ class Plan(NamedTuple):
     capacity: float
     """Messages that all workers together serve in a bin."""
     residual_s: float
-    """Mean wait of a message that finds all workers busy and none before it, 0 load: S (1 + cv^2) / 2c."""
+    """Mean wait of a message that finds all workers busy and nobody before it: S (1 + cv^2) / 2c."""
     unevenness: float
-    """kappa / messages a bin: keeps the light-load wait finite at full load (see sim/README.md)."""
+    """Keeps the wait below a bin finite at full load (see sim/README.md)."""
+    slope: float
+    offset: float
+    """Bin of sim.histogram = log(seconds) x slope + offset."""
     busy_chance: Floats
     """(n,): chance that all workers are busy, by utilisation from 0 to 1 evenly (Erlang C)."""
-    priority: Indices
-    """(S,)"""
-    provider: Indices
-    """(S,)"""
-    freshness_s: Floats
-    """(S,)"""
-    bounce_share: Floats
-    """(S,)"""
+    streams: Floats
+    """(S, 4)"""
     limit_first: Indices
     """(V + 1,): limits of provider v are rows limit_first[v] to limit_first[v + 1]."""
     limit_figures: Floats
     """(L, figures)"""
-    back_lags: Indices
-    """(K, jumps): lags (bins, >= 1) at which the share that comes back per bin changes, by attempts so far - 1."""
-    back_jumps: Floats
-    """(K, jumps): and by how much."""
-    delivery_lags: Indices
-    """(V, jumps): lags (bins, >= 0) at which the share that is delivered per bin changes."""
-    delivery_jumps: Floats
-    """(V, jumps)"""
+    back: Floats
+    """(K, jumps, 2): lag (bins, >= 1) at which the share that comes back per bin changes, and by how much."""
+    delivery: Floats
+    """(V, jumps, 2): lag (bins, >= 0) at which the share that is delivered per bin changes, and by how much."""
     delay_points_s: Floats
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
     """Edges of sim.histogram."""
-    slope: float
-    offset: float
-    """Bin of sim.histogram = log(seconds) x slope + offset."""
 
 
 class State(NamedTuple):
@@ -70,45 +88,24 @@ class State(NamedTuple):
     waiting: Floats
     """(P,): messages in the queue."""
     heads: Indices
-    """(P, 3): first batch, next batch, next parcel of each class's rings, ever growing."""
-    batch_bin: Indices
-    """(P, batches): the bin in which it entered. A batch is what enters a class in one bin."""
-    batch_first: Indices
-    batch_last: Indices
-    batch_left: Floats
-    """(P, batches): share still waiting."""
-    parcel_stream: Indices
-    """(P, parcels). A parcel is the messages of a batch with the same stream and number of attempts."""
-    parcel_attempts: Indices
-    parcel_mass: Floats
-    """(P, parcels): messages still waiting."""
-    parcel_due_s: Floats
-    """(P, parcels): mean due time."""
-    parcel_var: Floats
-    """(P, parcels): variance of due times."""
-    piece_stream: Indices
-    """(pieces,): what the workers finished in this bin, as `pieces[0]` tells how many."""
-    piece_attempts: Indices
-    piece_values: Floats
-    """(pieces, 8): messages, least and greatest delay so far, share that waited less than a bin knows, mean and
-    variance of due times, cell and chance of a wait below a bin."""
+    """(P, 3)"""
+    batches: Floats
+    """(P, batches, 4)"""
+    parcels: Floats
+    """(P, parcels, 5)"""
+    pieces: Floats
+    """(pieces, 10)"""
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
     """(S, K, 3): messages that come back in this bin, their due times and squared due times weighted by them."""
-    back_until: Indices
-    """(2,): the last bin with such a change, and the bin from which due times in `back` count."""
-    away: Floats
-    """(S,): messages in backoff."""
+    marks: Indices
+    """(3,)"""
     coming: Floats
-    """(D, S, 2): changes ahead of `coming_level`."""
-    coming_level: Floats
-    """(S, 2): messages that leave the provider in this bin, and the fresh ones among them."""
-    under_way: Floats
-    """(S,): messages with a provider."""
+    """(D, S, 2): changes ahead of LEAVING and LEAVING_FRESH."""
+    streams: Floats
+    """(S, 4)"""
     delays: Floats
-    """(S, BINS): waits in the queue and in backoffs, in the bins of sim.histogram."""
-    delay_slopes: Floats
-    """(S, BINS): changes of a density over these bins, for waits that spread over several."""
+    """(2, S, BINS): waits in the queue and in backoffs."""
     light: Floats
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from sim import histogram
-from sim.pipeline.state import LIGHT_BINS, LIGHT_LEAST_S, LIGHT_PER_OCTAVE, Floats, Plan, State
+from sim.pipeline.state import (
+    LIGHT_BINS,
+    LIGHT_LEAST_S,
+    LIGHT_PER_OCTAVE,
+    PROVIDER,
+    SLOPES,
+    WAITS,
+    Floats,
+    Plan,
+    State,
+)
 
 _POINTS = 64
 """Equally probable points that stand for service and delivery time, and for an exponential wait."""
@@ -15,11 +25,11 @@ def delay_counts(plan: Plan, state: State) -> Floats:
     """float64 (S, BINS): delivered messages by delivered - due; messages still with a provider included."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
-    waits = np.maximum(state.delays + np.cumsum(state.delay_slopes, axis=1) * widths_s, 0.0)
+    waits = np.maximum(state.delays[WAITS] + np.cumsum(state.delays[SLOPES], axis=1) * widths_s, 0.0)
     middles_s = _middles()
     means_s = LIGHT_LEAST_S * 2.0 ** ((np.arange(LIGHT_BINS) + 0.5) / LIGHT_PER_OCTAVE)
     counts = np.zeros(waits.shape)
-    for s, v in enumerate(plan.provider):
+    for s, v in enumerate(plan.streams[:, PROVIDER].astype(int)):
         served_s = plan.delay_points_s[v]
         light = state.light[s]
         counts[s] = _spread(waits[s], middles_s, served_s)

@@ -1,0 +1,263 @@
+"""Parts of the cohort kernel: what happens to one batch, parcel or piece. Compiled into sim.pipeline.kernel."""
+
+from __future__ import annotations
+
+import math
+
+from sim.pipeline import limits
+from sim.pipeline.kernelcache import part
+from sim.pipeline.state import (
+    AWAY,
+    CALM,
+    CELL,
+    CHANCE,
+    DUE_S,
+    END_PARCEL,
+    ENTERED_BIN,
+    FIRST_PARCEL,
+    FRESHNESS_S,
+    LEAST_S,
+    LEFT,
+    LIGHT_BINS,
+    LIGHT_LEAST_S,
+    LIGHT_PER_OCTAVE,
+    MASS,
+    MOST_S,
+    NEXT_PARCEL,
+    ORIGIN,
+    PIECES,
+    PRIORITY,
+    PROVIDER,
+    SLOPES,
+    STREAM,
+    TRIES,
+    UNTIL,
+    VAR,
+    WAITS,
+    Floats,
+    Plan,
+    State,
+)
+
+_TINY = 1e-12
+"""Less than this of a message is what rounding left."""
+_FRESH_POINTS = 4
+
+_open = part(limits.token_bucket_open)
+_take = part(limits.token_bucket_take)
+
+
+@part
+def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: float, var: float) -> None:
+    """Append a parcel to the newest batch of its class."""
+    p = int(plan.streams[s, PRIORITY])
+    parcel = state.parcels[p, state.heads[p, NEXT_PARCEL] % state.parcels.shape[1]]
+    parcel[STREAM], parcel[TRIES], parcel[MASS], parcel[DUE_S], parcel[VAR] = s, tries, mass, due_s, var
+    state.waiting[p] += mass
+    state.heads[p, NEXT_PARCEL] += 1
+
+
+@part
+def come_back(plan: Plan, state: State, t: int, s: int) -> None:
+    """What of stream `s` comes back from its backoffs in bin `t`; after the last of them, rounding is cleared."""
+    over = t > state.marks[UNTIL]
+    origin_s = state.marks[ORIGIN] * plan.bin_s
+    for k in range(state.back_level.shape[1]):
+        level, change = state.back_level[s, k], state.back[t % state.back.shape[0], s, k]
+        for moment in range(3):
+            level[moment] = 0.0 if over else level[moment] + change[moment]
+            change[moment] = 0.0
+        mass = level[0]
+        if mass > _TINY:
+            due_s = min(max(level[1] / mass, 0.0), t * plan.bin_s - origin_s)
+            var = max(0.0, level[2] / mass - due_s * due_s)
+            put(plan, state, s, k + 1.0, mass, origin_s + due_s, var)
+            state.streams[s, AWAY] -= mass
+    if over:
+        state.streams[s, AWAY] = 0.0
+
+
+@part
+def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
+    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
+
+    expired: float64 (S, n), column `j` counts.
+    """
+    left, now_s = 0.0, (t + 0.5) * plan.bin_s
+    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+        parcel = state.parcels[p, i % state.parcels.shape[1]]
+        freshness_s = plan.streams[int(parcel[STREAM]), FRESHNESS_S]
+        age_s = now_s - parcel[DUE_S]
+        # half the width of the even distribution with this variance; no root where the age alone decides
+        if age_s + plan.bin_s + 3.0 * parcel[VAR] > freshness_s:
+            half_s = math.sqrt(3.0 * parcel[VAR])
+            share = 1.0 if age_s - half_s >= freshness_s else 0.0
+            if share == 0.0 and age_s + half_s > freshness_s:
+                share = (age_s + half_s - freshness_s) / (2.0 * half_s)
+            gone = parcel[MASS] * share
+            expired[int(parcel[STREAM]), j] += gone
+            parcel[MASS] -= gone
+            state.waiting[p] -= gone
+        left += parcel[MASS]
+    return left
+
+
+@part
+def wait_spans(
+    plan: Plan, batch: Floats, t: int, share: float, flow: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """Waits of the first `share` of what is left of a batch: least, greatest, share that waits less than a bin
+    knows, and the mean moment of departure.
+
+    flow: messages of the class before this bin, messages served in it before these, these, capacity.
+    """
+    before, served, taken, capacity = flow
+    h, first = plan.bin_s, 1.0 - batch[LEFT]
+    last = first + share * batch[LEFT]
+    middle_s = (t + (served + 0.5 * taken) / capacity) * h
+    ahead = t - batch[ENTERED_BIN]
+    if ahead > 0.0:
+        one_s = max(0.0, (ahead + served / capacity - first) * h)
+        other_s = max(0.0, (ahead + (served + taken) / capacity - last) * h)
+        return min(one_s, other_s), max(one_s, other_s), 0.0, middle_s
+    one_s, other_s = before / capacity * h, ((before + taken) / capacity - last) * h
+    if other_s >= 0.0:
+        return min(one_s, other_s), max(one_s, other_s), 0.0, max(middle_s, (t + 0.5 * last) * h)
+    # the class is cleared within the bin: after that its newcomers do not wait
+    clear = before / (capacity - taken / share)
+    return 0.0, one_s, 1.0 - clear / last, (t + 0.5) * h
+
+
+@part
+def hand_out(
+    state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
+) -> None:
+    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans."""
+    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+        parcel, piece = state.parcels[p, i % state.parcels.shape[1]], state.pieces[state.marks[PIECES]]
+        mass = parcel[MASS] * share
+        if mass <= 0.0:
+            continue
+        piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
+        piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
+        piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
+        if parcel[TRIES] > 0.0:
+            half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
+            piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
+            piece[CALM] = 0.0
+        parcel[MASS] -= mass
+        state.marks[PIECES] += 1
+
+
+@part
+def light_wait(plan: Plan, above: float, own: float) -> tuple[int, float]:
+    """Waits below a bin, by the load of the classes above and the own: cell of their mean, and how likely one is.
+
+    M/M/c with priorities has the mean wait C S / c / ((1 - above) (1 - above - own)) (Cobham 1954; C is Erlang's);
+    service times that vary otherwise scale it by (1 + cv^2) / 2 (Lee and Longton 1959).
+    """
+    load = min(1.0, above + own)
+    where = load * (plan.busy_chance.shape[0] - 1)
+    low = min(int(where), plan.busy_chance.shape[0] - 2)
+    chance = plan.busy_chance[low] + (where - low) * (plan.busy_chance[low + 1] - plan.busy_chance[low])
+    free_above = math.sqrt((1.0 - min(1.0, above)) ** 2 + plan.unevenness)
+    free = math.sqrt((1.0 - load) ** 2 + plan.unevenness)
+    mean_s = max(plan.residual_s / (free_above * free), LIGHT_LEAST_S)
+    cell = int(LIGHT_PER_OCTAVE * math.log2(mean_s / LIGHT_LEAST_S))
+    return min(cell, LIGHT_BINS - 1), chance
+
+
+@part
+def ask(plan: Plan, state: State, t: int, shares: Floats) -> None:
+    """Ask the providers: into `shares` (V,) goes how much of what asks in this bin each one admits."""
+    for v in range(shares.shape[0]):
+        shares[v] = 0.0
+    for i in range(state.marks[PIECES]):
+        shares[int(plan.streams[int(state.pieces[i, STREAM]), PROVIDER])] += state.pieces[i, MASS]
+    now_s = t * plan.bin_s
+    for v in range(shares.shape[0]):
+        asking = shares[v]
+        admitted = asking
+        for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+            opened = _open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
+            admitted = max(0.0, min(admitted, opened))
+        for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+            _take(state.limits[row], plan.limit_figures[row], now_s, admitted)
+        shares[v] = admitted / asking if asking > 0.0 else 1.0
+
+
+@part
+def _cell_of(plan: Plan, delay_s: float) -> int:
+    """Bin of sim.histogram, as sim.histogram.index has it."""
+    if delay_s < plan.edges_s[1]:
+        return 0
+    cell = int(math.log(delay_s) * plan.slope + plan.offset)
+    return min(max(cell, 1), plan.edges_s.shape[0] - 2)
+
+
+@part
+def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> None:
+    """Add to the waits of stream `s`: a calm share that waits less than a bin, the rest evenly between two waits."""
+    calm = mass * piece[CALM]
+    waits, slopes = state.delays[WAITS, s], state.delays[SLOPES, s]
+    if calm > 0.0:
+        state.light[s, int(piece[CELL])] += calm * piece[CHANCE]
+        waits[0] += calm * (1.0 - piece[CHANCE])
+    rest = mass - calm
+    if rest <= 0.0:
+        return
+    least_s, most_s = piece[LEAST_S], piece[MOST_S]
+    low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
+    if low == high:
+        waits[low] += rest
+        return
+    density = rest / (most_s - least_s)
+    waits[low] += density * (plan.edges_s[low + 1] - least_s)
+    waits[high] += density * (most_s - plan.edges_s[high])
+    slopes[low + 1] += density
+    slopes[high] -= density
+
+
+@part
+def _share_below(points: Floats, time_s: float) -> float:
+    """Share of ascending, equally probable points that are at most `time_s`."""
+    low, high = 0, points.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if points[middle] <= time_s:
+            low = middle + 1
+        else:
+            high = middle
+    return low / points.shape[0]
+
+
+@part
+def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
+    """Share of a piece that reaches the customer within its freshness if the provider takes it now."""
+    points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]
+    freshness_s = plan.streams[s, FRESHNESS_S]
+    if piece[MOST_S] + points[points.shape[0] - 1] <= freshness_s:
+        return 1.0
+    share = 0.0
+    for i in range(_FRESH_POINTS):
+        wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
+        share += _share_below(points, freshness_s - wait_s) / _FRESH_POINTS
+    return piece[CALM] * _share_below(points, freshness_s) + (1.0 - piece[CALM]) * share
+
+
+@part
+def set_back(plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats) -> None:
+    """Refused for the `tries`-th time: spread over the bins in which the backoff may end."""
+    if state.marks[UNTIL] < t:
+        state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
+    due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
+    for i in range(plan.back.shape[1]):
+        jump = mass * plan.back[tries - 1, i, 1]
+        if jump != 0.0:
+            ahead = t + int(plan.back[tries - 1, i, 0])
+            change = state.back[ahead % state.back.shape[0], s, tries - 1]
+            change[0] += jump
+            change[1] += jump * due_s
+            change[2] += jump * (due_s * due_s + piece[VAR])
+            state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
+    state.streams[s, AWAY] += mass
