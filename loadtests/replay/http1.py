@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from loadtests.replay.records import Fault
 
 HEAD_BYTES_MAX = 64 * 1024
@@ -11,7 +13,9 @@ BODY_BYTES_MAX = 8 * 1024 * 1024
 _NO_BODY = (204, 304)
 _UNTIL_CLOSE = -1
 _CHUNKED = -2
+_NOTHING = -3
 _CHUNK_LINE_BYTES_MAX = 4096
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?![^ \r])")
 
 
 class BadResponse(Exception):  # noqa: N818 - what came is bad, nothing here failed
@@ -57,7 +61,9 @@ class Inbox:
                 return False
             self._read_head(data[:end])
             data = data[end + 4 :]
-            if 100 <= self.status < 200:
+            if len(data) == self._length:
+                return self._complete(data)
+            if self.status < 200:
                 self._head, self._length = b"", None
                 return bool(data) and self.feed(data)
         return self._take_body(data)
@@ -79,17 +85,20 @@ class Inbox:
     def _read_head(self, head: bytes) -> None:
         if len(head) > HEAD_BYTES_MAX:
             raise BadResponse(Fault.TOO_LARGE)
-        digits = head[9:12]
-        if head[:7] != b"HTTP/1." or head[8:9] != b" " or not digits.isdigit() or head[12:13] not in b" \r":
+        started = _STATUS_LINE.match(head)
+        if started is None:
             raise BadResponse(Fault.MALFORMED)
-        lower = head.lower()
-        self.status = int(digits)
+        self.status = status = int(started[1])
         self.head = head[head.find(b"\r\n") + 2 :]
+        lower = head.lower()
         self.keep_alive = _kept_alive(lower)
-        self._length = 0 if self.status in _NO_BODY else _body_length(lower)
-        if self._length == _CHUNKED:
+        if status in _NO_BODY or status < 200:
+            self._length = _NOTHING if status < 200 else 0
+            return
+        self._length = length = _body_length(lower)
+        if length == _CHUNKED:
             self._chunks = Chunks()
-        elif self._length > BODY_BYTES_MAX:
+        elif length > BODY_BYTES_MAX:
             raise BadResponse(Fault.TOO_LARGE)
 
     def _take_body(self, data: bytes) -> bool:
@@ -127,9 +136,11 @@ class Inbox:
 
     def _complete(self, body: bytes) -> bool:
         self.body = body
-        self._head, self._length, self._chunks, self._bytes = b"", None, None, 0
-        if self._body:
-            self._body = []
+        self._length = None
+        if self._head:
+            self._head = b""
+        if self._bytes or self._chunks:
+            self._chunks, self._bytes, self._body = None, 0, []
         return True
 
 
@@ -203,16 +214,15 @@ class Chunks:
 
 def _kept_alive(lower: bytes) -> bool:
     at = lower.find(b"\r\nconnection:")
-    tokens = _value(lower, at + 13) if at >= 0 else b""
     if lower[7:8] == b"0":
-        return b"keep-alive" in tokens
-    return b"close" not in tokens
+        return at >= 0 and b"keep-alive" in _value(lower, at + 13)
+    return at < 0 or b"close" not in _value(lower, at + 13)
 
 
 def _body_length(lower: bytes) -> int:
     """Bytes of the body, or _CHUNKED, or _UNTIL_CLOSE (RFC 9112, 6.3)."""
-    if b"\r\ntransfer-encoding:" in lower:
-        at = lower.find(b"\r\ntransfer-encoding:")
+    at = lower.find(b"\r\ntransfer-encoding:")
+    if at >= 0:
         return _CHUNKED if _value(lower, at + 20).endswith(b"chunked") else _UNTIL_CLOSE
     at = lower.find(b"\r\ncontent-length:")
     if at < 0:

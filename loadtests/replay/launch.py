@@ -25,7 +25,6 @@ from sim.progress import SILENT, Interrupted, Watcher
 
 START_S_MAX = 30.0
 POLL_S = 0.2
-STOP_S_MAX = 5.0
 SILENT_S_MAX = 10.0
 """A child that plays and has said nothing for so long hangs; it speaks five times a second."""
 

@@ -58,6 +58,9 @@ class Live:
         self._messages_before = np.concatenate(([0], np.cumsum(schedule.messages, dtype=np.int64)))
         self._duration_s = schedule.duration_s
         self._folds: deque[_Fold] = deque()
+        self._messages = 0
+        self._latency_counts = np.zeros(histogram.BINS)
+        self._lateness_counts = np.zeros(histogram.BINS)
         self._started = self._dropped = self._accepted = self._limited = self._errors = 0
 
     def fold(self, columns: Columns, at_s: float) -> None:
@@ -75,9 +78,19 @@ class Live:
         latency_s = np.where(answered, ended_s - due_s, np.inf)
         lateness_s = picked_s[attempt == 1] - due_s[attempt == 1]
         counts = histogram.count(latency_s), histogram.count(lateness_s)
-        self._folds.append(_Fold(at_s, int(messages[answered].sum()), *counts))
-        while self._folds[0].at_s < at_s - RECENT_S:
-            self._folds.popleft()
+        self._remember(_Fold(at_s, int(messages[answered].sum()), *counts))
+
+    def _remember(self, new: _Fold) -> None:
+        """Keep sums over the last RECENT_S, so that figures cost the same however much came in."""
+        self._folds.append(new)
+        self._add(new, 1)
+        while self._folds[0].at_s < new.at_s - RECENT_S:
+            self._add(self._folds.popleft(), -1)
+
+    def _add(self, fold: _Fold, sign: int) -> None:
+        self._messages += sign * fold.messages
+        self._latency_counts += sign * fold.latency_counts
+        self._lateness_counts += sign * fold.lateness_counts
 
     def figures(self, at_s: float, in_flight: int, waiting: int) -> Figures:
         """Now, with what the reactor has under way."""
@@ -85,8 +98,6 @@ class Live:
         since_s = max(0.0, at_s - RECENT_S)
         before = int(np.searchsorted(self._due_s, since_s, side="right"))
         span_s = max(min(at_s, self._duration_s) - since_s, 1e-3)
-        latency = sum((f.latency_counts for f in self._folds), np.zeros(histogram.BINS))
-        lateness = sum((f.lateness_counts for f in self._folds), np.zeros(histogram.BINS))
         return Figures(
             at_s=at_s,
             due=due,
@@ -98,8 +109,8 @@ class Live:
             limited=self._limited,
             errors=self._errors,
             target_per_s=float(self._messages_before[due] - self._messages_before[before]) / span_s,
-            actual_per_s=sum(f.messages for f in self._folds) / max(at_s - since_s, 1e-3),
-            lateness_s_p99=histogram.quantile(lateness, 0.99),
-            latency_s_p50=histogram.quantile(latency, 0.50),
-            latency_s_p99=histogram.quantile(latency, 0.99),
+            actual_per_s=self._messages / max(at_s - since_s, 1e-3),
+            lateness_s_p99=histogram.quantile(self._lateness_counts, 0.99),
+            latency_s_p50=histogram.quantile(self._latency_counts, 0.50),
+            latency_s_p99=histogram.quantile(self._latency_counts, 0.99),
         )

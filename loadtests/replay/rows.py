@@ -15,6 +15,7 @@ from loadtests.replay.schedule import Schedule
 ROW = struct.Struct("=9q")
 """request, attempt, picked_ns, started_ns, ended_ns, status, reply, fault, accepted; 0 ns: never."""
 
+_pack_into = ROW.pack_into
 BLOCK_ROWS = 4096
 FIELDS = 9
 
@@ -32,7 +33,7 @@ class Rows:
 
     def add(self, *fields: int) -> None:
         """One row, in the order of ROW."""
-        ROW.pack_into(self._block, self._filled, *fields)
+        _pack_into(self._block, self._filled, *fields)
         self._filled += ROW.size
         if self._filled == len(self._block):
             self.flush()

@@ -114,13 +114,9 @@ class Player:
         gc.collect()
         gc.freeze()
         start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
-        duration_s = 0.0
-        try:
-            duration_s = self._run(
-                agenda, Journal(schedule, start_ns, writer, self._fill(schedule)), start_ns
-            )
-        finally:
-            writer.close(duration_s)
+        journal = Journal(schedule, start_ns, writer, self._fill(schedule))
+        duration_s = self._run(agenda, journal, start_ns)
+        writer.close(duration_s)
         self._parent.tell("played", name=play.name, duration_s=duration_s)
 
     def _run(self, agenda: Agenda, journal: Journal, start_ns: int) -> float:
