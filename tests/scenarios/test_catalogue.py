@@ -36,7 +36,7 @@ def test_the_catalogue_tells_what_ships() -> None:
     "settings",
     [
         (),
-        ("pipeline.workers.count=20", "campaign.midnight-flash.release=2M/min"),
+        ("pipeline.workers.count=200", "campaign.midnight-flash.release=2M/min"),
         ("rehearsal.scale=0.05", "provider.push-gateway.limits[0].rate=5k/s", "title=it's a new one"),
         ("demand.noise=0", "audience.segments.hero.share=6 %", "trigger.deal-follow-up.to=['midnight-mail']"),
         (
@@ -54,8 +54,8 @@ def test_the_resolved_text_reads_back_to_an_equal_scenario(settings: tuple[str, 
 
 def test_settings_change_what_they_name_and_nothing_else() -> None:
     plain = load("singles-day").scenario
-    loaded = load("singles-day", ["pipeline.workers.count=20", "campaign.midnight-flash.release=2M/min"])
-    assert loaded.scenario.pipeline.workers.count == 20
+    loaded = load("singles-day", ["pipeline.workers.count=200", "campaign.midnight-flash.release=2M/min"])
+    assert loaded.scenario.pipeline.workers.count == 200
     assert loaded.scenario.campaigns[0].release == pytest.approx(2e6 / 60)
     assert loaded.scenario.campaigns[1:] == plain.campaigns[1:]
     assert "# assumed; consent for every channel" in loaded.toml
@@ -63,16 +63,15 @@ def test_settings_change_what_they_name_and_nothing_else() -> None:
 
 
 def test_wrong_settings_are_told_as_settings() -> None:
-    assert told(
+    unknown, not_a_count, no_unit = told(
         "smoke", "pipelin.workers=3", "pipeline.workers.count=true", "provider.0.limits.0.rate=900/x"
-    ) == [
-        "--set: pipelin = 3: unknown key; allowed: title, description, starts_at, timezone, duration, bin, seed, "
-        "audience, demand, campaign, background, trigger, response, pipeline, provider, objectives, rehearsal, "
-        "assumption; did you mean 'pipeline'?",
-        '--set: pipeline.workers.count = true: true is not a count; allowed: a whole number or "12M", "250k"',
-        '--set: provider.push-gateway.limits[0].rate = 900/x: unknown unit "x"; '
-        'allowed: "900/s", "54k/min" or "11.6M/min"',
-    ]
+    )
+    assert unknown.startswith("--set: pipelin = 3: unknown key; allowed: title, description")
+    assert unknown.endswith("did you mean 'pipeline'?")
+    assert not_a_count.startswith("--set: pipeline.workers.count = true: true is not a count; allowed:")
+    assert no_unit.startswith(
+        '--set: provider.push-gateway.limits[0].rate = 900/x: unknown unit "x"; allowed:'
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,9 +105,8 @@ def test_the_calendar_replaces_the_historys_campaigns_of_its_names() -> None:
     loaded = load("from-history")
     assert loaded.history is not None
     past = {stream.campaign for stream in loaded.history.streams}
-    assert past == {
-        "order-confirmation", "one-time-code", "parcel-on-its-way", "lunch-flash", "evening-mail", "last-hours-text"
-    }  # fmt: skip
+    steady = {"order-confirmation", "one-time-code", "parcel-on-its-way"}
+    assert past == steady | {"lunch-flash", "evening-mail", "last-hours-text"}
     assert [(c.name, c.channel, c.replaces) for c in loaded.scenario.campaigns] == [
         ("midnight-flash", "push", ""),
         ("midnight-mail", "email", ""),
