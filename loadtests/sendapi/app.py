@@ -15,7 +15,7 @@ import msgspec
 
 from loadtests.sendapi.blocks import Entry, Lane, QueueFull, StoreFailed
 from loadtests.sendapi.complaints import FieldError
-from loadtests.sendapi.dispatcher import Dispatcher
+from loadtests.sendapi.dispatcher import Dispatcher, Flow
 from loadtests.sendapi.door import Busy, Door
 from loadtests.sendapi.formats import Accepted, Refused, read
 from loadtests.sendapi.sinks import CountingSink
@@ -57,6 +57,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     limited: int
     queue: str
     durable: bool
+    providers: dict[str, Flow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class App:
             limited=self._limited,
             queue=self._store.backend.name,
             durable=self._store.backend.durable,
+            providers=self._dispatcher.flows(),
         )
 
     async def _send_route(self, scope: Scope, receive: Receive) -> Answer:

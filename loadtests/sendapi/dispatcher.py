@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from loadtests.sendapi.blocks import LANES, Block, Entry, Lane, StoreFailed
 from loadtests.sendapi.knobs import ProviderLimit
 from loadtests.sendapi.sinks import Sink
@@ -63,6 +65,13 @@ class Outgoing:
         return next((self.hands[lane] for lane in self.lanes if self.hands.get(lane)), None)
 
 
+class Flow(msgspec.Struct, frozen=True):
+    """One provider's messages: delivered so far, waiting now."""
+
+    delivered: int
+    backlog: int
+
+
 class Dispatcher:
     """Delivers what the store holds, counting messages. `freshness_s` 0 = nothing expires."""
 
@@ -76,7 +85,7 @@ class Dispatcher:
         clock: Callable[[], float] = time.monotonic,
         unix_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.delivered = 0
+        self.delivered_by = {provider.name: 0 for provider in providers}
         self.expired = 0
         self._store = store
         self._sink = sink
@@ -85,6 +94,19 @@ class Dispatcher:
         self._clock = clock
         self._unix_clock = unix_clock
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def delivered(self) -> int:
+        """Messages delivered by all providers."""
+        return sum(self.delivered_by.values())
+
+    def flows(self) -> dict[str, Flow]:
+        """What each provider has delivered and what waits for it."""
+        return {p.name: Flow(self.delivered_by[p.name], self._waiting(p)) for p in self._providers}
+
+    def _waiting(self, provider: ProviderLimit) -> int:
+        lanes = self._store.lanes.items()
+        return sum(s.untaken + s.in_hand for lane, s in lanes if lane.channel in provider.channels)
 
     def start(self) -> None:
         """One task per provider."""
@@ -105,7 +127,7 @@ class Dispatcher:
         turn_ends_s = self._clock() + TURN_S
         while True:
             hand = await self._next(outgoing)
-            wait_s = await self._send_some(hand, limiter, chunk)
+            wait_s = await self._send_some(provider.name, hand, limiter, chunk)
             if wait_s > 0.0:
                 await asyncio.sleep(wait_s)
             elif self._clock() > turn_ends_s:
@@ -132,7 +154,7 @@ class Dispatcher:
             return deque()
         return deque(InHand(block) for block in blocks)
 
-    async def _send_some(self, hand: deque[InHand], limiter: Limiter, chunk: int) -> float:
+    async def _send_some(self, name: str, hand: deque[InHand], limiter: Limiter, chunk: int) -> float:
         """Deliver one chunk of the first block in hand; the seconds to wait where the limit says so."""
         going = hand[0]
         entry = going.current()
@@ -145,7 +167,7 @@ class Dispatcher:
             if wait_s > 0.0:
                 return wait_s
             await self._sink.deliver(going.block.lane, entry, going.sent, count)
-            self.delivered += count
+            self.delivered_by[name] += count
         if going.advance(count):
             self._store.done(hand.popleft().block)
         return 0.0

@@ -16,6 +16,9 @@ MEBIBYTE = 1024 * 1024
 BURST_S = 0.05
 """A limit without a stated burst lets this many seconds of its rate pass at once (at least one message)."""
 
+ALL = "all"
+"""The provider's name where one carries every channel."""
+
 Distribution = Literal["deterministic", "exponential", "lognormal"]
 QUEUES = '"valkey", "sqlite", "sqlite:///path/file.db", "redis://host:port/n" or "valkey://host:port/n"'
 
@@ -73,7 +76,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def limits(self) -> tuple[ProviderLimit, ...]:
         """The providers that together carry every channel; channels nobody names are unlimited."""
         if not self.providers:
-            return (ProviderLimit("provider", CHANNELS, self.limit_per_s, self.burst),)
+            return (ProviderLimit(ALL, CHANNELS, self.limit_per_s, self.burst),)
         named = {channel for provider in self.providers for channel in provider.channels}
         rest = tuple(channel for channel in CHANNELS if channel not in named)
         return (*self.providers, ProviderLimit("unlimited", rest)) if rest else self.providers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from loadtests.children import Child, ChildFailed, python_module
@@ -56,6 +57,9 @@ class ValkeyServer:
         if self._guard is not None:
             self._guard.stop()
             self._guard = None
+        if self.socket:  # a guard that was killed could not tidy up
+            shutil.rmtree(Path(self.socket).parent, ignore_errors=True)
+            self.socket = ""
 
 
 def _exists(pid: int) -> bool:

@@ -212,8 +212,11 @@ def test_a_killed_valkey_comes_back_with_everything_that_was_acknowledged(tmp_pa
         assert len(acknowledged) >= 50
         assert set(acknowledged) <= set(ids(await store.take(EMAIL, 1000)))
         assert store.received + store.recovered == store.finished + store.backlog()
+        socket_folder = Path(store.backend._server.socket).parent
+        assert socket_folder.exists()
         await store.close()
         assert queue_servers(tmp_path) == []
+        assert not socket_folder.exists()
 
     run(test)
 
