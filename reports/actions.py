@@ -6,17 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from reports import units
-from reports.bottleneck import per_minute
 from reports.capacity import least_rate_per_s
 from reports.findings import Action, Resource
 from reports.judgement import MARGIN
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
-from sim.traffic import Traffic
+from sim.traffic import MINUTE_S, Traffic, peak, window
 
 
 @dataclass(frozen=True)
@@ -141,13 +137,12 @@ def _stretch_campaign(s: Situation) -> list[Action]:
     """The greatest campaign of the peak minute, released slower, so that the peak fits under the ceiling."""
     if not (s.short and s.ceiling_low_per_s and s.peak_p90_per_s and s.scenario.campaigns):
         return []
-    minutes = per_minute(s.traffic.counts.astype(np.float64), s.traffic.bin_s)
-    peak = int(np.argmax(minutes.sum(axis=0)))
-    by_campaign = _by_campaign(s.traffic, minutes[:, peak])
+    minute = window(s.traffic, peak(s.traffic.per_bin(), s.traffic.bin_s).start_s, MINUTE_S)
+    by_campaign = _by_campaign(minute)
     name, at_peak = max(by_campaign.items(), key=lambda item: item[1], default=("", 0.0))
     if not name or at_peak <= 0.0:
         return []
-    total = float(minutes[:, peak].sum())
+    total = float(minute.counts.sum()) / minute.duration_s
     allowed = at_peak - total * (1.0 - s.ceiling_low_per_s / s.wanted_per_s)
     return [_stretched(s, name, at_peak, allowed)] if allowed > 0.05 * at_peak else []
 
@@ -174,9 +169,10 @@ def _search_higher(s: Situation) -> list[Action]:
     return [Action(text, f"{units.rate(s.ceiling_low_per_s)} is a lower bound: nothing broke")]
 
 
-def _by_campaign(traffic: Traffic, rates: npt.NDArray[np.float64]) -> dict[str, float]:
+def _by_campaign(minute: Traffic) -> dict[str, float]:
+    """Messages/s of each campaign in the minute."""
     found: dict[str, float] = {}
-    for stream, rate in zip(traffic.streams, rates, strict=True):
+    for stream, counts in zip(minute.streams, minute.counts, strict=True):
         if stream.cause == "campaign":
-            found[stream.campaign] = found.get(stream.campaign, 0.0) + float(rate)
+            found[stream.campaign] = found.get(stream.campaign, 0.0) + float(counts.sum()) / minute.duration_s
     return found

@@ -12,9 +12,9 @@ from loadtests.ceiling.ceiling import Ceiling
 from reports import units
 from reports.findings import Resource
 from sim.outcome import Outcome
+from sim.traffic import MINUTE_S, peak
 
 SATURATED_SHARE = 0.99
-MINUTE_S = 60.0
 
 LIMITED_BY = {
     "latency": "the send API's latency",
@@ -49,13 +49,25 @@ def resources(outcome: Outcome) -> tuple[Resource, ...]:
     if not outcome.stages or outcome.busy_share.shape[-1] == 0:
         return ()
     minutes = per_minute(outcome.busy_share.astype(np.float64) * outcome.bin_s, outcome.bin_s)
-    peak = int(np.argmax(per_minute(outcome.offered.sum(axis=0, dtype=np.float64), outcome.bin_s)))
+    at_peak = _peak_bins(outcome)
     saturated_s = (outcome.busy_share >= SATURATED_SHARE).sum(axis=-1) * outcome.bin_s
     found = [
-        Resource(name, float(minutes[i, peak]), float(minutes[i].max()), float(saturated_s[i]))
+        Resource(
+            name,
+            float(outcome.busy_share[i, at_peak].mean(dtype=np.float64)),
+            float(minutes[i].max()),
+            float(saturated_s[i]),
+        )
         for i, name in enumerate(outcome.stages)
     ]
     return tuple(sorted(found, key=lambda r: (-round(r.busy_share_max, 3), -r.saturated_s, -r.busy_share)))
+
+
+def _peak_bins(outcome: Outcome) -> slice:
+    """The bins of the minute in which most is offered."""
+    found = peak(outcome.offered.sum(axis=0, dtype=np.float64), outcome.bin_s)
+    first = min(int(found.start_s / outcome.bin_s), outcome.offered.shape[1] - 1)
+    return slice(first, first + max(1, round(MINUTE_S / outcome.bin_s)))
 
 
 def stage_words(name: str) -> str:

@@ -18,10 +18,12 @@ def files(findings: Findings) -> dict[str, bytes]:
     drawn = pictures(findings)
     found = {f"figures/{name}.svg": picture.svg.encode() for name, picture in drawn.items()}
     found |= {f"figures/{table.kind}.csv": tables.as_csv(table).encode() for table in findings.tables}
-    found["findings.json"] = to_json(findings)
-    found["report.md"] = markdown(findings).encode()
-    found["report.html"] = html(findings, drawn).encode()
-    return found
+    return found | texts_only(findings) | {"report.html": html(findings, drawn).encode()}
+
+
+def texts_only(findings: Findings) -> dict[str, bytes]:
+    """What needs no picture."""
+    return {"findings.json": to_json(findings), "report.md": markdown(findings).encode()}
 
 
 def markdown(findings: Findings) -> str:

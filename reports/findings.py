@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -216,6 +216,11 @@ class Findings:
 def to_json(findings: Findings) -> bytes:
     """findings.json: CONTRACT's keys of `rehearse` at the top level, the rest beside them."""
     return msgspec.json.format(msgspec.json.encode(findings), indent=1) + b"\n"
+
+
+def plain(findings: Findings) -> dict[str, Any]:
+    """The same as one document of plain values."""
+    return dict(msgspec.to_builtins(findings))
 
 
 def from_json(document: bytes, where: str = "findings.json") -> Findings:

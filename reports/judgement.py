@@ -10,6 +10,9 @@ from reports.findings import Verdict
 MARGIN = 1.1
 """A ceiling below this many times the P90 peak is at risk."""
 
+ROUNDING = 1e-12
+"""110 is enough for 100, although 1.1 * 100 is not 110 in floating point."""
+
 EXIT_DONE = 0
 EXIT_MISSED = 1
 EXIT_INCONCLUSIVE = 3
@@ -123,7 +126,7 @@ def _close(facts: Facts) -> Judgement | None:
             "at risk",
             f"it holds {units.rate(low)}: enough for the median peak, not for P90, {units.rate(p90)}.",
         )
-    if low < MARGIN * p90:
+    if low < MARGIN * p90 * (1.0 - ROUNDING):
         spare = units.percent(headroom_share(low, p90))
         return Judgement(
             "at risk",

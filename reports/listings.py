@@ -14,7 +14,7 @@ from reports.findings import ObjectiveFinding, Season
 from reports.sketch import columns, plot
 from scenarios.catalogue import Loaded, Summary
 from scenarios.scenario import Scenario
-from sim.traffic import Stream, Traffic, peak
+from sim.traffic import MINUTE_S, Stream, Traffic, peak, window
 
 PLOT_ROWS = 8
 PEAK_STREAMS = 4
@@ -86,8 +86,7 @@ def _peak(scenario: Scenario, traffic: Traffic) -> str:
     if found.per_min <= 0.0:
         return "Nothing is offered."
     at = traffic.starts_at.astimezone(ZoneInfo(scenario.timezone)) + timedelta(seconds=found.start_s)
-    first = int(found.start_s / traffic.bin_s)
-    minute = traffic.counts[:, first : first + max(1, round(60.0 / traffic.bin_s))].sum(axis=1)
+    minute = window(traffic, found.start_s, MINUTE_S).counts.sum(axis=1)
     total = max(1, int(minute.sum()))
     order = np.argsort(-minute, kind="stable")[:PEAK_STREAMS]
     causes = [

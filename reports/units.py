@@ -13,8 +13,12 @@ _NOTHING = 1e-6
 """Below this a figure is a rounding error, not a message."""
 
 
+_BEYOND = 1e300
+"""No figure of a run is as large; formatting stays clear of overflow."""
+
+
 def _known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+    return value is not None and abs(value) < _BEYOND
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -67,7 +71,7 @@ def duration(seconds: float | None) -> str:
 
 def _long(seconds: float) -> str:
     for size, name, part, part_name in _LONG:
-        if abs(seconds) >= size:
+        if abs(round(seconds / part)) * part >= size:
             whole, rest = divmod(round(seconds / part), round(size / part))
             return f"{whole} {name} {rest} {part_name}" if rest else f"{whole} {name}"
     return "1 min"

@@ -14,7 +14,9 @@ from loadtests.measurement import Measurement, Percentiles, Window
 from reports.disclosure import about
 from reports.find import find
 from reports.findings import Findings
+from reports.pictures import pictures
 from reports.results import Results
+from reports.svg import Picture
 from scenarios.catalogue import Loaded, load
 from scenarios.objectives import Objective
 from sim import histogram
@@ -255,3 +257,9 @@ def short_of_it(results: Results) -> Findings:
     """The same with a ceiling far below the peak, of a target that carries a part of the season."""
     weak = replace(results, ceiling=a_ceiling(90.0, 97.0), scale=0.9, share=0.9)
     return find(weak, report="runs/x/report.html")
+
+
+@pytest.fixture(scope="session")
+def drawn(findings: Findings) -> dict[str, Picture]:
+    """The pictures of the ready rehearsal, drawn once."""
+    return pictures(findings)
