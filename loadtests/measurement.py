@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from loadtests import percentiles as times
 from loadtests.attempts import Flags, Requests, requests
+from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
+from loadtests.farside import far_side
 from loadtests.percentiles import Percentiles as Percentiles  # the type of this seam's own fields
 from loadtests.percentiles import percentiles
 from loadtests.replay.records import Fault, Reply, SendRecords
@@ -86,6 +88,7 @@ class Measurement:
     compress: float
     origin: str
     complete: bool
+    providers: tuple[FarProvider, ...] = ()
 
 
 def measure(
@@ -108,7 +111,7 @@ def measure(
     limited, rejected = int(replies[Reply.LIMITED]), int(replies[Reply.REJECTED])
     started = int(sent.started.sum())
     latency_s = sent.latency_s + sent.batch_wait_s
-    far = _far_side(observed, duration_s)
+    far = far_side(observed, duration_s)
     because = _why_invalid(schedule, records, sent, lateness_s_max)
     return Measurement(
         name=name,
@@ -146,6 +149,7 @@ def measure(
         compress=schedule.compress,
         origin=schedule.origin,
         complete=records.complete and sent.due_s.size == schedule.due_s.size,
+        providers=far.providers,
     )
 
 
@@ -178,33 +182,6 @@ def _goodput_per_s(sent: Requests, duration_s: float) -> float:
         return 0.0
     in_time: Flags = good & (sent.ended_s <= duration_s + float(sent.latency_s[good].min()))
     return float(sent.accepted[in_time].sum()) / duration_s
-
-
-@dataclass(frozen=True)
-class _FarSide:
-    received: int | None = None
-    delivered: int | None = None
-    lost: int | None = None
-    duplicated: int | None = None
-    delivered_per_s: float | None = None
-    backlog_growth_per_s: float | None = None
-
-
-def _far_side(observed: Observed | None, duration_s: float) -> _FarSide:
-    """Totals over the whole play; rates over its second half, when a burst allowance is used up."""
-    if observed is None:
-        return _FarSide()
-    received, delivered = observed.gained("received"), observed.gained("delivered")
-    lost, duplicated = observed.gained("lost"), observed.gained("duplicated")
-    half_s = duration_s / 2.0
-    return _FarSide(
-        received=None if received is None else round(received),
-        delivered=None if delivered is None else round(delivered),
-        lost=None if lost is None else round(lost),
-        duplicated=None if duplicated is None else round(duplicated),
-        delivered_per_s=observed.slope_per_s("delivered", half_s, duration_s),
-        backlog_growth_per_s=observed.slope_per_s("backlog", half_s, duration_s),
-    )
 
 
 def _why_invalid(
@@ -259,6 +236,8 @@ def to_document(of: Measurement) -> dict[str, Any]:
             value = [[int(at), float(value[at])] for at in np.flatnonzero(value)]
         elif field.name == "windows":
             value = [[times.number(number) for number in astuple(window)] for window in value]
+        elif field.name == "providers":
+            value = [asdict(provider) for provider in value]
         document[field.name] = value
     return document
 
@@ -275,6 +254,7 @@ def from_document(document: Mapping[str, Any]) -> Measurement:
     for name in ("latency_counts", "service_counts"):
         values[name] = _counts(values[name])
     values["windows"] = tuple(_restored_window(row) for row in values["windows"])
+    values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
     return Measurement(**values)
 
 

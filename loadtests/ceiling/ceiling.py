@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+import numpy as np
 
 from loadtests.ceiling import search
 from loadtests.ceiling.search import Found, Next, Plan, Tried
@@ -19,10 +21,10 @@ from loadtests.targets.observing import Observed, Observer
 from scenarios.objectives import Objective
 from sim.progress import Interrupted, Watcher
 
-FORMAT = "peakday ceiling 1"
 STAGE = "ceiling"
 UNOBSERVED_PAUSE_S = 0.3
 DRAIN_S_MAX = 10.0
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 DRAIN_BUDGET_SHARE = 0.1
 
 
@@ -68,19 +70,19 @@ def find_ceiling(
     hint_per_s: float = 0.0,
     batch: int = 1,
     max_per_s: float = math.inf,
-    channel: str = "email",
+    like: Schedule | None = None,
     observer: Observer | None = None,
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> Ceiling:
     """Search for the ceiling of the target behind `engine` within `budget_s` of wall time.
 
-    hint_per_s: where it is thought to be (the forecast peak). max_per_s: never more is offered. `observer`
-    must be running. `on_trial` gets each trial at once, so that an interruption (Interrupted) loses none:
-    `conclude` makes a Ceiling of those there are.
+    hint_per_s: where it is thought to be (the forecast peak). max_per_s: never is more offered. `like`: its
+    mix of streams is offered, at any rate; else one email stream. `observer` must be running. `on_trial` gets
+    each trial at once, so that an interruption (Interrupted) loses none: `conclude` makes a Ceiling of them.
     """
     began_s = time.monotonic()
     plan = Plan(budget_s, hint_per_s, max_per_s, batch=batch, requests_min=_requests_min(objectives))
-    held = _Holding(engine, objectives, batch, channel, observer, DRAIN_BUDGET_SHARE * budget_s)
+    held = _Holding(engine, objectives, batch, like, observer, DRAIN_BUDGET_SHARE * budget_s)
     trials: list[Trial] = []
     tried: list[Tried] = []
     while isinstance(ahead := search.step(plan, tried), Next):
@@ -127,6 +129,27 @@ def conclude(
     )
 
 
+def mixed(schedule: Schedule, like: Schedule) -> Schedule:
+    """`schedule` with its requests given to the streams of `like` in the same proportion of messages.
+
+    The golden ratio's multiples spread each stream evenly (a low-discrepancy sequence), so that a short trial
+    has the mix of a long one.
+    """
+    weight = np.bincount(like.stream, weights=like.messages, minlength=len(like.streams))
+    if weight.sum() <= 0.0:
+        return schedule
+    place = np.arange(1, schedule.due_s.size + 1) * GOLDEN % 1.0
+    stream = np.searchsorted(np.cumsum(weight) / weight.sum(), place, side="right")
+    return replace(
+        schedule,
+        stream=np.minimum(stream, len(like.streams) - 1).astype(np.int16),
+        streams=like.streams,
+        channels=like.channels,
+        campaigns=like.campaigns,
+        origin=f"{schedule.origin}, streams as in: {like.origin}",
+    )
+
+
 class _Holding:
     """Holds one rate after the other: plays, observes, judges, lets the backlog drain."""
 
@@ -135,21 +158,21 @@ class _Holding:
         engine: Player,
         objectives: Sequence[Objective],
         batch: int,
-        channel: str,
+        like: Schedule | None,
         observer: Observer | None,
         drain_s: float,
     ) -> None:
         self._engine = engine
         self._objectives = objectives
         self._batch = batch
-        self._channel = channel
+        self._like = like
         self._observer = observer if observer is not None and observer.watches("delivered") else None
         self._drain_s = min(DRAIN_S_MAX, drain_s)
 
     def trial(self, ahead: Next, name: str) -> Trial:
-        schedule = constant(
-            ahead.rate_per_s, ahead.duration_s, batch=self._batch, arrivals="even", channel=self._channel
-        )
+        schedule = constant(ahead.rate_per_s, ahead.duration_s, batch=self._batch, arrivals="even")
+        if self._like is not None:
+            schedule = mixed(schedule, self._like)
         before = self._observer.latest("backlog") if self._observer else None
         records = self._engine.play(schedule, name)
         played = self._engine.last

@@ -17,16 +17,18 @@ START_SHARE = 0.75
 START_PER_S = 100.0
 GROWTH = 2.0
 SHRINK = 2.0
-WIDTH_WANTED = 0.035
+WIDTH_WANTED = 0.04
 """The search ends when the lowest broken rate is this share above the highest that held."""
 STEP_BELOW = 0.0075
-STEP_ABOVE = 0.025
+STEP_ABOVE = 0.028
 """How far below and above a believed ceiling is tried: both together are within WIDTH_WANTED."""
 BURST_S = 0.06
 """A limit may let this many seconds of its rate pass at once; a trial must offer more than that beyond it
 in its first half, or the second half does not show the limit."""
 NOISE_SHARE = 0.01
 """What a saturated target carried is known to this share of itself."""
+SAME_SHARE = 0.004
+"""Whole messages and short trials make rates differ by less than this; they count as the same."""
 GALLOP = 0.04
 """First step away from a believed ceiling that proved wrong; every further step is twice as long."""
 SATURATED_SHARE = 0.985
@@ -41,14 +43,15 @@ SHORTENED_SHARE = 0.6
 """The last trial may be cut to this share of its length to fit into the budget."""
 TRIALS_MAX = 40
 INVALID_MAX = 2
+NOTHING_MAX = 2
 
 
 @dataclass(frozen=True)
 class Plan:
     """What bounds a search. Rates in messages/s.
 
-    hint_per_s: where the ceiling or the demand is thought to be, 0 = unknown. max_per_s: never more is offered.
-    batch: messages a request. requests_min: a trial with fewer cannot be judged.
+    hint_per_s: where the ceiling or the demand is thought to be, 0 = unknown. max_per_s: never is more
+    offered. batch: messages a request. requests_min: a trial with fewer cannot be judged.
     """
 
     budget_s: float
@@ -84,7 +87,8 @@ class Next:
 class Found:
     """Where a search ends: low held, high broke (infinite when nothing did above low).
 
-    point_per_s: best estimate within them. stopped_by: "width", "budget", "max rate", "invalid", "min rate".
+    point_per_s: best estimate within them. stopped_by: "width", "budget", "max rate", "min rate",
+    "invalid" (twice in a row), "nothing carried" (no trial got anything through).
     """
 
     low_per_s: float
@@ -139,14 +143,13 @@ def estimate(tried: Sequence[Tried]) -> float:
 def believed_per_s(tried: Sequence[Tried]) -> float | None:
     """What the target carries when saturated; None if no trial showed it.
 
-    By the longest broken trial that used up a burst in its first half; of equally long ones, by the least
-    overload, since much of it may slow a target down.
+    The most that any broken trial carried after it had used up a burst in its first half: whatever
+    disturbs a target or a trial makes it carry less.
     """
     seen = [(t, t.carried_per_s) for t in tried if t.verdict == "breaks" and t.carried_per_s]
     seen = [(t, carried) for t, carried in seen if carried < SATURATED_SHARE * t.rate_per_s]
     clear = [(t, carried) for t, carried in seen if not _within_burst(t, carried)]
-    best = max(clear or seen, key=lambda pair: (pair[0].duration_s, -pair[0].rate_per_s), default=None)
-    return best[1] if best else None
+    return max((carried for _, carried in clear or seen), default=None)
 
 
 def _within_burst(trial: Tried, carried_per_s: float) -> bool:
@@ -167,7 +170,22 @@ def _stop(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> str:
         return "max rate"
     if high <= plan.min_per_s:
         return "min rate"
+    believed = believed_per_s(tried)
+    if believed is not None and _is_narrow(plan, tried, believed, low, high):
+        return "width"
+    if len(tried) >= NOTHING_MAX and all(_carried_nothing(t) for t in tried):
+        return "nothing carried"
     return "budget" if len(tried) >= TRIALS_MAX else ""
+
+
+def _is_narrow(plan: Plan, tried: Sequence[Tried], believed: float, low: float, high: float) -> bool:
+    """Tried just below and just above what the target carries: trials of this length tell no more."""
+    below, above = believed * (1 - STEP_BELOW), believed * (1 + _step_above(plan, tried, believed))
+    return low >= below * (1 - SAME_SHARE) and high <= above * (1 + SAME_SHARE)
+
+
+def _carried_nothing(trial: Tried) -> bool:
+    return trial.verdict == "breaks" and trial.carried_per_s == 0.0
 
 
 def _next_rate(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> tuple[float, str]:
@@ -190,10 +208,10 @@ def _near(
 ) -> tuple[float, str] | None:
     """A rate near what a saturated target carried; None where that leaves nothing to try."""
     below = believed * (1 - STEP_BELOW)
-    above = believed * (1 + _step_above(plan, believed))
-    if low < below * (1 - 1e-9) and below * (1 + 1e-9) < high:
+    above = believed * (1 + _step_above(plan, tried, believed))
+    if low < below * (1 - SAME_SHARE) and below * (1 + SAME_SHARE) < high:
         return below, "just below what the saturated target carried"
-    if low < believed and above * (1 + 1e-9) < high:
+    if low < believed and above * (1 + SAME_SHARE) < high:
         return above, "just above what the saturated target carried"
     if high < believed:
         return _gallop_down(tried, believed, low, high)
@@ -206,7 +224,7 @@ def _near(
 
 def _gallop_down(tried: Sequence[Tried], believed: float, low: float, high: float) -> tuple[float, str]:
     last = tried[-1]
-    same = [t for t in tried if t.rate_per_s == last.rate_per_s]
+    same = [t for t in tried if abs(t.rate_per_s / last.rate_per_s - 1.0) < SAME_SHARE]
     if last.verdict == "breaks" and last.rate_per_s == high and len(same) == 1:
         return high, "again: it broke below what the saturated target carried"
     broken = len({t.rate_per_s for t in tried if t.verdict == "breaks" and t.rate_per_s < believed})
@@ -214,8 +232,10 @@ def _gallop_down(tried: Sequence[Tried], believed: float, low: float, high: floa
     return max(nearer, math.sqrt(low * high)) or high / SHRINK, "below a rate that broke"
 
 
-def _step_above(plan: Plan, believed: float) -> float:
-    return max(STEP_ABOVE, BURST_S / (0.5 * _duration_s(plan, believed, rough=False)))
+def _step_above(plan: Plan, tried: Sequence[Tried], believed: float) -> float:
+    """Far enough above to break within a trial, twice as far for each that was carried by a burst."""
+    step = max(STEP_ABOVE, BURST_S / (0.5 * _duration_s(plan, believed, rough=False)))
+    return step * 2.0 ** sum(t.verdict == "holds" and _carried_by_burst(t, believed) for t in tried)
 
 
 def _duration_s(plan: Plan, rate_per_s: float, *, rough: bool) -> float:

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from loadtests.attempts import Requests, requests
+from loadtests.farside import FarProvider
 from loadtests.measurement import LATENESS_S_P99_MAX, Measurement, Percentiles, measure
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule
@@ -26,6 +27,10 @@ Verdict = Literal["holds", "breaks", "invalid"]
 
 FLOW_SHORT_SHARE = 0.015
 """A flow this far below what is offered does not keep up."""
+PAUSE_S = 0.008
+"""So long a pause of a busy machine is no news about the target."""
+BACKLOG_MESSAGES = 4.0
+"""A backlog comes and goes by a few messages; so few more are no growth."""
 LATENESS_SHARE = 0.1
 """The generator may be late by this share of the tightest latency limit (p99)."""
 SETTLED_SHARE = 0.5
@@ -73,7 +78,7 @@ def judge_trial(
     judged = [judge(objective, evidence) for objective in objectives]
     accepted_per_s = accepted_flow_per_s(sent, measured.duration_s)
     verdict, limited_by, because = _verdict(measured, judged, accepted_per_s)
-    flows = [flow for flow in (accepted_per_s, measured.delivered_per_s) if flow is not None]
+    flows = [flow for flow in (accepted_per_s, _delivered_flow_per_s(measured)) if flow is not None]
     return Trial(
         name=name,
         offered_per_s=measured.offered_per_s,
@@ -91,6 +96,14 @@ def judge_trial(
         measurement=measured,
         carried_per_s=min(flows, default=None),
     )
+
+
+def judge_replay(
+    schedule: Schedule, records: SendRecords, objectives: Sequence[Objective]
+) -> tuple[Judged, ...]:
+    """The objectives alone, on any replay: a peak does not keep one rate, so its flow is not judged."""
+    evidence = _evidence(requests(schedule, records), min(schedule.duration_s, records.duration_s))
+    return tuple(judge(objective, evidence) for objective in objectives)
 
 
 def lateness_s_max(objectives: Sequence[Objective]) -> float:
@@ -152,23 +165,43 @@ def _shortfall(measured: Measurement, accepted_per_s: float | None) -> tuple[str
     """(limited_by, because) where a flow does not keep up with the offered rate."""
     offered = measured.offered_per_s
     enough = offered * (1.0 - _flow_tolerance(measured))
-    delivered = measured.delivered_per_s
+    delivered = _delivered_flow_per_s(measured)
     if accepted_per_s is not None and accepted_per_s < enough:
         because = f"answers come at {accepted_per_s:.4g}/s of {offered:.4g}/s offered, so waiting grows"
         return _cause(measured), because
     if delivered is not None and delivered < enough:
-        waiting = measured.backlog_growth_per_s
-        grows = "" if waiting is None else f"; its queue grows by {waiting:.4g}/s"
-        return "backlog", f"{delivered:.4g}/s of {offered:.4g}/s offered are delivered{grows}"
+        slowest = min(measured.providers, key=lambda p: _passed_share(p, measured), default=None)
+        grows = (
+            f"; the queue of {slowest.name} grows by {slowest.backlog_growth_per_s:.4g}/s" if slowest else ""
+        )
+        return "backlog", f"no more than {delivered:.4g}/s of {offered:.4g}/s offered can be delivered{grows}"
     return None
 
 
+def _delivered_flow_per_s(measured: Measurement) -> float | None:
+    """The offered rate, in this mix, at which the first provider's deliveries would just keep up."""
+    if not measured.providers:
+        return measured.delivered_per_s
+    return measured.offered_per_s * min(_passed_share(p, measured) for p in measured.providers)
+
+
+def _passed_share(provider: FarProvider, measured: Measurement) -> float:
+    """Of what reaches a provider in the later half, the share that it delivers; 1 where its backlog grows by
+    no more than a few messages."""
+    if provider.backlog_growth_per_s * measured.duration_s * (1.0 - SETTLED_SHARE) <= BACKLOG_MESSAGES:
+        return 1.0
+    reaches = provider.delivered_per_s + max(0.0, provider.backlog_growth_per_s)
+    return min(1.0, provider.delivered_per_s / reaches) if reaches > 0.0 else 1.0
+
+
 def _flow_tolerance(measured: Measurement) -> float:
-    """What is in flight comes and goes by about its square root; short trials see that in their flow."""
+    """What is in flight comes and goes by about its square root, and a machine pauses for some ms: short
+    trials see both in their flow."""
     service_s = measured.service_s.p50
     in_flight = measured.requests_per_s * service_s if math.isfinite(service_s) else 0.0
     answers = max(1.0, measured.requests_per_s * measured.duration_s * (1.0 - SETTLED_SHARE))
-    return FLOW_SHORT_SHARE + math.sqrt(in_flight) / answers
+    pauses = PAUSE_S / (measured.duration_s * (1.0 - SETTLED_SHARE))
+    return FLOW_SHORT_SHARE + math.sqrt(in_flight) / answers + pauses
 
 
 def _cause(measured: Measurement) -> str:

@@ -26,6 +26,8 @@ from loadtests.targets.wire import Meaning
 INTERVAL_S = 0.05
 READ_TIMEOUT_S = 2.0
 REPLY_BYTES_MAX = 1_000_000
+ALL = "all"
+"""The name of a far side that does not tell its providers apart."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,11 +37,18 @@ class Observed:
     """Samples of the far side, from shortly before a play to shortly after it.
 
     at_s: float64 (samples,), seconds from the play's start, ascending. series: float64 (samples,) by meaning,
-    NaN where a sample could not be read; a meaning that the target does not offer is absent.
+    NaN where a sample could not be read; a meaning that the target does not offer is absent. providers: the
+    same by the provider's name, for a target that tells them apart.
     """
 
     at_s: Floats
     series: dict[Meaning, Floats] = field(default_factory=dict)
+    providers: dict[str, dict[Meaning, Floats]] = field(default_factory=dict)
+
+    def by_provider(self) -> dict[str, Observed]:
+        """What each provider shows; one called ALL where the target does not tell them apart."""
+        found = {name: Observed(self.at_s, series) for name, series in self.providers.items()}
+        return found or {ALL: self}
 
     def gained(self, meaning: Meaning) -> float | None:
         """Last value minus first; None where it was not observed twice."""
@@ -88,9 +97,10 @@ class Observer:
 
     def latest(self, meaning: Meaning) -> float | None:
         """The newest reading of a figure; None before the first or when it could not be read."""
-        samples = self._samples
-        value = samples[-1][1].get(meaning, math.nan) if samples else math.nan
-        return None if math.isnan(value) else value
+        of = [observe for observe in self._target.observe if observe.meaning == meaning]
+        names = [observe.name for observe in of if not observe.provider] or [observe.name for observe in of]
+        newest = self._samples[-1][1] if self._samples else {}
+        return sum(newest[name] for name in names) if names and all(n in newest for n in names) else None
 
     def settle(self, backlog_before: float, longest_s: float) -> bool:
         """Wait until the backlog is back where it was, `longest_s` at most. False when it is not."""
@@ -107,9 +117,13 @@ class Observer:
         """Every sample from just before `started_at` (seconds since 1970) on, as seconds from that moment."""
         samples = [s for s in self._samples if s[0] >= started_at - 2 * self._interval_s]
         at_s = np.array([at - started_at for at, _ in samples], dtype=np.float64)
-        meanings = sorted({observe.meaning for observe in self._target.observe})
-        series = {m: np.array([values.get(m, math.nan) for _, values in samples]) for m in meanings}
-        return Observed(at_s, series)
+        found: dict[str, dict[Meaning, Floats]] = {}
+        for observe in self._target.observe:
+            values = np.array([sample.get(observe.name, math.nan) for _, sample in samples], dtype=np.float64)
+            of = found.setdefault(observe.provider, {})
+            of[observe.meaning] = of[observe.meaning] + values if observe.meaning in of else values
+        whole = found.pop("", None)
+        return Observed(at_s, _added_up(found) if whole is None else whole, found)
 
     def _run(self) -> None:
         reader = _JsonReader(self._address)
@@ -129,8 +143,17 @@ class Observer:
         for observe in self._target.observe:
             found = number_at(documents[observe.url], observe.pointer)
             if found is not None:
-                values[observe.meaning] = values.get(observe.meaning, 0.0) + found
+                values[observe.name] = found
         return values
+
+
+def _added_up(providers: dict[str, dict[Meaning, Floats]]) -> dict[Meaning, Floats]:
+    """The whole, of a target that tells only its parts."""
+    whole: dict[Meaning, Floats] = {}
+    for series in providers.values():
+        for meaning, values in series.items():
+            whole[meaning] = whole[meaning] + values if meaning in whole else values
+    return whole
 
 
 class _JsonReader:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -18,6 +20,9 @@ from scenarios.words import Word
 
 FORMAT = "peakday target 1"
 SHIPPED = Path(__file__).parent
+
+FLOW: tuple[Literal["delivered", "backlog"], ...] = ("delivered", "backlog")
+"""What the reference send API tells of each provider."""
 
 _NAMED_URL = re.compile(r"^([A-Za-z0-9_-]+)\+(https?://.*)$")
 
@@ -53,6 +58,14 @@ class Target(Word):
             if times > 1:
                 raise ValueError(f"{times} operations are called {name!r}; give each a name of its own")
         return operations
+
+    @field_validator("observe")
+    @classmethod
+    def _are_told_apart(cls, observe: tuple[Observe, ...]) -> tuple[Observe, ...]:
+        for name, times in Counter(figure.name for figure in observe).items():
+            if times > 1:
+                raise ValueError(f"{times} observed figures are called {name!r}; give each a name of its own")
+        return observe
 
     def operation_for(self, channel: str, stream: str = "") -> int | None:
         """Index of the operation for a stream: by its name, else its channel, else one that takes all."""
@@ -106,9 +119,21 @@ def at(target: Target, base_url: str) -> Target:
     return target.model_copy(update={"base_url": base_url.rstrip("/")})
 
 
-def embedded_at(base_url: str) -> Target:
-    """The running reference send API as a target, with what it lets us observe."""
-    return at(shipped("embedded"), base_url)
+def embedded_at(base_url: str, providers: Sequence[str] = ()) -> Target:
+    """The running reference send API as a target, with what it lets us observe, also of each provider."""
+    target = at(shipped("embedded"), base_url)
+    each = tuple(
+        Observe(
+            name=f"{name}: {meaning}",
+            url="/healthz",
+            pointer=f"/providers/{name}/{meaning}",
+            meaning=meaning,
+            provider=name,
+        )
+        for name in providers
+        for meaning in FLOW
+    )
+    return target.model_copy(update={"observe": (*target.observe, *each)})
 
 
 def shipped_names() -> tuple[str, ...]:

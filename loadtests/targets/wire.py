@@ -215,10 +215,12 @@ class Observe(Word):
     """A figure on the target's far side, read while load runs: a number at `pointer` in the JSON at `url`.
 
     `url` is a path on the target's own base URL. `pointer` is an RFC 6901 JSON pointer. received, delivered,
-    lost, duplicated are running totals of messages; backlog is the number waiting now.
+    lost, duplicated are running totals of messages; backlog is the number waiting now. `provider`: whose part
+    of it this is, "" = all there is.
     """
 
     name: str = Field(min_length=1)
     url: str = Field(pattern=r"^/[^\s]*$")
     pointer: str = Field(pattern=r"^(/[^/]*)+$")
     meaning: Meaning
+    provider: str = ""

@@ -1,0 +1,97 @@
+"""A ceiling as JSON: what the outside relies on, and everything, to be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from loadtests import measurement
+from loadtests import percentiles as times
+from loadtests.ceiling.ceiling import Ceiling
+from loadtests.ceiling.trial import Trial
+from scenarios.problems import user_error
+
+FORMAT = "peakday ceiling 1"
+
+_MEASURED = ("latency_s", "lateness_s")
+"""What a trial has from its measurement."""
+
+
+def summary(of: Ceiling) -> dict[str, Any]:
+    """The keys that the outside relies on for a ceiling; what is not a finite number is null."""
+    return {
+        "ceiling_per_s": {
+            "point": times.finite(of.point_per_s),
+            "low": times.finite(of.low_per_s),
+            "high": times.finite(of.high_per_s),
+        },
+        "requests_per_s": times.finite(of.requests_per_s),
+        "is_lower_bound": of.is_lower_bound,
+        "limited_by": of.limited_by,
+        "delivery_observed": of.delivery_observed,
+        "objectives": list(of.objectives),
+        "valid": of.valid,
+        "invalid_because": of.invalid_because,
+        "trials": [_trial_summary(trial) for trial in of.trials],
+        "wall_s": of.wall_s,
+    }
+
+
+def to_document(of: Ceiling) -> dict[str, Any]:
+    """Everything, as JSON can carry it."""
+    document: dict[str, Any] = {"format": FORMAT}
+    for field in fields(of):
+        value = getattr(of, field.name)
+        document[field.name] = times.number(value) if isinstance(value, float) else value
+    return document | {
+        "objectives": list(of.objectives),
+        "trials": [_trial_document(trial) for trial in of.trials],
+    }
+
+
+def from_document(document: Mapping[str, Any]) -> Ceiling:
+    """What `to_document` made. Raises UserError for another format."""
+    if document.get("format") != FORMAT:
+        raise user_error("is no ceiling of this version", found=str(document.get("format")), allowed=FORMAT)
+    values = {field.name: document[field.name] for field in fields(Ceiling)}
+    for name in ("point_per_s", "low_per_s", "high_per_s", "requests_per_s", "wall_s"):
+        values[name] = times.restored(values[name])
+    values["objectives"] = tuple(values["objectives"])
+    values["trials"] = tuple(_trial(trial) for trial in values["trials"])
+    return Ceiling(**values)
+
+
+def _trial_summary(of: Trial) -> dict[str, Any]:
+    """The keys that the outside relies on for a trial; what is not a finite number is null."""
+    return {
+        "name": of.name,
+        "offered_per_s": of.offered_per_s,
+        "duration_s": of.duration_s,
+        "goodput_per_s": of.goodput_per_s,
+        "delivered_per_s": of.delivered_per_s,
+        "latency_s": times.summary(of.latency_s),
+        "bad_share": times.finite(of.bad_share),
+        "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
+        "verdict": of.verdict,
+        "because": of.because,
+        "limited_by": of.limited_by,
+    }
+
+
+def _trial_document(of: Trial) -> dict[str, Any]:
+    """Everything, as JSON can carry it; percentiles stand in the measurement."""
+    document = {field.name: getattr(of, field.name) for field in fields(of)}
+    document |= {
+        "bad_share": times.number(of.bad_share),
+        "measurement": measurement.to_document(of.measurement),
+    }
+    return {name: value for name, value in document.items() if name not in _MEASURED}
+
+
+def _trial(document: Mapping[str, Any]) -> Trial:
+    """What `to_document` made."""
+    measured = measurement.from_document(document["measurement"])
+    values = {field.name: document[field.name] for field in fields(Trial) if field.name not in _MEASURED}
+    values |= {"bad_share": times.restored(document["bad_share"]), "measurement": measured}
+    return Trial(**values, **{name: getattr(measured, name) for name in _MEASURED})

@@ -1,0 +1,64 @@
+"""What the far side of a target did during a replay: totals, rates, which provider fell behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loadtests.targets.observing import Observed
+from loadtests.targets.wire import Meaning
+
+BACKLOGGED_SHARE = 0.05
+"""A provider is behind when this share of what reaches it stays in its backlog."""
+
+
+@dataclass(frozen=True)
+class FarProvider:
+    """What one provider behind the target did in the later half; `backlogged`: its backlog grew clearly."""
+
+    name: str
+    delivered_per_s: float
+    backlog_growth_per_s: float
+    backlogged: bool
+
+
+@dataclass(frozen=True)
+class FarSide:
+    """Totals over the whole play; rates over its second half, when a burst allowance is used up."""
+
+    received: int | None = None
+    delivered: int | None = None
+    lost: int | None = None
+    duplicated: int | None = None
+    delivered_per_s: float | None = None
+    backlog_growth_per_s: float | None = None
+    providers: tuple[FarProvider, ...] = ()
+
+
+def far_side(observed: Observed | None, duration_s: float) -> FarSide:
+    """What was seen of it; every figure None where nothing was."""
+    if observed is None:
+        return FarSide()
+    half_s = duration_s / 2.0
+    providers = (_provider(name, of, duration_s) for name, of in observed.by_provider().items())
+    return FarSide(
+        received=_total(observed, "received"),
+        delivered=_total(observed, "delivered"),
+        lost=_total(observed, "lost"),
+        duplicated=_total(observed, "duplicated"),
+        delivered_per_s=observed.slope_per_s("delivered", half_s, duration_s),
+        backlog_growth_per_s=observed.slope_per_s("backlog", half_s, duration_s),
+        providers=tuple(provider for provider in providers if provider is not None),
+    )
+
+
+def _total(observed: Observed, meaning: Meaning) -> int | None:
+    gained = observed.gained(meaning)
+    return None if gained is None else round(gained)
+
+
+def _provider(name: str, observed: Observed, duration_s: float) -> FarProvider | None:
+    delivered = observed.slope_per_s("delivered", duration_s / 2.0, duration_s)
+    growth = observed.slope_per_s("backlog", duration_s / 2.0, duration_s)
+    if delivered is None or growth is None:
+        return None
+    return FarProvider(name, delivered, growth, growth > BACKLOGGED_SHARE * (delivered + growth))
