@@ -68,7 +68,9 @@ def read_csv(data: bytes, file: str, wanted: Mapping[str, str], key: str) -> Tab
     positions = {name: header.index(written) for name, written in wanted.items()}
     misfits = _Misfits()
     columns = _columns(records, file, delimiter, positions, len(header), misfits)
-    rows = np.setdiff1d(np.arange(1, len(records.lines)), np.array(misfits.records, dtype=np.int64) - 1)
+    is_row = np.ones(len(records.lines), dtype=np.bool_)
+    is_row[[0, *(number - 1 for number in misfits.records)]] = False
+    rows = np.flatnonzero(is_row)
     if not len(rows) and not misfits.records:
         raise user_error("has a header and no rows", where=f"{file}:{records.lines[0]}:1")
     where = partial(_where, file, records, rows, delimiter, positions)

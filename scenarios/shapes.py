@@ -90,7 +90,9 @@ def _describe_one(shape: Shape) -> str:
         return ", ".join(f'"{value}"' for value in get_args(shape.annotation))
     if origin in (tuple, list):
         item = describe(Shape(get_args(shape.annotation)[0]))
-        return item.replace("a table", "tables", 1) if item.startswith("a table") else f"a list of {item}"
+        if item.startswith("a table"):
+            return item.replace("a table", "tables", 1)
+        return "a list of " + item.replace("a text in", "texts in", 1).replace("a number", "numbers", 1)
     if _is_model(shape.annotation):
         return "a table with " + ", ".join(fields_by_key(shape.annotation))
     if origin is dict:

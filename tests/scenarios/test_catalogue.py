@@ -131,7 +131,7 @@ def test_a_scenario_with_a_calendar_reads_back_without_it() -> None:
 
 def test_problems_of_scenario_history_and_calendar_are_told_in_one_go(tmp_path: Path) -> None:
     text = (SHIPPED / "from-history.toml").read_text(encoding="utf-8").replace("samples/", "")
-    text = text.replace("count = 100", "count = true").replace('"one-time-code"]', '"one-time-cod"]')
+    text = text.replace("count = 130", "count = true").replace('"one-time-code"]', '"one-time-cod"]')
     (tmp_path / "mine.toml").write_text(text)
     (tmp_path / "sends-2025.csv").write_text(
         "sent_at,channel,campaign,sent\n2025-11-11 00:00,pusch,a,1\n2025-11-11 00:00,push,a,-1\n"
