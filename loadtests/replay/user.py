@@ -27,7 +27,7 @@ from loadtests.replay.agenda import Agenda
 from loadtests.replay.connection import Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
-from loadtests.replay.kernel import Kernel, affordable_connections, wake_on_time
+from loadtests.replay.kernel import Kernel, affordable_connections, go_first, wake_on_time
 from loadtests.replay.orders import TARGET, Play, StopPlay, order, read_settings
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Writer
@@ -96,6 +96,7 @@ class Player:
             get_original("select", "select"),
         )
         wake_on_time()
+        go_first()
 
     def serve(self) -> None:
         """Obey until the lifeline closes."""
