@@ -38,7 +38,7 @@ def wake_on_time() -> None:
 
 
 def go_first() -> None:
-    """Run before others that want the processor, where this user may ask for it (root): lateness is our fault,
+    """Run before others that want the processor, where this user may (root): lateness is our fault,
     and the generator's own needs are the same whether it waits or not."""
     with contextlib.suppress(OSError):
         os.nice(_NICE)
