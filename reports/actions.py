@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reports import units
-from reports.capacity import least_rate_per_s
+from reports.capacity import least_draining_rate_per_s, least_rate_per_s
 from reports.findings import Action, Resource
 from reports.judgement import MARGIN
 from scenarios.providers import Provider
@@ -22,6 +22,7 @@ class Situation:
     scenario: as simulated again, at full scale; traffic likewise. `scaling` is scale x share.
     limited_by: what limited the ceiling ("" without one). valid: ceiling and peak replay can be trusted.
     stages: busiest first. season_misses: a season objective is missed in the simulation.
+    drain_s_max: the drain time that the season asks for and misses, else None.
     """
 
     scenario: Scenario
@@ -33,6 +34,7 @@ class Situation:
     valid: bool
     stages: tuple[Resource, ...]
     season_misses: bool
+    drain_s_max: float | None = None
 
     @property
     def wanted_per_s(self) -> float:
@@ -99,7 +101,15 @@ def _add_workers(s: Situation) -> list[Action]:
 def _worker_shortage(s: Situation) -> float:
     workers = s.scenario.pipeline.workers
     every = range(len(s.traffic.streams))
-    return least_rate_per_s(s.traffic, every) / (workers.count / workers.service_time)
+    return _needed_per_s(s, every) / (workers.count / workers.service_time)
+
+
+def _needed_per_s(s: Situation, streams: Sequence[int]) -> float:
+    """The rate that keeps these streams fresh and, where the drain time is missed, drains them in time."""
+    fresh = least_rate_per_s(s.traffic, streams)
+    if s.drain_s_max is None:
+        return fresh
+    return max(fresh, least_draining_rate_per_s(s.traffic, streams, s.drain_s_max))
 
 
 def _carried(s: Situation, workers: int) -> float:
@@ -121,16 +131,20 @@ def _ask_provider(s: Situation) -> list[Action]:
 def _provider_action(s: Situation, provider: Provider, stage: Resource) -> list[Action]:
     now = min(limit.rate for limit in provider.limits)
     mine = [i for i, stream in enumerate(s.traffic.streams) if stream.channel in provider.channels]
-    needed = units.rounded_up(least_rate_per_s(s.traffic, mine))
+    needed = units.rounded_up(_needed_per_s(s, mine))
     if needed <= now:
         return []
     effect = (
         f"SIMULATED: it is saturated for {units.duration(stage.saturated_s)}; "
-        "from that rate on every message goes out within its freshness"
+        f"from that rate on every message goes out within its freshness{_drained(s)}"
     )
     return [
         Action(f"ask {provider.name} for {units.rate(needed)} or more instead of {units.rate(now)}", effect)
     ]
+
+
+def _drained(s: Situation) -> str:
+    return "" if s.drain_s_max is None else f" and the backlog drains within {units.duration(s.drain_s_max)}"
 
 
 def _stretch_campaign(s: Situation) -> list[Action]:
@@ -159,7 +173,7 @@ def _stretched(s: Situation, name: str, at_peak: float, allowed: float) -> Actio
     text = f"release {name} over {over} instead of {today}"
     was, becomes = units.rate_per_min(at_peak), units.rate_per_min(allowed)
     effect = f"SIMULATED: its minute falls from {was} to {becomes} (full season)"
-    return Action(text, effect, f"campaign.{name}.release={campaign.release * allowed / at_peak:.4g}/s")
+    return Action(text, effect, f"campaign.{name}.release={_setting(campaign.release * allowed / at_peak)}/s")
 
 
 def _search_higher(s: Situation) -> list[Action]:
@@ -176,3 +190,8 @@ def _by_campaign(minute: Traffic) -> dict[str, float]:
         if stream.cause == "campaign":
             found[stream.campaign] = found.get(stream.campaign, 0.0) + float(counts.sum()) / minute.duration_s
     return found
+
+
+def _setting(value: float) -> str:
+    """A figure as one types it: no powers of ten."""
+    return f"{value:.0f}" if value >= 1000.0 else f"{value:.4g}"

@@ -53,6 +53,7 @@ class Board:
         self.expected = tuple(expected)
         self.stages: dict[str, Stage] = {}
         self._said_s: dict[str, float] = {}
+        self._ended: set[str] = set()
 
     def told(
         self,
@@ -67,6 +68,7 @@ class Board:
         stage = self.stages.get(name)
         if stage is None or done < stage.done:
             stage = self.stages[name] = Stage(name, began_s=now_s, now_s=now_s)
+            self._ended.discard(name)
         stage.done, stage.total, stage.now_s = done, total, now_s
         stage.text = text or stage.text
         if figures is not None:
@@ -78,10 +80,13 @@ class Board:
         return [*self.expected, *(name for name in self.stages if name not in self.expected)]
 
     def line(self, stage: Stage) -> str | None:
-        """The stage as one plain line, or None when it has said one a moment ago and is not finished."""
+        """The stage as one plain line; None when it said one a moment ago, unless it has just ended."""
         said_s = self._said_s.get(stage.name)
-        if said_s is not None and not stage.finished and stage.now_s - said_s < LINE_EVERY_S:
+        ends = stage.finished and stage.name not in self._ended
+        if said_s is not None and not ends and (stage.finished or stage.now_s - said_s < LINE_EVERY_S):
             return None
+        if ends:
+            self._ended.add(stage.name)
         self._said_s[stage.name] = stage.now_s
         return plain(stage)
 
@@ -115,6 +120,8 @@ def _named(name: str, value: float) -> tuple[str, str]:
         return " ".join(words[: words.index("per")]), units.rate(value)
     if "share" in words:
         return " ".join(w for w in words if w != "share"), units.percent(value)
+    if "ms" in words:
+        return " ".join(w for w in words if w != "ms"), units.duration(value / 1000.0)
     if "s" in words:
         return " ".join(w for w in words if w != "s"), units.duration(value)
     return " ".join(words), units.count(value)

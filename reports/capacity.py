@@ -1,13 +1,14 @@
-"""The least constant rate at which a season's messages go out fresh: a fluid bound, priorities first."""
+"""The least constant rate at which a season's messages go out fresh, or drain in time: fluid bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from scenarios.words import PRIORITIES
+from sim.summary import DRAINED_SHARE
 from sim.traffic import Traffic
 
 STEPS = 40
@@ -26,11 +27,36 @@ def least_rate_per_s(traffic: Traffic, streams: Sequence[int]) -> float:
     classes = _classes(traffic, streams)
     if not classes:
         return 0.0
-    low, high = 0.0, max(float(arrivals.max()) for arrivals, _ in classes) / traffic.bin_s
+    highest = max(float(arrivals.max()) for arrivals, _ in classes) / traffic.bin_s
+    return _least(lambda rate: _fresh(classes, rate, traffic.bin_s), highest)
+
+
+def least_draining_rate_per_s(traffic: Traffic, streams: Sequence[int], within_s: float) -> float:
+    """Messages/s that take the backlog of `streams` from its maximum to 1 % of it within `within_s`."""
+    arrivals = traffic.counts[list(streams)].sum(axis=0).astype(np.float64)
+    if not arrivals.any():
+        return 0.0
+    wanted_bins = within_s / traffic.bin_s
+    return _least(
+        lambda rate: _drain_bins(backlog(arrivals, rate * traffic.bin_s)) <= wanted_bins,
+        float(arrivals.max()) / traffic.bin_s,
+    )
+
+
+def _least(enough: Callable[[float], bool], highest: float) -> float:
+    """The least rate that is enough, `highest` being enough, by halving."""
+    low, high = 0.0, highest
     for _ in range(STEPS):
         middle = (low + high) / 2.0
-        low, high = (low, middle) if _fresh(classes, middle, traffic.bin_s) else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def _drain_bins(waiting: Series) -> int:
+    """From the greatest backlog to 1 % of it; to the end and beyond where it stays."""
+    top = int(np.argmax(waiting))
+    drained = waiting[top:] <= DRAINED_SHARE * waiting[top]
+    return int(np.argmax(drained)) if drained.any() else len(waiting) + 1
 
 
 def backlog(arrivals: Series, served_per_bin: float) -> Series:

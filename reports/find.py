@@ -59,7 +59,7 @@ def find(results: Results, *, report: str = "") -> Findings:
         binds_first=binds.what,
         binds_first_because=binds.because,
         resources=binds.resources,
-        actions=_actions(results, peak, binds, _season_misses(objectives)),
+        actions=_actions(results, peak, binds, objectives),
         not_tested=disclosure.not_tested(results),
         objectives=objectives,
         flags=disclosure.flags(results),
@@ -110,7 +110,7 @@ def _objective(judged: Judged, label: Label) -> ObjectiveFinding:
         at_most=objective.at_most,
         margin_share=margin,
         holds=judged.holds,
-        because=judged.because,
+        because=judged.because if judged.holds is None or objective.window_s else "",
     )
 
 
@@ -146,11 +146,20 @@ def _missed_p90(simulated: Simulated | None) -> str:
     return f"{missing} of {len(found)} replications" if missing > TOLERATED_SHARE * len(found) else ""
 
 
+def _drain_s_max(results: Results) -> float | None:
+    """The drain time asked for, where the season misses it."""
+    judged = results.latest.judged if results.latest else ()
+    missed = [j.objective for j in judged if j.objective.quantity == "drain" and j.holds is False]
+    return min((objective.limit for objective in missed), default=None)
+
+
 def _season_misses(objectives: tuple[ObjectiveFinding, ...]) -> bool:
     return any(o.label == "SIMULATED" and o.holds is False for o in objectives)
 
 
-def _actions(results: Results, peak: Spread, binds: Binding, season_misses: bool) -> tuple[Action, ...]:
+def _actions(
+    results: Results, peak: Spread, binds: Binding, objectives: tuple[ObjectiveFinding, ...]
+) -> tuple[Action, ...]:
     loaded, simulated = results.loaded_again or results.loaded, results.latest
     if loaded is None or simulated is None:
         return ()
@@ -164,7 +173,8 @@ def _actions(results: Results, peak: Spread, binds: Binding, season_misses: bool
             limited_by=results.ceiling.limited_by if results.ceiling else "",
             valid=not (_why_not(results.ceiling, "") or _why_not(results.peak, "")),
             stages=binds.resources,
-            season_misses=season_misses,
+            season_misses=_season_misses(objectives),
+            drain_s_max=_drain_s_max(results),
         )
     )
 

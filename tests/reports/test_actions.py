@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reports.actions import Situation, actions
 from reports.bottleneck import binding, per_minute
-from reports.capacity import backlog, least_rate_per_s
+from reports.capacity import backlog, least_draining_rate_per_s, least_rate_per_s
 from reports.findings import Resource
 from reports.results import Results
 from sim.traffic import Stream, Traffic
@@ -72,6 +72,13 @@ def test_a_saturated_provider_is_asked_for_the_rate_that_keeps_every_message_fre
     scenario = situation.scenario.model_copy(update={"providers": (slow, situation.scenario.providers[1])})
     found = actions(replace(situation, ceiling_low_per_s=200.0, scenario=scenario, stages=stages))
     assert [action.text for action in found] == ["ask push-gateway for 20/s or more instead of 15/s"]
+
+
+def test_a_backlog_that_drains_too_late_asks_for_the_rate_that_drains_it_in_time(
+    situation: Situation,
+) -> None:
+    """8,000 messages in 100 s, at 60/s: 2,000 are left, and 99 % of them gone 33 s later."""
+    assert least_draining_rate_per_s(situation.traffic, [0], 33.0) == pytest.approx(60.0, rel=0.01)
 
 
 def test_an_invalid_measurement_is_to_be_repeated_first(situation: Situation) -> None:

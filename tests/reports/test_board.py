@@ -14,6 +14,14 @@ def test_a_stage_says_at_most_a_line_a_second_but_always_its_end() -> None:
     assert lines[-1] == "replay: 100 %, took 10 s"
 
 
+def test_a_stage_that_has_ended_says_so_once_until_it_begins_again() -> None:
+    board = Board()
+    told = [board.line(board.told("replay", 5.0, 5.0, "draining", None, float(at))) for at in range(5)]
+    assert [line is not None for line in told] == [True, False, False, False, False]
+    assert board.line(board.told("replay", 0.0, 5.0, "next", None, 9.0)) == "replay: 0 %, next"
+    assert board.line(board.told("replay", 5.0, 5.0, "next", None, 9.1)) is not None
+
+
 def test_time_left_follows_from_the_pace_so_far() -> None:
     board = Board()
     board.told("ceiling", 0.0, 100.0, "", None, 0.0)
@@ -42,9 +50,15 @@ def test_expected_stages_stand_first_and_unexpected_ones_follow() -> None:
 
 
 def test_live_figures_are_shown_in_the_unit_that_their_name_ends_with() -> None:
-    figures = {"target_per_s": 1200.0, "latency_s_p99": 0.21, "in_flight": 7.0, "bad_share": 0.02}
+    figures = {
+        "target_per_s": 1200.0,
+        "latency_s_p99": 0.21,
+        "lateness_ms_p99": 2.5,
+        "in_flight": 7.0,
+        "bad_share": 0.02,
+    }
     assert named(figures) == [
-        ("target", "1,200/s"), ("latency p99", "210 ms"), ("in flight", "7"), ("bad", "2 %"),
+        ("target", "1,200/s"), ("latency p99", "210 ms"), ("lateness p99", "2.5 ms"), ("in flight", "7"), ("bad", "2 %"),
     ]  # fmt: skip
 
 
