@@ -191,7 +191,9 @@ def _fit_limits(believed: Believed, trials: Sequence[Play]) -> list[Fitted | Ref
         if seen:
             results.append(Fitted(key, "/s", before, float(np.median(seen)), min(seen), max(seen)))
         else:
-            results.append(Refused(key, "a trial in which its backlog grew while its deliveries were observed"))
+            results.append(
+                Refused(key, "a trial in which its backlog grew while its deliveries were observed")
+            )
     return results
 
 

@@ -1,4 +1,4 @@
-"""Between the scenario and its calibration: what it believes of the target, and the settings that correct it."""
+"""Between a scenario and its calibration: what it believes of the target, the settings that correct it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from scenarios.providers import Provider
 from scenarios.scenario import Scenario
 
 SHARED = "all"
-"""The name of a limit that every channel shares: what is seen of a target that does not tell its providers apart."""
+"""A limit that every channel shares, or that of a target that does not tell its providers apart."""
 
 
 def believed_of(scenario: Scenario, provider_names: tuple[str, ...]) -> Believed:
-    """What `scenario`, at the rehearsed scale, says of the target; limits of the providers that can be told apart."""
+    """What `scenario`, at the rehearsed scale, says of the target and of providers that are told apart."""
     workers = scenario.pipeline.workers
     rates = {p.name: rate_of(p) for p in scenario.providers}
     known = {name: rates[name] for name in provider_names if name in rates}
@@ -33,7 +33,9 @@ def settings_of(calibration: Calibration, scenario: Scenario, scale: float) -> l
     if (workers := calibration.value(PARALLELISM)) is not None:
         settings.append(f"{PARALLELISM}={max(1, round(workers / scale))}")
     for name, per_s in _limits(calibration).items():
-        settings += _shared(scenario, per_s / scale) if name == SHARED else _own(scenario, name, per_s / scale)
+        settings += (
+            _shared(scenario, per_s / scale) if name == SHARED else _own(scenario, name, per_s / scale)
+        )
     return settings
 
 

@@ -18,7 +18,7 @@ from loadtests.stages import (
     replay_stage,
     simulate_stage,
 )
-from scenarios.catalogue import Loaded, load
+from scenarios.catalogue import Loaded, load_text
 from scenarios.objectives import Objective, parse_objective
 from sim.progress import Watcher
 from sim.runs import Run
@@ -33,11 +33,9 @@ REPLAY_S_MAX = 300.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What the user asked of one rehearsal; `source` and `settings` are what `loaded` was loaded from."""
+    """What the user asked of one rehearsal."""
 
     loaded: Loaded
-    source: str
-    settings: tuple[str, ...]
     target: str
     seed: int
     budget_s: float
@@ -55,7 +53,7 @@ class Plan:
 
 
 def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
-    """Simulate, replay, ceiling, calibrate, simulate again. Whatever ends it early, what was measured is kept."""
+    """Simulate, replay, ceiling, calibrate, simulate again; what was measured is kept however it ends."""
     scenario, part = plan.loaded.scenario, plan.part
     replications = scenario.rehearsal.replications
     forecast = simulate_stage(plan.loaded, run, watcher, seed=plan.seed, replications=replications)
@@ -65,7 +63,8 @@ def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
         schedule = worst_part(forecast.traffic, plan)
         replay_stage(schedule, rig, objectives, run, watcher)
         hint = forecast.peaks.offered_per_s_p90 * part.carried
-        ceiling_stage(Asked(objectives, plan.ceiling_s, part.batch, hint, schedule), rig, run, watcher)
+        asked = Asked(objectives, plan.ceiling_s, batch=part.batch, hint_per_s=hint, like=schedule)
+        ceiling_stage(asked, rig, run, watcher)
     calibration = calibrate_stage(plan.loaded, run, watcher)
     again(plan, calibration, run, watcher)
 
@@ -73,7 +72,7 @@ def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
 def again(plan: Plan, calibration: Calibration, run: Run, watcher: Watcher) -> Simulated:
     """Simulate the season with what was measured in the place of what was assumed."""
     fitted = settings_of(calibration, plan.loaded.scenario, plan.part.scale)
-    loaded = load(plan.source, (*plan.settings, *fitted))
+    loaded = load_text(plan.loaded.toml, plan.loaded.path, settings=fitted)
     return simulate_stage(loaded, run, watcher, seed=plan.seed, replications=1, again=True)
 
 

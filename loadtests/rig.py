@@ -44,16 +44,23 @@ def standing(text: str, scenario: Scenario | None, run: Run, watcher: Watcher) -
     """
     asked = resolve(text)
     if isinstance(asked, Embedded):
-        base = Knobs(key=os.environ.get("PEAKDAY_API_KEY", ""))
+        base = Knobs(key=api_key())
         knobs = asked.over(base if scenario is None else _as_the_scenario_says(base, scenario))
         watcher.tell("serve", 0, 1, "starting the reference send API")
         with start(knobs, run.path / "sendapi") as api:
             watcher.tell("serve", 1, 1, api.base_url)
-            with _engine(text, embedded_at(api.base_url), knobs, run, watcher) as rig:
+            with _engine(
+                text, embedded_at(api.base_url, [p.name for p in api.knobs.limits()]), knobs, run, watcher
+            ) as rig:
                 yield rig
     else:
         with _engine(text, asked, None, run, watcher) as rig:
             yield rig
+
+
+def api_key() -> str:
+    """The key that our own API asks for: PEAKDAY_API_KEY, "" = any."""
+    return os.environ.get("PEAKDAY_API_KEY", "")
 
 
 @contextmanager

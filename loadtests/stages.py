@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -15,7 +16,7 @@ from loadtests.calibration import Calibration, Play
 from loadtests.ceiling import ceiling as ceilings
 from loadtests.ceiling import document as ceiling_document
 from loadtests.ceiling.ceiling import Ceiling
-from loadtests.ceiling.trial import Trial, lateness_s_max
+from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
 from loadtests.replay.records import read_records
@@ -27,6 +28,7 @@ from scenarios.problems import user_error
 from sim import simulate as simulating
 from sim.outcome import Resolution, write_outcome
 from sim.progress import Interrupted, Watcher
+from sim.rulings import to_documents
 from sim.runs import Run
 from sim.simulate import Simulated
 from sim.traffic import write_traffic
@@ -47,7 +49,7 @@ PEAK = "peak"
 
 @dataclass(frozen=True)
 class Part:
-    """What of the season is brought to the target; scale, share, batch and compress as CONTRACT defines them."""
+    """What of the season is brought to the target; scale, share, batch, compress as README defines them."""
 
     scale: float = 1.0
     share: float = 1.0
@@ -62,12 +64,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a ceiling search is to find: under which objectives, how long, from where, with which mix of streams."""
+    """What a ceiling search is to find: under which objectives, how long, from where, with whose streams."""
 
     objectives: tuple[Objective, ...]
     budget_s: float
     batch: int = 1
     hint_per_s: float = 0.0
+    max_per_s: float = math.inf
     like: Schedule | None = None
 
 
@@ -138,7 +141,9 @@ def replay_stage(
                 measured = measuring.measure(
                     PEAK, played.schedule, played.records, observed, lateness_s_max(objectives)
                 )
-                run.commit_json(REPLAY, measuring.to_document(measured))
+                judged = judge_replay(played.schedule, played.records, objectives)
+                document = measuring.to_document(measured) | {"objectives": to_documents(judged)}
+                run.commit_json(REPLAY, document)
     return measured
 
 
@@ -159,6 +164,7 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             watcher=watcher,
             hint_per_s=asked.hint_per_s,
             batch=asked.batch,
+            max_per_s=asked.max_per_s,
             observer=rig.observer,
             on_trial=keep,
             like=asked.like,
@@ -181,7 +187,7 @@ def calibrate_stage(loaded: Loaded, run: Run, watcher: Watcher) -> Calibration:
 
 
 def measured_of(run: Run) -> tuple[list[Play], Play, Part]:
-    """The trials and the peak replay that a run left, with their records. Raises UserError where it left none."""
+    """The trials and the peak replay that a run left, with their records. Raises UserError without them."""
     ceiling, replay, rehearsal = (run.read_json(name) for name in (CEILING, REPLAY, REHEARSAL))
     if ceiling is None or replay is None or rehearsal is None:
         missing = [n for n in (CEILING, REPLAY, REHEARSAL) if not run.has(n)]
@@ -205,17 +211,22 @@ class Named:
         self._replications = replications
         self._finished = 0.0
 
-    def tell(self, stage: str, done: float, total: float, text: str = "", figures: object = None) -> None:
+    def tell(
+        self,
+        stage: str,
+        done: float,
+        total: float,
+        text: str = "",
+        figures: Mapping[str, float] | None = None,
+    ) -> None:
         """A replication finished, or a part of one."""
         if stage == "replications":
             self._finished = done
             self._watcher.tell(self._stage, done, self._replications, f"{done:g} of {total:g} replications")
         else:
             part = done / total if total else 0.0
-            self._watcher.tell(self._stage, self._finished + part, self._replications, text)
+            self._watcher.tell(self._stage, self._finished + part, self._replications, text, figures)
 
     def stopped(self) -> bool:
         """As the watcher says."""
         return self._watcher.stopped()
-
-

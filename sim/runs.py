@@ -56,9 +56,13 @@ class Run:
         _flush(final.parent)
         return final
 
+    def commit_bytes(self, name: str, data: bytes) -> Path:
+        """Commit bytes."""
+        return self.commit(name, lambda path: _write_bytes(path, data))
+
     def commit_text(self, name: str, text: str) -> Path:
         """Commit UTF-8 text."""
-        return self.commit(name, lambda path: _write_text(path, text))
+        return self.commit_bytes(name, text.encode())
 
     def commit_json(self, name: str, document: Mapping[str, Any]) -> Path:
         """Commit a JSON document; NaN and infinity are refused: their meaning differs between readers."""
@@ -82,6 +86,10 @@ class Run:
         stages = dict(self.manifest().get("stages", {}))
         stages[stage] = {"status": status} | ({} if wall_s is None else {"wall_s": round(wall_s, 3)})
         self.note(stages=stages)
+
+    def end(self) -> None:
+        """Say that nothing more will come."""
+        self.note(ended_at=datetime.now(UTC).isoformat())
 
     def complete(self) -> bool:
         """True when every stage that began was done."""
@@ -176,8 +184,8 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def _flush(path: Path) -> None:

@@ -19,6 +19,7 @@ from sim.evidence import season_evidence
 from sim.judging import Judged, judge
 from sim.outcome import Outcome, Resolution
 from sim.progress import SILENT, Interrupted, Watcher
+from sim.rulings import from_documents, to_documents
 from sim.season.demand import base_traffic
 from sim.seeds import derive
 from sim.summary import backlog_max, drain_s, summary
@@ -214,7 +215,7 @@ def to_document(simulated: Simulated) -> dict[str, Any]:
             "p50": simulated.peaks.offered_per_s_p50,
             "p90": simulated.peaks.offered_per_s_p90,
         },
-        "objectives": [_objective(judged) for judged in simulated.judged],
+        "objectives": to_documents(simulated.judged),
         "verdict": verdict(simulated),
         "intervals": {
             name: {key: _finite(value) for key, value in asdict(interval).items()}
@@ -230,34 +231,15 @@ def from_document(document: Mapping[str, Any], traffic: Traffic, outcome: Outcom
     """A past simulation from its document, its traffic and its outcome."""
     found = tuple(Replication(**_known(told)) for told in document["each_replication"])
     peaks = document["peak_offered_per_s"]
-    judged = [
-        Judged(
-            parse_objective(told["name"], "season"),
-            math.nan if told["value"] is None else told["value"],
-            told["holds"],
-            told["because"],
-        )
-        for told in document["objectives"]
-    ]
     return Simulated(
         traffic,
         outcome,
         Peaks(peaks["p50"], peaks["p90"]),
-        tuple(judged),
+        from_documents(document["objectives"], "season"),
         found,
         document["wall_s"],
         document["cpu_s"],
     )
-
-
-def _objective(judged: Judged) -> dict[str, Any]:
-    return {
-        "name": judged.objective.text,
-        "value": _finite(judged.value),
-        "limit": judged.objective.limit,
-        "holds": judged.holds,
-        "because": judged.because,
-    }
 
 
 def _known(told: Mapping[str, Any]) -> dict[str, Any]:

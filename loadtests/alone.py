@@ -1,0 +1,137 @@
+"""One stage alone, in a run of its own: a replay, a ceiling, a calibration of an earlier run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from loadtests.calibration import Calibration
+from loadtests.ceiling.ceiling import Ceiling
+from loadtests.measurement import Measurement
+from loadtests.rehearsal import objectives_of
+from loadtests.replay.schedule import Schedule, constant, from_traffic
+from loadtests.rig import standing
+from loadtests.stages import (
+    SCENARIO,
+    TRAFFIC,
+    Asked,
+    Part,
+    calibrate_stage,
+    ceiling_stage,
+    describe,
+    replay_stage,
+    simulate_stage,
+)
+from scenarios.catalogue import Loaded, load, load_text
+from scenarios.objectives import Objective
+from scenarios.problems import UserError, user_error
+from sim.progress import Watcher
+from sim.runs import Run, open_run
+from sim.traffic import Traffic, read_traffic, worst_start
+
+Value = TypeVar("Value")
+
+REPLAY_S = 30.0
+"""How much of a season is replayed where nobody says."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which part of a season is replayed: from `start_s` (None: its worst part) for `duration_s`."""
+
+    start_s: float | None
+    duration_s: float
+    part: Part
+    seed: int
+
+
+def option(name: str, text: str, parse: Callable[[str], Value]) -> Value:
+    """The value of a command line's option. Raises UserError naming the option."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise user_error(str(error), key=name, found=text) from error
+
+
+def loaded_of(run: Run) -> Loaded:
+    """The scenario that a run was made of. Raises UserError where it was killed before it kept one."""
+    if not run.has(SCENARIO):
+        raise user_error(f"the run has no {SCENARIO}; it was stopped before it began", where=str(run.path))
+    text = (run.path / SCENARIO).read_text(encoding="utf-8")
+    return load_text(text, Path(run.manifest().get("scenario_path", run.path / SCENARIO)))
+
+
+def season_of(source: str, settings: Sequence[str]) -> tuple[Loaded, Traffic | None]:
+    """What SCENARIO|RUN names: a scenario, and the traffic where it is a run that kept it."""
+    try:
+        return load(source, settings), None
+    except UserError as no_scenario:
+        try:
+            run = open_run(source)
+        except UserError:
+            raise no_scenario from None
+    return loaded_of(run), read_traffic(run.path / TRAFFIC) if run.has(TRAFFIC) else None
+
+
+def replay_season(
+    loaded: Loaded, traffic: Traffic | None, cut: Cut, target: str, run: Run, watcher: Watcher
+) -> Measurement:
+    """Replay a part of a season, simulated first where its traffic is not known yet."""
+    if traffic is None:
+        traffic = simulate_stage(loaded, run, watcher, seed=cut.seed, replications=1).traffic
+    start_s = worst_start(traffic, cut.duration_s) if cut.start_s is None else cut.start_s
+    schedule = from_traffic(
+        traffic,
+        start_s=start_s,
+        duration_s=cut.duration_s,
+        scale=cut.part.scale,
+        share=cut.part.share,
+        batch=cut.part.batch,
+        seed=cut.seed,
+        compress=cut.part.compress,
+    )
+    return _replay(schedule, loaded, objectives_of(loaded), cut.part, target, run, watcher)
+
+
+def replay_rate(
+    rate_per_s: float,
+    duration_s: float,
+    arrivals: Literal["even", "poisson"],
+    part: Part,
+    seed: int,
+    target: str,
+    run: Run,
+    watcher: Watcher,
+) -> Measurement:
+    """Replay a plain rate."""
+    schedule = constant(rate_per_s, duration_s, batch=part.batch, arrivals=arrivals, seed=seed)
+    return _replay(schedule, None, (), part, target, run, watcher)
+
+
+def _replay(
+    schedule: Schedule,
+    loaded: Loaded | None,
+    objectives: tuple[Objective, ...],
+    part: Part,
+    target: str,
+    run: Run,
+    watcher: Watcher,
+) -> Measurement:
+    scenario = loaded.scenario.scaled(part.scale) if loaded else None
+    with standing(target, scenario, run, watcher) as rig:
+        describe(run, rig, part)
+        return replay_stage(schedule, rig, objectives, run, watcher)
+
+
+def ceiling_alone(asked: Asked, target: str, run: Run, watcher: Watcher) -> Ceiling:
+    """Search the ceiling of a target without a season."""
+    with standing(target, None, run, watcher) as rig:
+        describe(run, rig, Part(batch=asked.batch))
+        return ceiling_stage(asked, rig, run, watcher)
+
+
+def calibrate_run(run: Run, watcher: Watcher) -> Calibration:
+    """Fit the scenario of a run to what it measured."""
+    return calibrate_stage(loaded_of(run), run, watcher)

@@ -1,0 +1,129 @@
+"""The commands that load or serve a send API: serve, replay, ceiling, calibrate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from loadtests import alone
+from loadtests import calibration as calibrating
+from loadtests import measurement as measuring
+from loadtests.alone import Cut, option
+from loadtests.ceiling import document as ceiling_document
+from loadtests.measurement import Measurement
+from loadtests.rehearsal import parse_all
+from loadtests.rig import api_key
+from loadtests.sendapi import server
+from loadtests.sendapi.knobs import Knobs
+from loadtests.stages import Asked, Part
+from loadtests.targets.embedded import parse_embedded
+from reports import tellings
+from reports.commands.runs import run_of, run_without_season
+from reports.judgement import EXIT_DONE, EXIT_INCONCLUSIVE
+from reports.terminal import Screen
+from scenarios.problems import user_error
+from scenarios.quantities import parse_duration, parse_rate
+from scenarios.scenario import Objectives
+from sim.runs import Run, open_run
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """The options of `replay` as typed; None where not given."""
+
+    target: str
+    start: str | None
+    duration: str
+    rate: str | None
+    arrivals: Literal["even", "poisson"]
+    scale: float | None
+    share: float | None
+    batch: int | None
+    compress: float
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class CeilingOptions:
+    """The options of `ceiling` as typed."""
+
+    target: str
+    objectives: tuple[str, ...]
+    budget: str
+    batch: int
+    max_rate: str | None
+
+
+def serve(screen: Screen, options: Mapping[str, str | int | None], host: str, port: int) -> int:
+    """The reference send API in the foreground until it is told to stop; options as in embedded?…"""
+    query = "&".join(f"{name}={quote(str(value))}" for name, value in options.items() if value is not None)
+    knobs = parse_embedded(f"embedded?{query}").over(Knobs(host=host, port=port, key=api_key()))
+    server.serve(knobs, screen.show)
+    return EXIT_DONE
+
+
+def replay(screen: Screen, source: str | None, options: ReplayOptions, command: str) -> int:
+    """Replay a part of a season, or a plain rate."""
+    if (source is None) == (options.rate is None):
+        raise user_error("give a SCENARIO or RUN to replay, or --rate: one of the two", key="replay")
+    if options.rate is not None:
+        measured, run = _replay_rate(screen, options, options.rate, command)
+    else:
+        measured, run = _replay_season(screen, str(source), options, command)
+    screen.result(measuring.summary(measured) | {"run": run.id}, tellings.replayed(measured))
+    return EXIT_DONE if measured.valid else EXIT_INCONCLUSIVE
+
+
+def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str) -> tuple[Measurement, Run]:
+    per_s = option("--rate", rate, parse_rate)
+    duration_s = option("--for", options.duration, parse_duration)
+    seed = options.seed or 0
+    run = run_without_season("replay", seed, command)
+    part = Part(batch=options.batch or 1)
+    measured = alone.replay_rate(per_s, duration_s, options.arrivals, part, seed, options.target, run, screen)
+    run.end()
+    return measured, run
+
+
+def _replay_season(
+    screen: Screen, source: str, options: ReplayOptions, command: str
+) -> tuple[Measurement, Run]:
+    loaded, traffic = alone.season_of(source, ())
+    said = loaded.scenario.rehearsal
+    part = Part(
+        scale=said.scale if options.scale is None else options.scale,
+        share=said.share if options.share is None else options.share,
+        batch=options.batch or said.batch,
+        compress=options.compress,
+    )
+    seed = loaded.scenario.seed if options.seed is None else options.seed
+    start_s = None if options.start is None else option("--from", options.start, parse_duration)
+    cut = Cut(start_s, option("--for", options.duration, parse_duration), part, seed)
+    run = run_of(loaded, seed, command)
+    measured = alone.replay_season(loaded, traffic, cut, options.target, run, screen)
+    run.end()
+    return measured, run
+
+
+def ceiling(screen: Screen, options: CeilingOptions, command: str) -> int:
+    """The ceiling of a target, under the objectives given or those that a scenario has by default."""
+    objectives = parse_all(options.objectives or Objectives().send_api)
+    budget_s = option("--budget", options.budget, parse_duration)
+    max_per_s = math.inf if options.max_rate is None else option("--max-rate", options.max_rate, parse_rate)
+    run = run_without_season("ceiling", None, command)
+    asked = Asked(objectives, budget_s, batch=options.batch, max_per_s=max_per_s)
+    found = alone.ceiling_alone(asked, options.target, run, screen)
+    run.end()
+    screen.result(ceiling_document.summary(found) | {"run": run.id}, tellings.ceiling(found))
+    return EXIT_DONE if found.valid else EXIT_INCONCLUSIVE
+
+
+def calibrate(screen: Screen, reference: str) -> int:
+    """Fit the scenario of a run to what the run measured."""
+    run = open_run(reference)
+    found = alone.calibrate_run(run, screen)
+    screen.result(calibrating.to_document(found) | {"run": run.id}, tellings.calibrated(found))
+    return EXIT_DONE
