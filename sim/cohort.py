@@ -1,4 +1,5 @@
-"""The cohort resolution: amounts of messages on bins, window by window; cost grows with streams and bins alone.
+"""The cohort resolution: amounts of messages on bins, window by window; cost grows with streams and bins
+alone.
 
 A simpy.Environment drives the windows. How long they are changes no number: the kernel goes bin by bin, and
 triggered sends come from sim.season.response no later than the bin in which they are due.
@@ -6,7 +7,7 @@ triggered sends come from sim.season.response no later than the bin in which the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,7 @@ class _Engine:
         self.ledger = Ledger(*traffic.counts.shape)
         self.customers = self._feedback.customers
 
-    def season(self, env: simpy.Environment, watcher: Watcher) -> Iterator[simpy.Event]:
+    def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
         bins = self._traffic.counts.shape[1]
         for first in range(0, bins, self._window_bins):
@@ -102,7 +103,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
 def run(
     loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher, window_bins: int = WINDOW_BINS
 ) -> tuple[Traffic, Outcome]:
-    """The traffic, and the sends that customers trigger, through the pipeline of `loaded`, as amounts on bins.
+    """The traffic, and the sends that customers trigger, through the pipeline of `loaded`, as amounts on
+    bins.
 
     Returns the traffic with the triggered sends, and what became of it. Raises Interrupted soon after
     `watcher.stopped()`; ConservationError if messages got lost.

@@ -70,8 +70,8 @@ class Moments:
 class Diary:
     """Every happening since the last window was closed.
 
-    Deliveries and bounces are written down when the provider accepts, with the moment at which they will happen.
-    freshness_s: float64 (streams,).
+    Deliveries and bounces are written down when the provider accepts, with the moment at which they will
+    happen. freshness_s: float64 (streams,).
     """
 
     def __init__(self, freshness_s: Floats, bin_s: float) -> None:
@@ -86,7 +86,10 @@ class Diary:
         self.delay_counts = np.zeros((self._streams, histogram.BINS))
 
     def close(self, first_bin: int, n: int) -> Floats:
-        """The counts of the `n` bins from `first_bin`: float64 (quantities, streams, n). They are forgotten here."""
+        """The counts of the `n` bins from `first_bin`:
+
+        float64 (quantities, streams, n). They are forgotten here.
+        """
         window = np.zeros((len(QUANTITIES), self._streams, n))
         rows = (
             (OFFERED, self.offered),
@@ -111,7 +114,10 @@ class Diary:
         return window
 
     def busy_s(self, first_bin: int, n: int) -> Floats:
-        """float64 (n,): seconds that workers spent serving in each bin. Starts and ends are forgotten here."""
+        """float64 (n,):
+
+        seconds that workers spent serving in each bin. Starts and ends are forgotten here.
+        """
         started_s, ended_s = np.array(self.started_s), np.array(self.ended_s)
         self.started_s, self.ended_s = array("d"), array("d")
         starts, started_left_s = self._left(started_s, first_bin, n)
@@ -122,7 +128,10 @@ class Diary:
         return np.asarray(opening * self._bin_s + started_left_s - ended_left_s)
 
     def under_way(self) -> Indices:
-        """int64 (streams,): accepted by the provider, neither delivered nor bounced when the window closed."""
+        """int64 (streams,):
+
+        accepted by the provider, neither delivered nor bounced when the window closed.
+        """
         return self.delivered.left(self._streams) + self.bounced.left(self._streams)
 
     def _bins(self, times_s: Floats, first_bin: int, n: int) -> Indices:
@@ -138,4 +147,5 @@ class Diary:
         """How many fell into each bin, and the sum of what was left of the bin after each."""
         at = self._bins(times_s, first_bin, n)
         left_s = (first_bin + at + 1) * self._bin_s - times_s
-        return np.bincount(at, minlength=n), np.bincount(at, weights=left_s, minlength=n)
+        counts = np.bincount(at, minlength=n).astype(np.float64)
+        return counts, np.bincount(at, weights=left_s, minlength=n).astype(np.float64)

@@ -42,9 +42,9 @@ class Ledger:
     def post(self, first_bin: int, window: Floats, held: Floats) -> None:
         """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`.
 
-        held: float64 (streams,), the messages that the engine has in hand at the window's end, counted there and not
-        here. Raises ConservationError unless, for every stream, offered = delivered + expired + rejected
-        + failed + held.
+        held: float64 (streams,), the messages that the engine has in hand at the window's end, counted
+        there and not here. Raises ConservationError unless, for every stream, offered = delivered +
+        expired + rejected + failed + held.
         """
         opening = self._open()
         last_bin = first_bin + window.shape[2]

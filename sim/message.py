@@ -1,7 +1,8 @@
 """The message resolution: every message is an entity of a SimPy environment. Exact, and the referee.
 
-SimPy's own events carry it, without a process per message: a worker is one event, used again for every service;
-a backoff and a triggered send are one event each; a newcomer is an event only when something else happens before it.
+SimPy's own events carry it, without a process per message: a worker is one event, used again for every
+service; a backoff and a triggered send are one event each; a newcomer is an event only when something
+else happens before it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ Callbacks = list[Callable[[Any], None]]
 
 
 class _Happening(Event):
-    """An event that its owner schedules, again and again if need be: a Timeout without a new object each time."""
+    """An event that its owner schedules, again and again if need be:
+
+    a Timeout without a new object each time.
+    """
 
     message: Message
 

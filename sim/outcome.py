@@ -1,10 +1,10 @@
 """What became of the traffic, and the file that keeps it.
 
 outcome.parquet, FORMAT in its metadata: one row per bin; `<quantity>[<stream>]` float32 for every quantity of
-sim.ledger and `backlog`; `busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one JSON object:
-format, streams (name, channel, campaign, priority, freshness_s, cause, tenant, operation, planned, suppressed, totals,
-delay_counts as [[bin of sim.histogram, messages], ...]), stages, customers, starts_at, bin_s, resolution, seed,
-scenario, wall_s, cpu_s, compile_s.
+sim.ledger and `backlog`; `busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one
+JSON object: format, streams (name, channel, campaign, priority, freshness_s, cause, tenant, operation,
+planned, suppressed, totals, delay_counts as [[bin of sim.histogram, messages], ...]), stages, customers,
+starts_at, bin_s, resolution, seed, scenario, wall_s, cpu_s, compile_s.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Outcome:
     """The streams of a Traffic after queue, workers, limits, retries.
 
     Counts are float32 (streams, bins), messages whose fate fell into the bin; backlog is at the bin's end.
-    offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog, in every bin: what waits in the queue or
-    for its backoff, is with a worker, or is on its way from the provider to the customer.
+    offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog, in every bin: what waits
+    in the queue or for its backoff, is with a worker, or is on its way from the provider to the customer.
     accepted: taken in by our queue, at the due time. fresh: delivered within its freshness.
     attempts: calls to the provider; limited: those answered 429.
     totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
@@ -132,7 +132,7 @@ def read_outcome(path: Path) -> Outcome:
         stages=stages,
         busy_share=_columns(table, "busy_share", stages),
         customers=Customers(**told["customers"]),
-        **amounts,
+        **amounts,  # type: ignore[arg-type]  # mypy cannot see which names these are
         **{key: told[key] for key in _PLAIN},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:
-    """CONTRACT's keys of `simulate` that follow from the outcome alone; a quantile without messages is None."""
-    everything = np.arange(len(outcome.streams))
+    """CONTRACT's keys of `simulate` that follow from the outcome alone;
+
+    a quantile without messages is None.
+    """
+    everything = list(range(len(outcome.streams)))
     return {
         "scenario": outcome.scenario,
         "resolution": outcome.resolution,
@@ -42,7 +46,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def messages(outcome: Outcome, streams: npt.NDArray[np.int64]) -> dict[str, float]:
+def messages(outcome: Outcome, streams: Sequence[int]) -> dict[str, float]:
     """How many messages met each fate, over the streams with these indices."""
     fates = {
         "offered": OFFERED,
@@ -52,8 +56,8 @@ def messages(outcome: Outcome, streams: npt.NDArray[np.int64]) -> dict[str, floa
         "rejected": REJECTED,
         "failed": FAILED,
     }
-    counts = {name: float(outcome.totals[row, streams].sum()) for name, row in fates.items()}
-    planned, suppressed = outcome.planned[streams].sum(), outcome.suppressed[streams].sum()
+    counts = {name: float(outcome.totals[row, list(streams)].sum()) for name, row in fates.items()}
+    planned, suppressed = outcome.planned[list(streams)].sum(), outcome.suppressed[list(streams)].sum()
     lost = sum(counts[fate] for fate in ("delivered", "expired", "rejected", "failed"))
     in_backlog = max(0.0, counts["offered"] - lost)
     return {"planned": int(planned), "suppressed": int(suppressed), **counts, "in_backlog": in_backlog}
@@ -75,27 +79,29 @@ def backlog_max(outcome: Outcome) -> float:
 def drain_s(outcome: Outcome) -> float:
     """How long the backlog takes from its maximum back to its usual level, in whole bins.
 
-    The usual level is the run's median (messages in service and under way are always there); drained is when 1 %
-    of the rise above it is left. A backlog still there at the end counts until the end; `in_backlog` tells so.
+    The usual level is the run's median (messages in service and under way are always there); drained is
+    when 1 % of the rise above it is left. A backlog still there at the end counts until the end;
+    `in_backlog` tells so.
     """
     backlog = outcome.backlog.sum(axis=0, dtype=np.float64)
     if backlog.max(initial=0.0) <= 0.0:
         return 0.0
-    top = int(np.argmax(backlog))
+    # whole messages: on a plateau, such as a full queue, rounding must not decide where it begins
+    top = int(np.argmax(np.rint(backlog)))
     usual = float(np.median(backlog))
     drained = backlog[top:] <= usual + DRAINED_SHARE * (backlog[top] - usual)
     bins = int(np.argmax(drained)) if drained.any() else len(drained)
     return bins * outcome.bin_s
 
 
-def fresh_share(outcome: Outcome, streams: npt.NDArray[np.int64]) -> float | None:
+def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:
     """Delivered within their freshness, of all offered; None when nothing was offered."""
-    offered = float(outcome.totals[OFFERED, streams].sum())
-    return float(outcome.totals[FRESH, streams].sum()) / offered if offered else None
+    offered = float(outcome.totals[OFFERED, list(streams)].sum())
+    return float(outcome.totals[FRESH, list(streams)].sum()) / offered if offered else None
 
 
 def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
-    stream, alone = outcome.streams[i], np.array([i])
+    stream, alone = outcome.streams[i], [i]
     return {
         "name": stream.name,
         "channel": stream.channel,

@@ -7,7 +7,6 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, EXPIRED, FAILED, FRESH, LIMITED, OFFERED, REJECTED
@@ -27,6 +26,7 @@ from sim.pipeline.kernelparts import (
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     AWAY,
+    CALM,
     CELL,
     CHANCE,
     END_PARCEL,
@@ -112,7 +112,7 @@ def _waiting_before(state: State, p: int, t: int) -> float:
         if batch[ENTERED_BIN] == t:
             for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
                 entering += state.parcels[p, i % state.parcels.shape[1], MASS]
-    return max(0.0, state.waiting[p] - entering)
+    return max(0.0, float(state.waiting[p]) - entering)
 
 
 @part
@@ -147,10 +147,14 @@ def _serve(plan: Plan, state: State, t: int, j: int, out: Floats) -> float:
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
         served = _serve_class(plan, state, p, t, j, out, plan.capacity - total)
-        cell, chance = light_wait(plan, total / plan.capacity, served / plan.capacity)
         for i in range(start, state.marks[PIECES]):
-            state.pieces[i, CELL], state.pieces[i, CHANCE] = cell, chance
+            # for now the loads that decide on waits below a bin; what they mean needs all classes' load
+            state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
         total += served
+    for i in range(state.marks[PIECES]):
+        piece = state.pieces[i]
+        if piece[CALM] > 0.0:
+            piece[CELL], piece[CHANCE] = light_wait(plan, piece[CELL], piece[CHANCE], total / plan.capacity)
     return total
 
 
@@ -225,9 +229,9 @@ def advance(
 ) -> None:
     """One window of n bins from `first_bin`.
 
-    arrivals: float64 (S, n), messages due. Into `out`, float64 (quantities of sim.ledger, S, n), all zero before, go
-    the counts; into `busy`, float64 (n,), the share of the workers' time that is used; into `held`, float64 (S,),
-    the messages in hand at the window's end.
+    arrivals: float64 (S, n), messages due. Into `out`, float64 (quantities of sim.ledger, S, n), all zero
+    before, go the counts; into `busy`, float64 (n,), the share of the workers' time that is used; into
+    `held`, float64 (S,), the messages in hand at the window's end.
     """
     shares = np.zeros(plan.limit_first.shape[0] - 1)
     for j in range(arrivals.shape[1]):

@@ -1,7 +1,8 @@
 """Where compiled kernels are kept: a folder of the user's, by a hash of the sources, or nowhere.
 
-numba looks only at the file of the function that it compiles; a changed callee in another file would be missed.
-Hence the hash. Compiled code is loaded as it lies there, so the folder must belong to this user alone.
+numba looks only at the file of the function that it compiles; a changed callee in another file would be
+missed. Hence the hash. Compiled code is loaded as it lies there, so the folder must belong to this user
+alone.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def compiled(function: F) -> F:
 
 
 def part(function: F) -> F:
-    """A function to be called from compiled ones only: without the way in from Python, which is slow to compile."""
+    """A function to be called from compiled ones only:
+
+    without the way in from Python, which is slow to compile.
+    """
     made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)
     return made
 

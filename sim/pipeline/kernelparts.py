@@ -1,4 +1,7 @@
-"""Parts of the cohort kernel: what happens to one batch, parcel or piece. Compiled into sim.pipeline.kernel."""
+"""Parts of the cohort kernel:
+
+what happens to one batch, parcel or piece. Compiled into sim.pipeline.kernel.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
 
 @part
 def come_back(plan: Plan, state: State, t: int, s: int) -> None:
-    """What of stream `s` comes back from its backoffs in bin `t`; after the last of them, rounding is cleared."""
+    """What of stream `s` comes back from its backoffs in bin `t`;
+
+    after the last of them, rounding is cleared.
+    """
     over = t > state.marks[UNTIL]
     origin_s = state.marks[ORIGIN] * plan.bin_s
     for k in range(state.back_level.shape[1]):
@@ -106,7 +112,8 @@ def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expi
 def wait_spans(
     plan: Plan, batch: Floats, t: int, share: float, flow: tuple[float, float, float, float]
 ) -> tuple[float, float, float, float]:
-    """Waits of the first `share` of what is left of a batch: least, greatest, share that waits less than a bin
+    """Waits of the first `share` of what is left of a batch: least, greatest, share that waits less than
+    a bin
     knows, and the mean moment of departure.
 
     flow: messages of the class before this bin, messages served in it before these, these, capacity.
@@ -150,18 +157,19 @@ def hand_out(
 
 
 @part
-def light_wait(plan: Plan, above: float, own: float) -> tuple[int, float]:
-    """Waits below a bin, by the load of the classes above and the own: cell of their mean, and how likely one is.
+def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, float]:
+    """Waits below a bin, by the load of the classes above, the own and all: cell of their mean, and how
+    likely one is.
 
-    M/M/c with priorities has the mean wait C S / c / ((1 - above) (1 - above - own)) (Cobham 1954; C is Erlang's);
-    service times that vary otherwise scale it by (1 + cv^2) / 2 (Lee and Longton 1959).
+    M/M/c with priorities, no service cut short, has the mean wait C S / c / ((1 - above) (1 - above -
+    own)), C being Erlang's for all classes together (Cobham 1954); other service times scale it by (1 +
+    cv^2) / 2 (Lee, Longton 1959).
     """
-    load = min(1.0, above + own)
-    where = load * (plan.busy_chance.shape[0] - 1)
+    where = min(1.0, load) * (plan.busy_chance.shape[0] - 1)
     low = min(int(where), plan.busy_chance.shape[0] - 2)
     chance = plan.busy_chance[low] + (where - low) * (plan.busy_chance[low + 1] - plan.busy_chance[low])
     free_above = math.sqrt((1.0 - min(1.0, above)) ** 2 + plan.unevenness)
-    free = math.sqrt((1.0 - load) ** 2 + plan.unevenness)
+    free = math.sqrt((1.0 - min(1.0, above + own)) ** 2 + plan.unevenness)
     mean_s = max(plan.residual_s / (free_above * free), LIGHT_LEAST_S)
     cell = int(LIGHT_PER_OCTAVE * math.log2(mean_s / LIGHT_LEAST_S))
     return min(cell, LIGHT_BINS - 1), chance
@@ -192,12 +200,15 @@ def _cell_of(plan: Plan, delay_s: float) -> int:
     if delay_s < plan.edges_s[1]:
         return 0
     cell = int(math.log(delay_s) * plan.slope + plan.offset)
-    return min(max(cell, 1), plan.edges_s.shape[0] - 2)
+    return int(min(max(cell, 1), plan.edges_s.shape[0] - 2))
 
 
 @part
 def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> None:
-    """Add to the waits of stream `s`: a calm share that waits less than a bin, the rest evenly between two waits."""
+    """Add to the waits of stream `s`:
+
+    a calm share that waits less than a bin, the rest evenly between two waits.
+    """
     calm = mass * piece[CALM]
     waits, slopes = state.delays[WAITS, s], state.delays[SLOPES, s]
     if calm > 0.0:
@@ -228,7 +239,7 @@ def _share_below(points: Floats, time_s: float) -> float:
             low = middle + 1
         else:
             high = middle
-    return low / points.shape[0]
+    return float(low / points.shape[0])
 
 
 @part
@@ -242,7 +253,7 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
     for i in range(_FRESH_POINTS):
         wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
         share += _share_below(points, freshness_s - wait_s) / _FRESH_POINTS
-    return piece[CALM] * _share_below(points, freshness_s) + (1.0 - piece[CALM]) * share
+    return float(piece[CALM] * _share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)
 
 
 @part

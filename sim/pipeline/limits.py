@@ -4,13 +4,13 @@ A kind of limit is three plain functions over `state` (a row of floats that they
 in Python, a numpy row in the compiled kernel) and `figures` (a tuple of floats that never changes), plus one
 vocabulary class in scenarios/providers.py and one line in `LAWS`:
 
-- `<kind>_wait(state, figures, now_s, messages) -> float`  seconds until that many conform; 0.0 = they conform now
+- `<kind>_wait(state, figures, now_s, messages) -> float`  seconds until so many conform; 0.0 = now
 - `<kind>_take(state, figures, now_s, messages)`           book them
 - `<kind>_open(state, figures, now_s, span_s) -> float`    the most that may pass in [now_s, now_s + span_s)
 
-`wait` and `open` bring the state up to `now_s` and book nothing. The clock may start anywhere and must not run
-backwards; a step back is taken as standing still. Nothing here imports numba: sim/pipeline/kernel compiles
-these very functions, the message resolution and the reference send API call them as they are.
+`wait` and `open` bring the state up to `now_s` and book nothing. The clock may start anywhere and must not
+run backwards; a step back is taken as standing still. Nothing here imports numba: sim/pipeline/kernelparts
+compiles these very functions, the message resolution and the reference send API call them as they are.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def token_bucket_wait(state: State, figures: Figures, now_s: float, messages: fl
     return (messages - state[0]) / figures[0]
 
 
-def token_bucket_take(state: State, figures: Figures, now_s: float, messages: float) -> None:
+def token_bucket_take(state: State, _figures: Figures, _now_s: float, messages: float) -> None:
     """Take `messages` tokens out; only after `token_bucket_wait` said 0.0 at the same `now_s`.
 
     The fluid of the cohort resolution books a whole span at once: it may leave the level below zero until the
@@ -79,11 +79,11 @@ def _token_bucket(limit: TokenBucket, now_s: float) -> Law:
     return Law(token_bucket_wait, token_bucket_take, figures, (limit.burst, now_s))
 
 
-def _no_wait(state: State, figures: Figures, now_s: float, messages: float) -> float:
+def _no_wait(_state: State, _figures: Figures, _now_s: float, _messages: float) -> float:
     return 0.0
 
 
-def _no_take(state: State, figures: Figures, now_s: float, messages: float) -> None:
+def _no_take(_state: State, _figures: Figures, _now_s: float, _messages: float) -> None:
     return
 
 
@@ -109,7 +109,7 @@ class Limiter:
         self._others = [(each.wait, each.take, list(each.state), each.figures) for each in laws[1:]]
 
     def admit(self, now_s: float, messages: int = 1) -> float:
-        """0.0 = admitted and booked; else nothing is booked and it is worth asking again after that many seconds.
+        """0.0 = admitted and booked; else nothing is booked and it is worth asking again in so many seconds.
 
         inf when a limit can never pass that many at once.
         """

@@ -38,12 +38,16 @@ _LAG_GROWTH = 1.5
 _FIGURES = 2
 _PARCELS = 4096
 _TRANSIENT = 1.13
-"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected Brownian
+"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
+Brownian
 motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
 def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float) -> Plan:
-    """The pipeline in figures, for a season of `bins` bins of `bin_s`. Raises UserError for a channel uncarried."""
+    """The pipeline in figures, for a season of `bins` bins of `bin_s`.
+
+    Raises UserError for a channel uncarried.
+    """
     workers, cv2 = scenario.pipeline.workers, variation(scenario.pipeline.workers) ** 2
     capacity = workers.count * bin_s / workers.service_time if workers.service_time else math.inf
     laws = [[law(limit) for limit in provider.limits] for provider in scenario.providers]
@@ -117,7 +121,7 @@ def _used(state: State, p: int) -> tuple[int, int]:
 
 
 def _grown(old: Floats, following: Indices, used: Sequence[int], size: int) -> Floats:
-    """A ring for each class, `size` long, with the `used` entries before each counter `following` in their places."""
+    """A ring of `size` for each class, the `used` entries before each counter `following` in their places."""
     new = np.zeros((len(old), size, old.shape[2]))
     for p in range(len(old)):
         counters = np.arange(following[p] - used[p], following[p])
@@ -146,16 +150,17 @@ def _figures(laws: Sequence[Sequence[Law]]) -> Floats:
 def _sum(first: Floats, second: Floats) -> Floats:
     """Equally probable points of the sum of two independent times."""
     if second[0] == second[-1]:
-        return first + second[0]
+        return np.asarray(first + second[0])
     sums = np.sort(np.add.outer(first, second), axis=None)
     return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
 
 
 def _laid(in_bins: Floats, lags: Indices) -> Floats:
-    """A delay of equally probable points on bins, for causes even over their bin: float64 (lags, 2), lags and jumps.
+    """A delay of equally probable points on bins, for causes even over their bin: float64 (lags, 2), lags
+    and jumps.
 
-    Between two lags the share per bin is even; at a lag it changes by its jump. What comes before the first lag
-    waits until then; what comes after the last is dropped, for it is beyond the season.
+    Between two lags the share per bin is even; at a lag it changes by its jump. What comes before the
+    first lag waits until then; what comes after the last is dropped, for it is beyond the season.
     """
     arrived = np.clip(lags[:, None] - in_bins[None, :], 0.0, 1.0).mean(axis=1)
     arrived[0] = 0.0

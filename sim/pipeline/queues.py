@@ -1,8 +1,9 @@
 """The priority queue: strict between classes, first in first out within one, bounded, with expiry.
 
-Its law: a newcomer is rejected when `bound` messages are already waiting, those in backoff included, since their
-place was promised when they were accepted. A message that comes back from a backoff is always taken, at the end of
-its class. A message whose age (now - due) exceeds its freshness when a worker would take it has expired.
+Its law: a newcomer is rejected when `bound` messages are already waiting, those in backoff included,
+since their place was promised when they were accepted. A message that comes back from a backoff is always
+taken, at the end of its class. A message whose age (now - due) exceeds its freshness when a worker would
+take it has expired.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
-Both are named tuples of a few arrays with named columns: compiled code takes those, and every further array costs
-a second of compilation. Letters in shapes: S streams, K attempts that may be followed by another, P priorities,
-V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a delivery reaches.
+Both are named tuples of a few arrays with named columns: compiled code takes those, and every further
+array costs a second of compilation. Letters in shapes: S streams, K attempts that may be followed by
+another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
+delivery reaches.
 """
 
 from __future__ import annotations
@@ -20,31 +21,32 @@ LIGHT_BINS = 320
 LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
-# columns of Plan.streams: the fourth is the share that does not bounce
+# Columns of Plan.streams; the last is the share that does not bounce.
 PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE = range(4)
 
-# columns of State.heads: ever growing counters of a class's rings
+# Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
 
-# columns of State.batches: a batch is what enters a class in one bin; LEFT is the share of it that still waits
+# Columns of State.batches: a batch is what enters a class in one bin; LEFT: the share that still waits.
 ENTERED_BIN, FIRST_PARCEL, END_PARCEL, LEFT = range(4)
 
-# first columns of State.parcels and State.pieces: a parcel is the messages of a batch with the same stream and
-# number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are mean and
-# variance of their due times
+# First columns of State.parcels and State.pieces: a parcel is the messages of a batch with the same stream
+# and number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are
+# mean and variance of their due times.
 STREAM, TRIES, MASS, DUE_S, VAR = range(5)
-# further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows, the
-# cell of State.light that tells how long, and how likely
+# Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
+# the cell of State.light that tells how long, and how likely.
 LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 
-# columns of State.streams: messages in backoff, messages with a provider, and how many of those leave it in this bin
+# Columns of State.streams: messages in backoff, messages with a provider, how many of those leave it in
+# this bin.
 AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH = range(4)
 
-# columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back` count, and
-# how many pieces there are
+# Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
+# count, how many pieces there are.
 UNTIL, ORIGIN, PIECES = range(3)
 
-# rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins
+# Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins.
 WAITS, SLOPES = range(2)
 
 
@@ -73,7 +75,10 @@ class Plan(NamedTuple):
     back: Floats
     """(K, jumps, 2): lag (bins, >= 1) at which the share that comes back per bin changes, and by how much."""
     delivery: Floats
-    """(V, jumps, 2): lag (bins, >= 0) at which the share that is delivered per bin changes, and by how much."""
+    """(V, jumps, 2):
+
+    lag (bins, >= 0) at which the share that is delivered per bin changes, and by how much.
+    """
     delay_points_s: Floats
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
@@ -98,7 +103,10 @@ class State(NamedTuple):
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
-    """(S, K, 3): messages that come back in this bin, their due times and squared due times weighted by them."""
+    """(S, K, 3):
+
+    messages that come back in this bin, their due times and squared due times weighted by them.
+    """
     marks: Indices
     """(3,)"""
     coming: Floats

@@ -1,4 +1,7 @@
-"""From the cohort kernel's tables of waits to delay distributions: waits in the queue plus service and delivery."""
+"""From the cohort kernel's tables of waits to delay distributions:
+
+waits in the queue plus service and delivery.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def delay_counts(plan: Plan, state: State) -> Floats:
     widths_s[-1] = 0.0
     waits = np.maximum(state.delays[WAITS] + np.cumsum(state.delays[SLOPES], axis=1) * widths_s, 0.0)
     middles_s = _middles()
-    means_s = LIGHT_LEAST_S * 2.0 ** ((np.arange(LIGHT_BINS) + 0.5) / LIGHT_PER_OCTAVE)
+    means_s = LIGHT_LEAST_S * np.exp2((np.arange(LIGHT_BINS, dtype=np.float64) + 0.5) / LIGHT_PER_OCTAVE)
     counts = np.zeros(waits.shape)
     for s, v in enumerate(plan.streams[:, PROVIDER].astype(int)):
         served_s = plan.delay_points_s[v]

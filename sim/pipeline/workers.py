@@ -25,7 +25,10 @@ def variation(workers: Workers) -> float:
 
 
 def draw_services(workers: Workers, size: int, random: np.random.Generator) -> Floats:
-    """float64 (size,), seconds. The lognormal has the mean `service_time` and the standard deviation / mean `variation`."""
+    """float64 (size,), seconds.
+
+    The lognormal has the mean `service_time` and the standard deviation / mean `variation`.
+    """
     mean_s, spread = workers.service_time, variation(workers)
     if spread == 0.0 or mean_s == 0.0:
         return np.full(size, mean_s)
@@ -65,8 +68,8 @@ _EXACT_SERVERS = 1000
 def erlang_c(utilisation: Floats, servers: int) -> Floats:
     """Chance that an arrival of an M/M/c queue finds all servers busy, by utilisation (n,) from 0 to 1.
 
-    Erlang's formula by the recursion for his B; beyond 1000 servers the limit of Halfin and Whitt (1981), which is
-    then within 1 % of it.
+    Erlang's formula by the recursion for his B; beyond 1000 servers the limit of Halfin and Whitt (1981),
+    which is then within 1 % of it.
     """
     rho = np.clip(np.asarray(utilisation, dtype=np.float64), 0.0, 1.0)
     if servers > _EXACT_SERVERS:

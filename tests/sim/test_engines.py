@@ -1,0 +1,162 @@
+"""Both engines: fates, conservation, edges of bins and windows, stopping, seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from scenarios.catalogue import Loaded
+from sim import cohort, message
+from sim.ledger import FAILED, OFFERED, QUANTITIES, ConservationError, Ledger
+from sim.outcome import Outcome
+from sim.progress import SILENT, Interrupted, Silent
+from sim.traffic import Stream, Traffic
+from tests.sim.pipelines import poisson, scenario, stream, traffic
+
+Run = Callable[..., tuple[Traffic, Outcome]]
+
+both = pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
+RESPONSE = {
+    "open_share": 0.3,
+    "click_share": 0.2,
+    "purchase_share": 0.1,
+    "bounce_share": 0.02,
+    "delay": {"median": "20s", "sigma": 1.0},
+    "act_delay": {"median": "10s"},
+}
+THANKS = {"name": "thanks", "channel": "email", "after": "open", "delay": {"median": "5s", "sigma": 0.5}}
+
+
+def storm(bins: int = 200) -> tuple[Loaded, Traffic]:
+    """Two classes, overload, 429s, expiry, a full queue, bounces and triggered sends, all at once."""
+    loaded = scenario(
+        bins,
+        {"count": 30, "service_time": "50ms"},
+        provider=[
+            {
+                "name": "p",
+                "channels": ["email"],
+                "delay": {"median": "3s", "sigma": 1.0},
+                "limits": [{"rate": "150/s", "burst": 150}, {"rate": "9k/min", "burst": 500}],
+            }
+        ],
+        queue={"bound": 3000},
+        retries={"attempts": 5},
+        response={"email": RESPONSE},
+        trigger=[THANKS],
+    )
+    thanks = Stream("thanks", "email", "thanks", "transactional", 60.0, "trigger")
+    sale = np.where((np.arange(bins) >= 10) & (np.arange(bins) < 40), 500, 0)
+    streams = [stream("sale", freshness_s=30.0), stream("code", priority="transactional"), thanks]
+    return loaded, traffic(streams, [sale, poisson(30.0, bins, 3), np.zeros(bins)])
+
+
+@both
+def test_every_fate_happens_in_a_storm_and_all_messages_are_accounted_for(run: Run) -> None:
+    loaded, due = storm()
+    after, outcome = run(loaded, due, 1, SILENT)
+    for quantity in ("delivered", "expired", "rejected", "failed", "limited"):
+        assert getattr(outcome, quantity).sum() > 50, quantity
+    assert after.counts[2].sum() > 100, "customers triggered sends"
+    assert outcome.offered.sum(axis=1, dtype=np.float64) == pytest.approx(after.counts.sum(axis=1))
+    gone = outcome.delivered + outcome.expired + outcome.rejected + outcome.failed
+    backlog = np.cumsum(outcome.offered.astype(np.float64) - gone, axis=1)
+    assert outcome.backlog == pytest.approx(backlog, abs=0.01)
+    assert outcome.accepted == pytest.approx(outcome.offered - outcome.rejected, abs=1e-3)
+    assert (outcome.fresh <= outcome.delivered + 1e-4).all()
+    assert outcome.busy_share.min() >= 0.0
+    assert outcome.busy_share.max() <= 1.0
+    assert outcome.stages == ("workers", "provider:p")
+
+
+@both
+def test_a_seed_fixes_every_number_and_another_changes_some(run: Run) -> None:
+    loaded, due = storm(90)
+    (first_due, first), (again_due, again), (_, other) = (
+        run(loaded, due, seed, SILENT) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first_due.counts, again_due.counts)
+    for field in fields(Outcome):
+        if field.name not in ("wall_s", "cpu_s", "compile_s"):
+            same = np.array_equal(getattr(first, field.name), getattr(again, field.name))
+            assert same, field.name
+    assert not np.array_equal(first.delivered, other.delivered)
+
+
+@both
+def test_messages_due_in_the_last_bin_are_in_the_backlog_at_the_end(run: Run) -> None:
+    counts = np.zeros((1, 61), dtype=np.int64)
+    counts[0, -1] = 100
+    _, outcome = run(
+        scenario(61, {"count": 1, "service_time": "2s"}), traffic([stream("a")], counts), 1, SILENT
+    )
+    assert outcome.totals[OFFERED, 0] == 100
+    assert outcome.backlog[0, -1] == pytest.approx(100, abs=0.6)
+
+
+@both
+@pytest.mark.parametrize("bins", [1, 59, 60, 61, 601])
+def test_a_season_of_any_number_of_bins_ends_complete(run: Run, bins: int) -> None:
+    due = traffic([stream("a")], [np.full(bins, 3)])
+    _, outcome = run(scenario(bins, {"count": 10, "service_time": "1ms"}), due, 1, SILENT)
+    assert outcome.offered.shape == (1, bins)
+    assert outcome.delivered.sum() == pytest.approx(3 * bins, abs=0.1)
+
+
+@both
+def test_a_season_without_messages_has_an_empty_outcome(run: Run) -> None:
+    loaded = scenario(10, {"count": 1, "service_time": "1s"})
+    _, outcome = run(loaded, traffic([stream("a")], np.zeros((1, 10))), 1, SILENT)
+    assert outcome.totals.sum() == 0.0
+    assert outcome.delay_counts.sum() == 0.0
+
+
+@both
+def test_a_message_without_attempts_left_has_failed(run: Run) -> None:
+    loaded = scenario(
+        120,
+        {"count": 100, "service_time": "1ms", "distribution": "deterministic"},
+        provider=[{"name": "p", "channels": ["email"], "limits": [{"rate": "1/h", "burst": 10}]}],
+        retries={"attempts": 3, "backoff": "2s", "jitter": 0.0},
+    )
+    counts = np.zeros((1, 120), dtype=np.int64)
+    counts[0, 5] = 50
+    _, outcome = run(loaded, traffic([stream("a")], counts), 1, SILENT)
+    assert outcome.delivered.sum() == pytest.approx(10, abs=0.1)
+    assert outcome.totals[FAILED, 0] == pytest.approx(40, abs=0.1)
+    assert outcome.attempts.sum() == pytest.approx(10 + 3 * 40, abs=0.5)
+    assert outcome.failed[0, 11:13].sum() == pytest.approx(40, abs=0.1), "2 s + 4 s after it was due"
+
+
+class _Stopping(Silent):
+    def stopped(self) -> bool:
+        return True
+
+
+@both
+def test_an_engine_that_is_asked_to_stop_leaves(run: Run) -> None:
+    loaded, due = storm(90)
+    with pytest.raises(Interrupted):
+        run(loaded, due, 1, _Stopping())
+
+
+@pytest.mark.parametrize("window_bins", [1, 7, 300])
+def test_the_windows_length_changes_no_number(window_bins: int) -> None:
+    loaded, due = storm()
+    _, usual = cohort.run(loaded, due, 1, SILENT)
+    _, other = cohort.run(loaded, due, 1, SILENT, window_bins=window_bins)
+    for quantity in (*QUANTITIES, "backlog", "delay_counts"):
+        assert getattr(other, quantity) == pytest.approx(getattr(usual, quantity), rel=1e-6, abs=1e-6), (
+            quantity
+        )
+
+
+def test_a_lost_message_is_an_error_that_names_stream_and_bin() -> None:
+    window = np.zeros((len(QUANTITIES), 2, 5))
+    window[OFFERED, 1, 0] = 3.0
+    Ledger(2, 5).post(0, window, np.array([0.0, 3.0]))
+    with pytest.raises(ConservationError, match=r"stream 1, end of bin 5: .*3\.0.*2\.0"):
+        Ledger(2, 5).post(0, window, np.array([0.0, 2.0]))
