@@ -27,6 +27,7 @@ BURST_S = 0.06
 in its first half, or the second half does not show the limit."""
 NOISE_SHARE = 0.01
 """What a saturated target carried is known to this share of itself."""
+LONG_SHARE = 0.7
 SAME_SHARE = 0.004
 """Whole messages and short trials make rates differ by less than this; they count as the same."""
 GALLOP = 0.04
@@ -143,13 +144,14 @@ def estimate(tried: Sequence[Tried]) -> float:
 def believed_per_s(tried: Sequence[Tried]) -> float | None:
     """What the target carries when saturated; None if no trial showed it.
 
-    The most that any broken trial carried after it had used up a burst in its first half: whatever
-    disturbs a target or a trial makes it carry less.
+    The most that a broken trial carried after it had used up a burst in its first half - whatever disturbs
+    a target makes it carry less - among the longest, since short ones scatter.
     """
     seen = [(t, t.carried_per_s) for t in tried if t.verdict == "breaks" and t.carried_per_s]
     seen = [(t, carried) for t, carried in seen if carried < SATURATED_SHARE * t.rate_per_s]
     clear = [(t, carried) for t, carried in seen if not _within_burst(t, carried)]
-    return max((carried for _, carried in clear or seen), default=None)
+    longest_s = max((t.duration_s for t, _ in clear or seen), default=0.0)
+    return max((c for t, c in clear or seen if t.duration_s >= LONG_SHARE * longest_s), default=None)
 
 
 def _within_burst(trial: Tried, carried_per_s: float) -> bool:
@@ -234,7 +236,7 @@ def _gallop_down(tried: Sequence[Tried], believed: float, low: float, high: floa
 
 def _step_above(plan: Plan, tried: Sequence[Tried], believed: float) -> float:
     """Far enough above to break within a trial, twice as far for each that was carried by a burst."""
-    step = max(STEP_ABOVE, BURST_S / (0.5 * _duration_s(plan, believed, rough=False)))
+    step = max(STEP_ABOVE, 1.3 * BURST_S / (0.5 * _duration_s(plan, believed, rough=False)))
     return step * 2.0 ** sum(t.verdict == "holds" and _carried_by_burst(t, believed) for t in tried)
 
 

@@ -180,7 +180,7 @@ def _shortfall(measured: Measurement, accepted_per_s: float | None) -> tuple[str
 
 def _delivered_flow_per_s(measured: Measurement) -> float | None:
     """The offered rate, in this mix, at which the first provider's deliveries would just keep up."""
-    if not measured.providers:
+    if len(measured.providers) <= 1:
         return measured.delivered_per_s
     return measured.offered_per_s * min(_passed_share(p, measured) for p in measured.providers)
 
