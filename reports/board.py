@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from reports import units
 
+LIVE_S = 3.0
+"""Figures older than this are no longer live."""
 LINE_EVERY_S = 1.0
 """Plain output says at most one line a stage in this time."""
 
@@ -78,6 +80,11 @@ class Board:
     def names(self) -> list[str]:
         """Every stage, expected ones first."""
         return [*self.expected, *(name for name in self.stages if name not in self.expected)]
+
+    def live(self, now_s: float) -> Stage | None:
+        """The running stage that shows most figures, if it told them a moment ago."""
+        told = [s for s in self.stages.values() if s.figures and not s.finished and now_s - s.now_s < LIVE_S]
+        return max(told, key=lambda stage: len(stage.figures), default=None)
 
     def line(self, stage: Stage) -> str | None:
         """The stage as one plain line; None when it said one a moment ago, unless it has just ended."""

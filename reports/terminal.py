@@ -196,8 +196,8 @@ class Screen:
         for name in self._board.names():
             rows.add_row(*_row(name, self._board.stages.get(name), narrow))
         parts: list[RenderableType] = [rows]
-        running = [stage for stage in self._board.stages.values() if stage.figures and not stage.finished]
-        parts += [_figures(stage, narrow) for stage in running[-1:]]
+        if live := self._board.live(self._clock()):
+            parts.append(_figures(live, narrow))
         if self._asked.is_set():
             parts.append(Text(STOPPING, style="yellow"))
         return Group(*parts)

@@ -62,3 +62,13 @@ def test_live_figures_are_shown_in_the_unit_that_their_name_ends_with() -> None:
 
 def test_a_figure_that_is_not_known_yet_is_shown_as_unknown() -> None:
     assert named({"latency_s_p50": float("nan")}) == [("latency p50", "unknown")]
+
+
+def test_the_live_figures_are_those_of_the_replay_under_way_and_vanish_with_it() -> None:
+    board = Board()
+    board.told("ceiling", 1.0, 9.0, "", {"offered_per_s": 103.0}, 1.0)
+    board.told("replay", 1.0, 2.0, "", {"target_per_s": 103.0, "in_flight": 1.0}, 1.5)
+    live = board.live(2.0)
+    assert live is not None
+    assert live.name == "replay"
+    assert board.live(10.0) is None
