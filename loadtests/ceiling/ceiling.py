@@ -220,4 +220,6 @@ def _why_invalid(trials: Sequence[Trial], low: float, high: float, stopped_by: s
     invalid = next((t.because for t in reversed(trials) if t.verdict == "invalid"), "")
     if invalid:
         return f"no trial held: {invalid}"
-    return "no trial was made" if math.isinf(high) else f"no rate held, not even below {high:.4g}/s"
+    if math.isinf(high):
+        return "the budget is too short for one trial at this rate and batch size"
+    return f"no rate held; the lowest tried was {high:.4g}/s"
