@@ -9,7 +9,6 @@ import numpy as np
 
 from sim import histogram
 from sim.pipeline.state import (
-    LIGHT_BINS,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
     PROVIDER,
@@ -20,23 +19,23 @@ from sim.pipeline.state import (
     State,
 )
 
-_POINTS = 64
-"""Equally probable points that stand for service and delivery time, and for an exponential wait."""
+_EXPONENTIAL_POINTS = 64
+"""Equally probable points that stand for an exponential wait."""
+_SUMS = 200_000
+"""About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
 
 
 def delay_counts(plan: Plan, state: State) -> Floats:
-    """float64 (S, BINS): delivered messages by delivered - due; messages still with a provider included."""
+    """float64 (S, BINS): messages by delivered - due; those still with a provider included."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
-    waits = np.maximum(state.delays[WAITS] + np.cumsum(state.delays[SLOPES], axis=1) * widths_s, 0.0)
+    slopes = np.cumsum(state.delays[SLOPES], axis=1)
+    waits = np.maximum(state.delays[WAITS] + slopes * widths_s, 0.0)
     middles_s = _middles()
-    means_s = LIGHT_LEAST_S * np.exp2((np.arange(LIGHT_BINS, dtype=np.float64) + 0.5) / LIGHT_PER_OCTAVE)
     counts = np.zeros(waits.shape)
-    for s, v in enumerate(plan.streams[:, PROVIDER].astype(int)):
-        served_s = plan.delay_points_s[v]
-        light = state.light[s]
-        counts[s] = _spread(waits[s], middles_s, served_s)
-        counts[s] += _spread(*_exponential(light, means_s), _fewer(served_s))
+    for s, v in enumerate(plan.streams[:, PROVIDER].astype(np.int64)):
+        everybody = waits[s] + _exponential(state.light[s])
+        counts[s] = _spread(everybody, middles_s, plan.delay_points_s[v])
     return counts
 
 
@@ -46,25 +45,29 @@ def _middles() -> Floats:
     return middles_s
 
 
-def _exponential(messages: Floats, means_s: Floats) -> tuple[Floats, Floats]:
-    """Messages and waits, for amounts that wait an exponential time with these means."""
-    filled = messages > 0.0
-    chances = (np.arange(_POINTS) + 0.5) / _POINTS
-    quantiles = -np.log1p(-chances)
-    quantiles /= quantiles.mean()
-    waits_s = np.outer(means_s[filled], quantiles).ravel()
-    return np.repeat(messages[filled] / _POINTS, _POINTS), waits_s
+def _exponential(light: Floats) -> Floats:
+    """float64 (BINS,): messages by wait, for the amounts of State.light that wait exponential times."""
+    cells = np.flatnonzero(light)
+    if not len(cells):
+        return np.zeros(histogram.BINS)
+    means_s = LIGHT_LEAST_S * np.exp2((cells + 0.5) / LIGHT_PER_OCTAVE)
+    quantiles = -np.log1p(-(np.arange(_EXPONENTIAL_POINTS) + 0.5) / _EXPONENTIAL_POINTS)
+    waits_s = np.outer(means_s, quantiles / quantiles.mean())
+    weights = np.repeat(light[cells, None] / _EXPONENTIAL_POINTS, _EXPONENTIAL_POINTS, axis=1)
+    return histogram.count(waits_s, weights)
 
 
-def _fewer(points: Floats) -> Floats:
-    return np.asarray(points.reshape(_POINTS, -1).mean(axis=1))
-
-
-def _spread(messages: Floats, waits_s: Floats, added_s: Floats) -> Floats:
+def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
     """Histogram of the wait plus an independent time of equally probable points."""
     filled = messages > 0.0
     if not filled.any():
         return np.zeros(histogram.BINS)
-    values_s = np.add.outer(waits_s[filled], added_s)
-    weights = np.broadcast_to(messages[filled, None] / len(added_s), values_s.shape)
+    size = int(np.clip(_SUMS // np.count_nonzero(filled), 64, 4096))
+    finer_s = np.interp((np.arange(size) + 0.5) / size, _chances(len(served_s)), served_s)
+    values_s = np.add.outer(waits_s[filled], finer_s)
+    weights = np.broadcast_to(messages[filled, None] / size, values_s.shape)
     return histogram.count(values_s, weights)
+
+
+def _chances(size: int) -> Floats:
+    return (np.arange(size) + 0.5) / size

@@ -1,0 +1,107 @@
+"""Outcome: its file, and the figures that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scenarios.problems import UserError
+from sim import message
+from sim.outcome import Outcome, read_outcome, write_outcome
+from sim.progress import SILENT
+from sim.summary import drain_s, summary
+from tests.sim.pipelines import scenario, stream, traffic
+
+STREAMS = [stream("sale", freshness_s=5.0), stream("code [otp]", priority="transactional")]
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    """Ten seconds of overload of one worker with a short queue."""
+    provider = [{"name": "p", "channels": ["email"], "limits": [{"rate": "8/s", "burst": 20}]}]
+    workers = {"count": 1, "service_time": "100ms", "distribution": "deterministic"}
+    loaded = scenario(60, workers, provider=provider, queue={"bound": 80})
+    counts = np.zeros((2, 60))
+    counts[0, 5:15], counts[1, 5:45:4] = 20, 1
+    return message.run(loaded, traffic(STREAMS, counts), 1, SILENT)[1]
+
+
+def test_an_outcome_is_read_as_it_was_written(outcome: Outcome, tmp_path: Path) -> None:
+    write_outcome(outcome, tmp_path / "outcome.parquet")
+    again = read_outcome(tmp_path / "outcome.parquet")
+    for field in fields(Outcome):
+        one, other = getattr(outcome, field.name), getattr(again, field.name)
+        if isinstance(one, np.ndarray):
+            assert one.dtype == other.dtype, field.name
+            assert np.array_equal(one, other), field.name
+        else:
+            assert one == other, field.name
+
+
+def test_another_format_is_refused_by_name(outcome: Outcome, tmp_path: Path) -> None:
+    path = tmp_path / "outcome.parquet"
+    write_outcome(outcome, path)
+    table = pq.read_table(path)
+    told = table.schema.metadata[b"peakday"].replace(b"peakday outcome 1", b"peakday outcome 9")
+    pq.write_table(table.replace_schema_metadata({b"peakday": told}), path)
+    with pytest.raises(UserError, match=r"outcome\.parquet.*peakday outcome 9.*peakday outcome 1"):
+        read_outcome(path)
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "foreign"])
+def test_what_is_no_outcome_is_a_users_mistake(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    if kind == "text":
+        path.write_text("hello")
+    if kind == "foreign":
+        pq.write_table(pa.table({"a": [1]}), path)
+    with pytest.raises(UserError, match=r"x\.parquet.*is no outcome file"):
+        read_outcome(path)
+
+
+def test_the_summary_adds_up(outcome: Outcome) -> None:
+    told = summary(outcome)
+    m = told["messages"]
+    lost = m["delivered"] + m["expired"] + m["rejected"] + m["failed"] + m["in_backlog"]
+    assert m["offered"] == lost == 210
+    assert m["accepted"] == m["offered"] - m["rejected"]
+    assert m["expired"] > 0
+    assert m["rejected"] > 0
+    for fate, total in m.items():
+        assert sum(s["messages"][fate] for s in told["streams"]) == total
+    assert told["peak_per_min"]["offered"] == 210
+    assert 0.0 < told["streams"][0]["fresh_share"] < told["streams"][1]["fresh_share"] <= 1.0
+
+
+def test_a_summary_without_messages_has_no_delays(outcome: Outcome) -> None:
+    empty = replace(
+        outcome,
+        delay_counts=outcome.delay_counts * 0.0,
+        totals=outcome.totals * 0.0,
+        backlog=outcome.backlog * 0.0,
+    )
+    told = summary(empty)
+    assert told["delay_s"] == {"mean": None, "p50": None, "p95": None, "p99": None}
+    assert told["drain_s"] == 0.0
+    assert told["streams"][0]["fresh_share"] is None
+
+
+@pytest.mark.parametrize(
+    ("backlog", "drained_s"),
+    [
+        ([0, 0, 50, 100, 50, 2, 1, 0, 0, 0, 0, 0, 0, 0], 3.0),
+        ([3, 3, 3, 100, 60, 3, 3, 3, 3, 3, 3, 3], 2.0),
+        ([0, 0, 0, 0, 0, 0, 10, 20, 30], 1.0),
+        ([0, 0, 0, 100, 100.0001, 0, 0, 0], 2.0),
+    ],
+    ids=["falls to 1 % of its rise", "falls to its usual level", "never drained", "plateau"],
+)
+def test_drain_is_from_the_maximum_to_the_usual_level(
+    outcome: Outcome, backlog: list[float], drained_s: float
+) -> None:
+    assert drain_s(replace(outcome, backlog=np.array([backlog], dtype=np.float32))) == drained_s
