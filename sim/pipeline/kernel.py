@@ -26,7 +26,6 @@ from sim.pipeline.kernelparts import (
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     AWAY,
-    CALM,
     CELL,
     CHANCE,
     END_PARCEL,
@@ -151,10 +150,13 @@ def _serve(plan: Plan, state: State, t: int, j: int, out: Floats) -> float:
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
             state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
         total += served
+    above, own, cell, chance = -1.0, -1.0, 0, 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
-        if piece[CALM] > 0.0:
-            piece[CELL], piece[CHANCE] = light_wait(plan, piece[CELL], piece[CHANCE], total / plan.capacity)
+        if piece[CELL] != above or piece[CHANCE] != own:
+            above, own = piece[CELL], piece[CHANCE]
+            cell, chance = light_wait(plan, above, own, total / plan.capacity)
+        piece[CELL], piece[CHANCE] = cell, chance
     return total
 
 
@@ -165,10 +167,13 @@ def _accepted(plan: Plan, state: State, t: int, piece: Floats, mass: float) -> N
     v = int(plan.streams[s, PROVIDER])
     note_wait(plan, state, s, mass * plan.streams[s, ARRIVING_SHARE], piece)
     fresh = mass * fresh_share(plan, s, piece)
+    row, rows = t % state.coming.shape[0], state.coming.shape[0]
     for k in range(plan.delivery.shape[1]):
-        ahead = state.coming[(t + int(plan.delivery[v, k, 0])) % state.coming.shape[0], s]
-        ahead[0] += mass * plan.delivery[v, k, 1]
-        ahead[1] += fresh * plan.delivery[v, k, 1]
+        ahead = row + int(plan.delivery[v, k, 0])
+        if ahead >= rows:
+            ahead -= rows
+        state.coming[ahead, s, 0] += mass * plan.delivery[v, k, 1]
+        state.coming[ahead, s, 1] += fresh * plan.delivery[v, k, 1]
     state.streams[s, UNDER_WAY] += mass
 
 
