@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,8 @@ import typer
 
 if TYPE_CHECKING:
     from reports.terminal import Screen
+
+EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     help="Will the send path hold on the season's peak, by how much, and what gives first?",
@@ -240,5 +244,7 @@ def _command() -> str:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Until a command listens to signals there is nothing to keep: leave at once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(EXIT_INTERRUPTED))
     app()

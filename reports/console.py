@@ -21,7 +21,8 @@ def run(command: Callable[[Screen], int], *, json: bool = False) -> None:
     """
     with Screen(json=json) as screen:
         code = _guarded(command, screen)
-    sys.exit(code)
+        interrupted = screen.stopped()
+    sys.exit(EXIT_INTERRUPTED if interrupted else code)
 
 
 def _guarded(command: Callable[[Screen], int], screen: Screen) -> int:

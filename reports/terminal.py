@@ -25,6 +25,8 @@ from scenarios.problems import UserError
 
 EXIT_INTERRUPTED = 130
 STOPPING = "stopping: what was measured is kept; once more to leave at once"
+LEAVE_S = 1.3
+"""From the first signal to leaving whatever is still going on."""
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 NARROW = 60
 """Below this many columns only names, percent and words are drawn."""
@@ -99,6 +101,7 @@ class Screen:
         self._console = Console(file=self._err, highlight=False)  # type: ignore[arg-type]  # all that rich asks of it
         self._drawn = self._console.is_terminal and not self._console.is_dumb_terminal
         self._live: Live | None = None
+        self._deadline: threading.Timer | None = None
 
     def __enter__(self) -> Screen:
         if threading.current_thread() is threading.main_thread():
@@ -109,6 +112,8 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end_live()
+        if self._deadline is not None:
+            self._deadline.cancel()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -158,6 +163,11 @@ class Screen:
         if self._asked.is_set():
             self._leave()
         self._asked.set()
+        # what cannot be broken off (a compiler, a drawing) must not hold the user longer than promised;
+        # every commit is atomic and every child holds a lifeline, so leaving loses nothing
+        self._deadline = threading.Timer(LEAVE_S, self._leave)
+        self._deadline.daemon = True
+        self._deadline.start()
 
     def _leave(self) -> NoReturn:
         if self._drawn:
