@@ -21,6 +21,8 @@ SMALL_BATCH_MAX = 6
 TEMPLATES_MAX = 1024
 BLOCKS_MAX = 64
 
+_ID = np.dtype((np.void, ID_DIGITS))
+_HEAD = np.dtype((np.void, ID_DIGITS - 3))
 _THOUSANDS = np.array([list(b"%03d" % n) for n in range(1000)], dtype=np.uint8)
 
 
@@ -95,18 +97,23 @@ class _Block:
         row = of.row + of.separator
         self._frame = of
         self._messages_max = messages_max
-        self._rows = np.tile(np.frombuffer(row, dtype=np.uint8), (messages_max, 1))
-        self._bytes = memoryview(self._rows.data).cast("B")
-        self._slots = _positions(row)
+        self._row_bytes = len(row)
+        rows = np.tile(np.frombuffer(row, dtype=np.uint8), messages_max)
+        self._bytes = memoryview(rows.data)
+        # numpy moves 12 bytes as one value several times faster than as 12 values
+        self._ids = [
+            np.ndarray((messages_max,), _ID, rows.data, offset=slot, strides=(len(row),))
+            for slot in _positions(row)
+        ]
         self._has_outer_ids = OPEN_ID in of.head + of.prefix + of.suffix
 
     def render(self, first_id: int, messages: int) -> bytes:
         if not 1 <= messages <= self._messages_max:
             raise _wrong_batch(messages, self._messages_max)
         digits = _digits(first_id, messages)
-        for slot in self._slots:
-            self._rows[:messages, slot : slot + ID_DIGITS] = digits
-        rows = self._bytes[: messages * self._rows.shape[1] - len(self._frame.separator)]
+        for ids in self._ids:
+            ids[:messages] = digits
+        rows = self._bytes[: messages * self._row_bytes - len(self._frame.separator)]
         head, prefix, suffix = self._outer(first_id)
         length = b"%d\r\n\r\n" % (len(prefix) + len(rows) + len(suffix))
         return b"".join((head, length, prefix, rows, suffix))
@@ -116,11 +123,8 @@ class _Block:
         if not self._has_outer_ids:
             return of.head, of.prefix, of.suffix
         first = b"%0*d" % (ID_DIGITS, first_id)
-        return (
-            of.head.replace(OPEN_ID, first),
-            of.prefix.replace(OPEN_ID, first),
-            of.suffix.replace(OPEN_ID, first),
-        )
+        head, prefix, suffix = (part.replace(OPEN_ID, first) for part in (of.head, of.prefix, of.suffix))
+        return head, prefix, suffix
 
 
 def _positions(row: bytes) -> tuple[int, ...]:
@@ -131,14 +135,17 @@ def _positions(row: bytes) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _digits(first_id: int, messages: int) -> npt.NDArray[np.uint8]:
-    """uint8 (messages, ID_DIGITS): the ids' decimal digits, three at a time from a table."""
-    ids = np.arange(first_id, first_id + messages, dtype=np.int64)
-    digits = np.empty((messages, ID_DIGITS), dtype=np.uint8)
-    for end in range(ID_DIGITS, 0, -3):
-        digits[:, end - 3 : end] = _THOUSANDS[ids % 1000]
-        ids //= 1000
-    return digits
+def _digits(first_id: int, messages: int) -> npt.NDArray[np.void]:
+    """void12 (messages,): the ids' decimal digits, thousand by thousand."""
+    thousand, begin = divmod(first_id, 1000)
+    blocks = -(-(begin + messages) // 1000)
+    digits = np.empty((blocks * 1000, ID_DIGITS), dtype=np.uint8)
+    digits[:, -3:].reshape(blocks, 1000, 3)[:] = _THOUSANDS
+    heads = np.ndarray((blocks, 1000), _HEAD, digits.data, strides=(1000 * ID_DIGITS, ID_DIGITS))
+    for block in range(blocks):
+        heads[block] = np.void(b"%0*d" % (ID_DIGITS - 3, thousand + block))
+    whole = digits.view(_ID).reshape(-1)
+    return whole[begin : begin + messages]
 
 
 def _wrong_batch(messages: int, most: int) -> UserError:

@@ -79,7 +79,8 @@ def attempted_twice(records: SendRecords, again_ended_s: npt.NDArray[np.float64]
         started_s=first.ended_s,
         ended_s=again_ended_s,
     )
-    columns = [name for name, value in vars(first).items() if isinstance(value, np.ndarray)]
-    return replace(
-        first, **{name: np.concatenate((getattr(first, name), getattr(second, name))) for name in columns}
-    )
+    names = [name for name, value in vars(first).items() if isinstance(value, np.ndarray)]
+    columns: dict[str, Any] = {
+        name: np.concatenate((getattr(first, name), getattr(second, name))) for name in names
+    }
+    return replace(first, **columns)

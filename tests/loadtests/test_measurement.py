@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_a_late_generator_makes_the_measurement_invalid_and_says_by_how_much() -
 
 def test_records_that_are_cut_off_or_few_make_the_measurement_invalid() -> None:
     records = answered(HELD, 0.001)
-    columns = {n: v[:100] for n, v in vars(records).items() if isinstance(v, np.ndarray)}
+    columns: dict[str, Any] = {n: v[:100] for n, v in vars(records).items() if isinstance(v, np.ndarray)}
     cut = replace(records, **columns, complete=False)
     assert "9900 of 10000 requests have no record" in measured(HELD, cut).invalid_because
     assert not measured(HELD, cut).complete

@@ -14,6 +14,7 @@ from loadtests.ceiling.search import (
     Next,
     Plan,
     Tried,
+    Verdict,
     believed_per_s,
     interval,
     step,
@@ -29,14 +30,14 @@ def saturating(truth: float, ahead: Next, noise: float, burst_s: float = 0.05) -
     full_s = burst_s * truth / over if over > 0 else math.inf
     limited_share = min(1.0, max(0.0, (held_s - max(full_s, held_s / 2)) / (held_s / 2)))
     carried = (min(rate, truth) * limited_share + rate * (1 - limited_share)) * (1 + noise)
-    verdict = "breaks" if carried < 0.983 * rate else "holds"
+    verdict: Verdict = "breaks" if carried < 0.983 * rate else "holds"
     drain_s = max(0.0, over) * held_s / truth
     return Tried(rate, held_s, verdict, carried, held_s + drain_s + OVERHEAD_S)
 
 
 def sharp(truth: float, ahead: Next) -> Tried:
     """Latency breaks above the truth while everything is still carried."""
-    verdict = "breaks" if ahead.rate_per_s > truth else "holds"
+    verdict: Verdict = "breaks" if ahead.rate_per_s > truth else "holds"
     return Tried(ahead.rate_per_s, ahead.duration_s, verdict, ahead.rate_per_s, ahead.duration_s + OVERHEAD_S)
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from loadtests.ceiling import document
@@ -15,12 +16,14 @@ from loadtests.replay.launch import Played
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.observing import Observed
+from loadtests.targets.wire import Meaning
 from scenarios.objectives import parse_objective
 from sim.progress import SILENT, Interrupted, Silent
 from tests.loadtests.plays import answered, dropped, limited
 
 OBJECTIVES = tuple(parse_objective(text, "send api") for text in ("p99<=250ms", "error_share<=1%"))
 HELD = constant(200.0, 4.0)
+Series = dict[Meaning, npt.NDArray[np.float64]]
 
 
 def trial(schedule: Schedule, records: SendRecords, observed: Observed | None = None) -> Trial:
@@ -81,9 +84,9 @@ def test_without_observation_a_growing_queue_is_not_seen_and_nobody_claims_it_wa
 
 def test_one_provider_that_falls_behind_breaks_it_though_it_carries_little_of_the_whole() -> None:
     at_s = np.arange(0.0, 4.2, 0.05)
-    email = {"delivered": 190.0 * at_s, "backlog": 0.0 * at_s}
-    sms = {"delivered": 5.0 * at_s, "backlog": 5.0 * at_s}
-    whole = {"delivered": 195.0 * at_s, "backlog": 5.0 * at_s}
+    email: Series = {"delivered": 190.0 * at_s, "backlog": 0.0 * at_s}
+    sms: Series = {"delivered": 5.0 * at_s, "backlog": 5.0 * at_s}
+    whole: Series = {"delivered": 195.0 * at_s, "backlog": 5.0 * at_s}
     over = trial(HELD, answered(HELD, 0.01), Observed(at_s, whole, {"email": email, "sms": sms}))
     assert (over.verdict, over.limited_by) == ("breaks", "backlog")
     assert "queue of sms" in over.because
