@@ -34,16 +34,25 @@ class FarSide:
     providers: tuple[FarProvider, ...] = ()
 
 
-def far_side(observed: Observed | None, duration_s: float) -> FarSide:
-    """What was seen of it; every figure None where nothing was."""
+def far_side(
+    observed: Observed | None, duration_s: float, accepted: int = 0, ended_s: float = 0.0
+) -> FarSide:
+    """What was seen of it; every figure None where nothing was.
+
+    accepted: messages that the target said yes to, the last of them at `ended_s`. A target that tells what it
+    received has lost the rest, if it was looked at after that moment.
+    """
     if observed is None:
         return FarSide()
+    received, lost = _total(observed, "received"), _total(observed, "lost")
+    if lost is None and received is not None and observed.at_s[-1] > ended_s:
+        lost = max(0, accepted - received)
     half_s = duration_s / 2.0
     providers = (_provider(name, of, duration_s) for name, of in observed.by_provider().items())
     return FarSide(
-        received=_total(observed, "received"),
+        received=received,
         delivered=_total(observed, "delivered"),
-        lost=_total(observed, "lost"),
+        lost=lost,
         duplicated=_total(observed, "duplicated"),
         delivered_per_s=observed.slope_per_s("delivered", half_s, duration_s),
         backlog_growth_per_s=observed.slope_per_s("backlog", half_s, duration_s),

@@ -111,7 +111,8 @@ def measure(
     limited, rejected = int(replies[Reply.LIMITED]), int(replies[Reply.REJECTED])
     started = int(sent.started.sum())
     latency_s = sent.latency_s + sent.batch_wait_s
-    far = far_side(observed, duration_s)
+    ended_s = float(np.nanmax(sent.ended_s, initial=0.0))
+    far = far_side(observed, duration_s, int(sent.accepted.sum()), ended_s)
     because = _why_invalid(schedule, records, sent, lateness_s_max)
     return Measurement(
         name=name,

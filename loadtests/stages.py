@@ -137,6 +137,7 @@ def replay_stage(
             rig.engine.play(schedule, PEAK)
         finally:
             if played := rig.engine.last:
+                rig.observer.refresh()
                 observed = rig.observer.since(played.started_at)
                 measured = measuring.measure(
                     PEAK, played.schedule, played.records, observed, lateness_s_max(objectives)
@@ -170,6 +171,7 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             like=asked.like,
         )
         run.commit_json(CEILING, ceiling_document.to_document(found))
+        watcher.tell("ceiling", 1, 1, f"stopped by {found.stopped_by}")
     return found
 
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from loadtests.farside import FarProvider
 from reports import units
+from reports.bottleneck import far_words
 from reports.capacity import least_draining_rate_per_s, least_rate_per_s
 from reports.findings import Action, Resource
 from reports.judgement import MARGIN
@@ -22,7 +24,8 @@ class Situation:
     scenario: as simulated again, at full scale; traffic likewise. `scaling` is scale x share.
     limited_by: what limited the ceiling ("" without one). valid: ceiling and peak replay can be trusted.
     stages: busiest first. season_misses: a season objective is missed in the simulation.
-    drain_s_max: the drain time that the season asks for and misses, else None.
+    drain_s_max: the drain time that the season asks for and misses, else None. behind: the providers whose
+    queues were measured to grow at the lowest rate that broke.
     """
 
     scenario: Scenario
@@ -35,6 +38,7 @@ class Situation:
     stages: tuple[Resource, ...]
     season_misses: bool
     drain_s_max: float | None = None
+    behind: tuple[FarProvider, ...] = ()
 
     @property
     def wanted_per_s(self) -> float:
@@ -53,6 +57,7 @@ def actions(situation: Situation) -> tuple[Action, ...]:
         _measure_again,
         _raise_own_limit,
         _add_workers,
+        _raise_behind,
         _ask_provider,
         _stretch_campaign,
         _search_higher,
@@ -84,7 +89,7 @@ def _add_workers(s: Situation) -> list[Action]:
     """Workers in proportion to the missing throughput: a c-server stage carries c / service time."""
     busy = next((stage.busy_share_max for stage in s.stages if stage.name == "workers"), 0.0)
     count = s.scenario.pipeline.workers.count
-    if s.short and s.limited_by in ("latency", "backlog", "errors") and s.ceiling_low_per_s:
+    if s.short and not s.behind and s.limited_by in ("latency", "backlog", "errors") and s.ceiling_low_per_s:
         needed = math.ceil(count * s.wanted_per_s / s.ceiling_low_per_s)
     elif s.season_misses and busy >= 0.9:
         needed = math.ceil(count * _worker_shortage(s))
@@ -118,11 +123,29 @@ def _carried(s: Situation, workers: int) -> float:
     return workers / s.scenario.pipeline.workers.service_time * s.scaling
 
 
+def _raise_behind(s: Situation) -> list[Action]:
+    """Each provider whose queue was measured to grow: its rate in proportion to what is missing."""
+    if not (s.short and s.ceiling_low_per_s):
+        return []
+    factor = s.wanted_per_s / s.ceiling_low_per_s
+    return [_raised(far, factor, s.scaling) for far in s.behind]
+
+
+def _raised(far: FarProvider, factor: float, scaling: float) -> Action:
+    needed = units.rate(units.rounded_up(far.delivered_per_s * factor))
+    full = "" if scaling == 1.0 else f" ({units.rate(far.delivered_per_s * factor / scaling)} at full scale)"
+    text = f"raise {far_words(far.name)} from {units.rate(far.delivered_per_s)} to {needed}{full} or more"
+    return Action(text, "MEASURED: its queue grew while it delivered all that it could")
+
+
 def _ask_provider(s: Situation) -> list[Action]:
     """For each saturated provider: the least rate at which every message of its channels goes out fresh."""
     saturated = {stage.name: stage for stage in s.stages if stage.saturated_s > 0.0}
     found = []
+    measured = {far.name for far in s.behind}
     for provider in s.scenario.providers:
+        if provider.name in measured:
+            continue
         if f"provider:{provider.name}" in saturated and provider.limits:
             found += _provider_action(s, provider, saturated[f"provider:{provider.name}"])
     return found

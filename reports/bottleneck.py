@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtests.ceiling.ceiling import Ceiling
+from loadtests.farside import FarProvider
+from loadtests.targets.observing import ALL
 from reports import units
 from reports.findings import Resource
 from sim.outcome import Outcome
@@ -70,23 +72,51 @@ def _peak_bins(outcome: Outcome) -> slice:
     return slice(first, first + max(1, round(MINUTE_S / outcome.bin_s)))
 
 
+def behind(ceiling: Ceiling | None) -> tuple[FarProvider, ...]:
+    """The providers whose queues grew at the lowest rate that broke: measured, not simulated."""
+    breaks = [trial for trial in ceiling.trials if trial.verdict == "breaks"] if ceiling else []
+    if not breaks or ceiling is None or ceiling.limited_by != "backlog":
+        return ()
+    lowest = min(breaks, key=lambda trial: trial.offered_per_s)
+    return tuple(far for far in lowest.measurement.providers if far.backlogged)
+
+
+def far_words(name: str) -> str:
+    """A provider behind the send API; one that carries every channel has no name of its own."""
+    return "the provider limit that all channels share" if name == ALL else f"the limit of provider {name}"
+
+
 def stage_words(name: str) -> str:
     """A stage's name for a reader: `provider:push` is the provider push."""
     kind, _, own = name.partition(":")
     return f"the provider {own}" if kind == "provider" and own else f"the {name}"
 
 
-def binding(ceiling: Ceiling | None, stages: tuple[Resource, ...], *, season_misses: bool) -> Binding:
+def binding(
+    ceiling: Ceiling | None,
+    stages: tuple[Resource, ...],
+    *,
+    season_misses: bool,
+    workers: float | None = None,
+) -> Binding:
     """What gives first.
 
     The measured ceiling says so, unless nothing limited it or the calibrated season misses an objective
-    that the ceiling does not explain: then the busiest stage of the season does. A stage is named behind a
-    measured backlog, too: the measurement sees the queue grow, the simulation sees behind which door.
+    that the ceiling does not explain: then the busiest stage of the season does. Behind a measured backlog
+    the provider whose queue grew is named; behind a measured latency the workers, where a trial saturated
+    them: `workers` is how many it showed.
     """
     simulated = _simulated(stages)
     if ceiling is None or not ceiling.valid:
         return Binding(stage_words(stages[0].name) if stages else "", simulated, stages)
     measured = _measured(ceiling)
+    if slow := behind(ceiling):
+        return Binding(
+            " and ".join(far_words(far.name) for far in slow), _joined(measured, simulated), stages
+        )
+    if ceiling.limited_by == "latency" and workers is not None:
+        what = f"the send API's workers: all {workers:.3g} busy"
+        return Binding(what, _joined(measured, simulated), stages)
     if (season_misses or ceiling.limited_by == "backlog") and stages and stages[0].busy_share_max >= 0.8:
         return Binding(stage_words(stages[0].name), _joined(simulated, measured), stages)
     return Binding(

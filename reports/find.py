@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
 from reports import actions, disclosure, tables, timeline, units
-from reports.bottleneck import Binding, binding, resources
+from reports.bottleneck import Binding, behind, binding, resources
 from reports.findings import (
     Action,
     Findings,
@@ -38,7 +39,8 @@ def find(results: Results, *, report: str = "") -> Findings:
     objectives = _objectives(results)
     found = judge(_facts(results, peak, objectives))
     stages = resources(results.latest.outcome) if results.latest else ()
-    binds = binding(results.ceiling, stages, season_misses=_season_misses(objectives))
+    workers = results.calibration.value(PARALLELISM) if results.calibration else None
+    binds = binding(results.ceiling, stages, season_misses=_season_misses(objectives), workers=workers)
     low = finite(results.ceiling.low_per_s) if results.ceiling else None
     return Findings(
         run=results.about.run,
@@ -175,6 +177,7 @@ def _actions(
             stages=binds.resources,
             season_misses=_season_misses(objectives),
             drain_s_max=_drain_s_max(results),
+            behind=behind(results.ceiling),
         )
     )
 

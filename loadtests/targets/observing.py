@@ -113,6 +113,12 @@ class Observer:
             self._ended.wait(self._interval_s / 2)
         return False
 
+    def refresh(self, longest_s: float = READ_TIMEOUT_S) -> None:
+        """Wait for a sample that was begun after now, so that all that was accepted until now is in it."""
+        seen, ends_s = len(self._samples), time.monotonic() + longest_s
+        while self._target.observe and len(self._samples) < seen + 2 and time.monotonic() < ends_s:
+            self._ended.wait(self._interval_s / 4)
+
     def since(self, started_at: float) -> Observed:
         """Every sample from just before `started_at` (seconds since 1970) on, as seconds from that moment."""
         samples = [s for s in self._samples if s[0] >= started_at - 2 * self._interval_s]
