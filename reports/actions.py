@@ -24,8 +24,8 @@ class Situation:
     scenario: as simulated again, at full scale; traffic likewise. `scaling` is scale x share.
     limited_by: what limited the ceiling ("" without one). valid: ceiling and peak replay can be trusted.
     stages: busiest first. season_misses: a season objective is missed in the simulation.
-    drain_s_max: the drain time that the season asks for and misses, else None. behind: the providers whose
-    queues were measured to grow at the lowest rate that broke.
+    drain_s_max: the drain time that the season asks for and misses, else None. behind: the provider that
+    was measured to hold deliveries back at the lowest rate that broke.
     """
 
     scenario: Scenario
@@ -38,7 +38,7 @@ class Situation:
     stages: tuple[Resource, ...]
     season_misses: bool
     drain_s_max: float | None = None
-    behind: tuple[FarProvider, ...] = ()
+    behind: FarProvider | None = None
 
     @property
     def wanted_per_s(self) -> float:
@@ -124,11 +124,10 @@ def _carried(s: Situation, workers: int) -> float:
 
 
 def _raise_behind(s: Situation) -> list[Action]:
-    """Each provider whose queue was measured to grow: its rate in proportion to what is missing."""
-    if not (s.short and s.ceiling_low_per_s):
+    """The provider whose queue was measured to grow: its rate in proportion to what is missing."""
+    if not (s.short and s.ceiling_low_per_s and s.behind):
         return []
-    factor = s.wanted_per_s / s.ceiling_low_per_s
-    return [_raised(far, factor, s.scaling) for far in s.behind]
+    return [_raised(s.behind, s.wanted_per_s / s.ceiling_low_per_s, s.scaling)]
 
 
 def _raised(far: FarProvider, factor: float, scaling: float) -> Action:
@@ -142,9 +141,8 @@ def _ask_provider(s: Situation) -> list[Action]:
     """For each saturated provider: the least rate at which every message of its channels goes out fresh."""
     saturated = {stage.name: stage for stage in s.stages if stage.saturated_s > 0.0}
     found = []
-    measured = {far.name for far in s.behind}
     for provider in s.scenario.providers:
-        if provider.name in measured:
+        if s.behind and s.short and provider.name == s.behind.name:
             continue
         if f"provider:{provider.name}" in saturated and provider.limits:
             found += _provider_action(s, provider, saturated[f"provider:{provider.name}"])

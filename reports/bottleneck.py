@@ -72,13 +72,19 @@ def _peak_bins(outcome: Outcome) -> slice:
     return slice(first, first + max(1, round(MINUTE_S / outcome.bin_s)))
 
 
-def behind(ceiling: Ceiling | None) -> tuple[FarProvider, ...]:
-    """The providers whose queues grew at the lowest rate that broke: measured, not simulated."""
+def behind(ceiling: Ceiling | None) -> FarProvider | None:
+    """The provider that held deliveries back at the lowest rate that broke: measured, not simulated."""
     breaks = [trial for trial in ceiling.trials if trial.verdict == "breaks"] if ceiling else []
     if not breaks or ceiling is None or ceiling.limited_by != "backlog":
-        return ()
+        return None
     lowest = min(breaks, key=lambda trial: trial.offered_per_s)
-    return tuple(far for far in lowest.measurement.providers if far.backlogged)
+    return max(lowest.measurement.providers, key=_kept_back_share, default=None)
+
+
+def _kept_back_share(far: FarProvider) -> float:
+    """Of what reaches a provider, the part that stays in front of it."""
+    reaches = far.delivered_per_s + far.backlog_growth_per_s
+    return far.backlog_growth_per_s / reaches if reaches > 0.0 else 0.0
 
 
 def far_words(name: str) -> str:
@@ -111,9 +117,7 @@ def binding(
         return Binding(stage_words(stages[0].name) if stages else "", simulated, stages)
     measured = _measured(ceiling)
     if slow := behind(ceiling):
-        return Binding(
-            " and ".join(far_words(far.name) for far in slow), _joined(measured, simulated), stages
-        )
+        return Binding(far_words(slow.name), _joined(measured, simulated), stages)
     if ceiling.limited_by == "latency" and workers is not None:
         what = f"the send API's workers: all {workers:.3g} busy"
         return Binding(what, _joined(measured, simulated), stages)
