@@ -26,7 +26,7 @@ from sim.simulate import Simulated
 from sim.traffic import Traffic, worst_start
 
 REPLAY_SHARE = 0.25
-CEILING_SHARE = 0.6
+CEILING_SHARE = 0.7
 REPLAY_S_MIN = 2.0
 REPLAY_S_MAX = 300.0
 

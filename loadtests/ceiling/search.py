@@ -22,7 +22,7 @@ WIDTH_WANTED = 0.04
 STEP_BELOW = 0.0075
 STEP_ABOVE = 0.028
 """How far below and above a believed ceiling is tried: both together are within WIDTH_WANTED."""
-BURST_S = 0.06
+BURST_S = 0.03
 """A limit may let this many seconds of its rate pass at once; a trial must offer more than that beyond it
 in its first half, or the second half does not show the limit."""
 NOISE_SHARE = 0.01

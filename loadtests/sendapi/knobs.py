@@ -13,7 +13,7 @@ from scenarios.problems import Problem, UserError
 from scenarios.words import CHANNELS, Channel
 
 MEBIBYTE = 1024 * 1024
-BURST_S = 0.05
+BURST_S = 0.02
 """A limit without a stated burst lets this many seconds of its rate pass at once (at least one message)."""
 
 ALL = "all"

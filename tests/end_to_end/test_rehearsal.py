@@ -69,7 +69,7 @@ def at_limit(peakday: Peakday) -> dict[int, Done]:
     """The same rehearsal against a provider limit and against half of it."""
     return {
         limit: peakday(
-            "rehearse", "smoke", "--budget", "12s", "--json", "--target", f"embedded?limit={limit}/s"
+            "rehearse", "smoke", "--budget", "8s", "--json", "--target", f"embedded?limit={limit}/s"
         )
         for limit in (240, 120)
     }
@@ -90,7 +90,7 @@ def test_verdict_and_headroom_follow_the_limit(at_limit: dict[int, Done]) -> Non
 def test_twice_the_service_time_is_half_the_ceiling(peakday: Peakday) -> None:
     points = [
         peakday(
-            "ceiling", "--budget", "10s", "--json", "--target", f"embedded?workers=6&service-time={ms}ms"
+            "ceiling", "--budget", "8s", "--json", "--target", f"embedded?workers=6&service-time={ms}ms"
         ).document["ceiling_per_s"]["point"]
         for ms in (20, 40)
     ]

@@ -63,8 +63,8 @@ def test_what_is_not_knobs_is_a_user_error(text: str) -> None:
         from_json(text, "knobs.json")
 
 
-def test_a_limit_lets_a_twentieth_of_a_second_pass_at_once_unless_told_otherwise() -> None:
-    assert ProviderLimit("p", ("email",), 500.0).burst_messages() == 25.0
+def test_a_limit_lets_a_fiftieth_of_a_second_pass_at_once_unless_told_otherwise() -> None:
+    assert ProviderLimit("p", ("email",), 500.0).burst_messages() == 10.0
     assert ProviderLimit("p", ("email",), 2.0).burst_messages() == 1.0
     assert ProviderLimit("p", ("email",), 500.0, 900.0).burst_messages() == 900.0
 
