@@ -68,6 +68,7 @@ def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
         suppressed=traffic.suppressed,
         **counts,
         backlog=ledger.backlog,
+        under_way=ledger.under_way,
         totals=ledger.totals,
         delay_counts=books.delay_counts,
         stages=names,

@@ -67,10 +67,10 @@ class _Engine:
         window = np.zeros((len(QUANTITIES), len(self._traffic.streams), n))
         self._state = with_room(self._state, n)
         arrivals = self._arrivals(first, n)
-        held = np.zeros(len(self._traffic.streams))
+        under_way, held = np.zeros(arrivals.shape), np.zeros(len(arrivals))
         busy = self.busy[first : first + n]
-        kernel.advance(self._plan, self._state, first, arrivals, window, busy, held)
-        self.ledger.post(first, window, held)
+        kernel.advance(self._plan, self._state, first, arrivals, window, under_way, busy, held)
+        self.ledger.post(first, window, under_way, held)
         self._feedback.add(first, window[DELIVERED], window[FRESH])
 
     def _arrivals(self, first: int, n: int) -> Floats:
@@ -97,7 +97,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     state = empty_state(loaded.scenario, plan)
     streams = len(traffic.streams)
     window = np.zeros((len(QUANTITIES), streams, 1))
-    kernel.advance(plan, state, 0, np.zeros((streams, 1)), window, np.zeros(1), np.zeros(streams))
+    nothing = np.zeros((streams, 1))
+    kernel.advance(plan, state, 0, nothing, window, np.zeros((streams, 1)), np.zeros(1), np.zeros(streams))
 
 
 def run(

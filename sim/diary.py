@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,19 @@ class Moments:
         return np.bincount(np.array(self._streams, dtype=np.int64), minlength=streams)
 
 
+@dataclass(frozen=True)
+class Page:
+    """One window of the diary.
+
+    counts: float64 (quantities, streams, n). under_way: float64 (streams, n), messages with a worker or on
+    their way from a provider at each bin's end. busy_s: float64 (n,), seconds that workers spent serving.
+    """
+
+    counts: Floats
+    under_way: Floats
+    busy_s: Floats
+
+
 class Diary:
     """Every happening since the last window was closed.
 
@@ -79,47 +93,49 @@ class Diary:
         self._streams = len(freshness_s)
         self.offered, self.rejected, self.expired = Moments(), Moments(), Moments()
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
-        self.delivered, self.bounced = Moments(), Moments()
-        self.started_s: array[float] = array("d")
-        self.ended_s: array[float] = array("d")
-        self._serving = 0
-        self.delay_counts = np.zeros((self._streams, histogram.BINS))
-
-    def close(self, first_bin: int, n: int) -> Floats:
-        """The counts of the `n` bins from `first_bin`:
-
-        float64 (quantities, streams, n). They are forgotten here.
-        """
-        window = np.zeros((len(QUANTITIES), self._streams, n))
-        rows = (
+        self.delivered, self.bounced, self.started = Moments(), Moments(), Moments()
+        self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
             (EXPIRED, self.expired),
-            (ATTEMPTS, self.attempts),
             (LIMITED, self.limited),
-            (FAILED, self.exhausted),
             (FAILED, self.bounced),
         )
+        self._serving = 0
+        self._under_way = np.zeros(self._streams)
+        self.delay_counts = np.zeros((self._streams, histogram.BINS))
+
+    def close(self, first_bin: int, n: int) -> Page:
+        """What happened in the `n` bins from `first_bin`. It is forgotten here."""
         until_s = (first_bin + n) * self._bin_s
-        for row, moments in rows:
+        window = np.zeros((len(QUANTITIES), self._streams, n))
+        for row, moments in self._plain:
             streams, times_s, _ = moments.take(until_s)
             window[row] += self._counted(streams, times_s, first_bin, n)
         window[ACCEPTED] = window[OFFERED] - window[REJECTED]
+        bounced = window[FAILED].copy()
+        streams, times_s, _ = self.exhausted.take(until_s)
+        window[FAILED] += self._counted(streams, times_s, first_bin, n)
+        self._close_deliveries(window, first_bin, until_s)
+        streams, ended_s, _ = self.attempts.take(until_s)
+        window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)
+        streams, started_s, _ = self.started.take(until_s)
+        taken = self._counted(streams, started_s, first_bin, n) - window[LIMITED]
+        under_way = self._under_way[:, None] + np.cumsum(taken - window[DELIVERED] - bounced, axis=1)
+        self._under_way = under_way[:, -1]
+        return Page(window, under_way, self._busy_s(started_s, ended_s, first_bin, n))
+
+    def _close_deliveries(self, window: Floats, first_bin: int, until_s: float) -> None:
+        n = window.shape[2]
         streams, times_s, due_s = self.delivered.take(until_s)
         delay_s = times_s - due_s
         fresh = delay_s <= self._freshness_s[streams]
         window[DELIVERED] = self._counted(streams, times_s, first_bin, n)
         window[FRESH] = self._counted(streams[fresh], times_s[fresh], first_bin, n)
         np.add.at(self.delay_counts, (streams, histogram.index(delay_s)), 1.0)
-        return window
 
-    def busy_s(self, first_bin: int, n: int) -> Floats:
-        """float64 (n,):
-
-        seconds that workers spent serving in each bin. Starts and ends are forgotten here.
-        """
-        started_s, ended_s = np.array(self.started_s), np.array(self.ended_s)
-        self.started_s, self.ended_s = array("d"), array("d")
+    def _busy_s(self, started_s: Floats, ended_s: Floats, first_bin: int, n: int) -> Floats:
+        """float64 (n,): seconds that workers spent serving in each bin."""
         starts, started_left_s = self._left(started_s, first_bin, n)
         ends, ended_left_s = self._left(ended_s, first_bin, n)
         serving = self._serving + np.cumsum(starts - ends)

@@ -31,20 +31,24 @@ class Ledger:
     """Counts per quantity, stream and bin, and the sums that hold whatever the counts are rounded to.
 
     counts: float32 (quantities, streams, bins); pages that stay zero take no memory.
-    backlog: float32 (streams, bins), at each bin's end. totals: float64 (quantities, streams).
+    backlog, under_way: float32 (streams, bins), at each bin's end: what waits (in the queue, in backoff), and
+    what does not (with a worker, or accepted by a provider and neither delivered nor bounced).
+    totals: float64 (quantities, streams).
     """
 
     def __init__(self, streams: int, bins: int) -> None:
         self.counts: Counts = np.zeros((len(QUANTITIES), streams, bins), dtype=np.float32)
         self.backlog: Counts = np.zeros((streams, bins), dtype=np.float32)
+        self.under_way: Counts = np.zeros((streams, bins), dtype=np.float32)
         self.totals: Floats = np.zeros((len(QUANTITIES), streams))
 
-    def post(self, first_bin: int, window: Floats, held: Floats) -> None:
+    def post(self, first_bin: int, window: Floats, under_way: Floats, held: Floats) -> None:
         """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`.
 
-        held: float64 (streams,), the messages that the engine has in hand at the window's end, counted
-        there and not here. Raises ConservationError unless, for every stream, offered = delivered +
-        expired + rejected + failed + held.
+        under_way: float64 (streams, n), at each bin's end. held: float64 (streams,), the messages that the
+        engine has in hand at the window's end, under way or not, counted there and not here.
+        Raises ConservationError unless, for every stream, offered = delivered + expired + rejected + failed +
+        held.
         """
         opening = self._open()
         last_bin = first_bin + window.shape[2]
@@ -53,8 +57,9 @@ class Ledger:
                 self.counts[row, :, first_bin:last_bin] = counts
         self.totals += window.sum(axis=2)
         gone = window[list(_FATES)].sum(axis=0)
-        backlog = opening[:, None] + np.cumsum(window[OFFERED] - gone, axis=1)
+        backlog = opening[:, None] + np.cumsum(window[OFFERED] - gone, axis=1) - under_way
         self.backlog[:, first_bin:last_bin] = np.maximum(backlog, 0.0)
+        self.under_way[:, first_bin:last_bin] = under_way
         self._check(last_bin, held)
 
     def _open(self) -> Floats:

@@ -112,8 +112,9 @@ class _Engine:
             for stream, found_s in self._queue.expired:
                 self.diary.expired.add(stream, found_s)
             self._queue.expired.clear()
-            ledger.post(first, self.diary.close(first, n), self._held())
-            busy.append(self.diary.busy_s(first, n))
+            page = self.diary.close(first, n)
+            ledger.post(first, page.counts, page.under_way, self._held())
+            busy.append(page.busy_s)
             watcher.tell("simulate", first + n, bins, "every message")
         return np.concatenate(busy) / (len(self._workers) * self._bin_s)
 
@@ -172,13 +173,12 @@ class _Engine:
     def _start(self, worker: _Happening, message: Message, now_s: float) -> None:
         ended_s = now_s + self._service()
         worker.message, worker.callbacks = message, self._on_end
-        self.diary.started_s.append(now_s)
+        self.diary.started.add(message.stream, now_s)
         self._env.schedule(worker, NORMAL, ended_s - self._env.now)
 
     def _end(self, worker: _Happening) -> None:
         """The service is over: ask the provider, then take the next message."""
         now_s, message = self._env.now, worker.message
-        self.diary.ended_s.append(now_s)
         self.diary.attempts.add(message.stream, now_s)
         if self._admit[message.stream](now_s) == 0.0:
             self._accept(message, now_s)

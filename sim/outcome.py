@@ -1,7 +1,8 @@
 """What became of the traffic, and the file that keeps it.
 
 outcome.parquet, FORMAT in its metadata: one row per bin; `<quantity>[<stream>]` float32 for every quantity of
-sim.ledger and `backlog`; `busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one
+sim.ledger, `backlog` and `under_way` (missing in the first files of this format: part of their `backlog`);
+`busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one
 JSON object: format, streams (name, channel, campaign, priority, freshness_s, cause, tenant, operation,
 planned, suppressed, totals, delay_counts as [[bin of sim.histogram, messages], ...]), stages, customers,
 starts_at, bin_s, resolution, seed, scenario, wall_s, cpu_s, compile_s.
@@ -28,6 +29,7 @@ from sim.traffic import Stream
 FORMAT = "peakday outcome 1"
 
 _KEY = b"peakday"
+_LEVELS = ("backlog", "under_way")
 
 Resolution = Literal["message", "cohort"]
 Counts = npt.NDArray[np.float32]
@@ -51,9 +53,10 @@ class Customers:
 class Outcome:
     """The streams of a Traffic after queue, workers, limits, retries.
 
-    Counts are float32 (streams, bins), messages whose fate fell into the bin; backlog is at the bin's end.
-    offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog, in every bin: what waits
-    in the queue or for its backoff, is with a worker, or is on its way from the provider to the customer.
+    Counts are float32 (streams, bins), messages whose fate fell into the bin; backlog and under_way are at
+    the bin's end: what waits (in the queue, for its backoff), and what is with a worker or on its way from
+    the provider to the customer. In every bin
+    offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog + under_way.
     accepted: taken in by our queue, at the due time. fresh: delivered within its freshness.
     attempts: calls to the provider; limited: those answered 429.
     totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
@@ -77,6 +80,7 @@ class Outcome:
     rejected: Counts
     failed: Counts
     backlog: Counts
+    under_way: Counts
     attempts: Counts
     limited: Counts
     totals: npt.NDArray[np.float64]
@@ -98,7 +102,7 @@ def write_outcome(outcome: Outcome, path: Path) -> None:
     """Write outcome.parquet, as the module's docstring describes it."""
     names = [stream.name for stream in outcome.streams]
     columns: dict[str, npt.NDArray[Any]] = {}
-    for quantity in (*QUANTITIES, "backlog"):
+    for quantity in (*QUANTITIES, *_LEVELS):
         rows = getattr(outcome, quantity)
         columns.update({f"{quantity}[{name}]": row for name, row in zip(names, rows, strict=True)})
     busy = zip(outcome.stages, outcome.busy_share, strict=True)
@@ -118,7 +122,8 @@ def read_outcome(path: Path) -> Outcome:
         raise user_error("another format of outcome", where=str(path), found=told["format"], allowed=FORMAT)
     streams = told.pop("streams")
     names = [stream["name"] for stream in streams]
-    amounts = {q: _columns(table, q, names) for q in (*QUANTITIES, "backlog")}
+    table = _with_under_way(table, names)
+    amounts = {q: _columns(table, q, names) for q in (*QUANTITIES, *_LEVELS)}
     own = {key: [stream.pop(key) for stream in streams] for key in ("planned", "suppressed", "totals")}
     delays = [stream.pop("delay_counts") for stream in streams]
     stages = tuple(told["stages"])
@@ -143,6 +148,15 @@ _PLAIN = ("bin_s", "resolution", "seed", "scenario", "wall_s", "cpu_s", "compile
 def _columns(table: pa.Table, quantity: str, names: Any) -> Counts:
     rows = [table[f"{quantity}[{name}]"].to_numpy() for name in names]
     return np.array(rows, dtype=np.float32).reshape(len(rows), table.num_rows)
+
+
+def _with_under_way(table: pa.Table, names: list[str]) -> pa.Table:
+    """The first files of this format kept what was under way in their backlog."""
+    for name in names:
+        if f"under_way[{name}]" not in table.column_names:
+            nothing = np.zeros(table.num_rows, dtype=np.float32)
+            table = table.append_column(f"under_way[{name}]", pa.array(nothing))
+    return table
 
 
 def _dense(pairs: list[list[float]]) -> npt.NDArray[np.float64]:

@@ -72,19 +72,18 @@ def delays(counts: Floats) -> dict[str, float | None]:
 
 
 def backlog_max(outcome: Outcome) -> float:
-    """The greatest number of messages without a fate, at any bin's end."""
+    """The greatest number of messages waiting, in the queue or in backoff, at any bin's end."""
     return float(outcome.backlog.sum(axis=0, dtype=np.float64).max(initial=0.0))
 
 
 def drain_s(outcome: Outcome) -> float:
     """How long the backlog takes from its maximum back to its usual level, in whole bins.
 
-    The usual level is the run's median (messages in service and under way are always there); drained is
-    when 1 % of the rise above it is left. A backlog still there at the end counts until the end;
-    `in_backlog` tells so.
+    The usual level is the run's median; drained is when 1 % of the rise above it is left. A backlog still
+    there at the end counts until the end; `in_backlog` tells so. Less than half a message is none.
     """
     backlog = outcome.backlog.sum(axis=0, dtype=np.float64)
-    if backlog.max(initial=0.0) <= 0.0:
+    if backlog.max(initial=0.0) <= 0.5:
         return 0.0
     # whole messages: on a plateau, such as a full queue, rounding must not decide where it begins
     top = int(np.argmax(np.rint(backlog)))

@@ -198,7 +198,7 @@ def _settle(plan: Plan, state: State, t: int, j: int, shares: Floats, out: Float
 
 
 @part
-def _land(plan: Plan, state: State, t: int, j: int, out: Floats) -> None:
+def _land(plan: Plan, state: State, t: int, j: int, out: Floats, under_way: Floats) -> None:
     """What leaves the providers in bin `t`: delivered or bounced."""
     for s in range(state.streams.shape[0]):
         stream, change = state.streams[s], state.coming[t % state.coming.shape[0], s]
@@ -206,6 +206,7 @@ def _land(plan: Plan, state: State, t: int, j: int, out: Floats) -> None:
         stream[LEAVING_FRESH] += change[1]
         change[0], change[1] = 0.0, 0.0
         landed = min(max(stream[LEAVING], 0.0), stream[UNDER_WAY])
+        under_way[s, j] = stream[UNDER_WAY] - (landed if landed >= _TINY else 0.0)
         if landed < _TINY:
             continue
         delivered = landed * plan.streams[s, ARRIVING_SHARE]
@@ -230,13 +231,21 @@ def _count_held(state: State, held: Floats) -> None:
 
 @compiled
 def advance(
-    plan: Plan, state: State, first_bin: int, arrivals: Floats, out: Floats, busy: Floats, held: Floats
+    plan: Plan,
+    state: State,
+    first_bin: int,
+    arrivals: Floats,
+    out: Floats,
+    under_way: Floats,
+    busy: Floats,
+    held: Floats,
 ) -> None:
     """One window of n bins from `first_bin`.
 
     arrivals: float64 (S, n), messages due. Into `out`, float64 (quantities of sim.ledger, S, n), all zero
-    before, go the counts; into `busy`, float64 (n,), the share of the workers' time that is used; into
-    `held`, float64 (S,), the messages in hand at the window's end.
+    before, go the counts; into `under_way`, float64 (S, n), the messages with a worker or a provider at each
+    bin's end; into `busy`, float64 (n,), the share of the workers' time that is used; into `held`, float64
+    (S,), the messages in hand at the window's end.
     """
     shares = np.zeros(plan.limit_first.shape[0] - 1)
     for j in range(arrivals.shape[1]):
@@ -245,5 +254,5 @@ def advance(
         busy[j] = _serve(plan, state, t, j, out) / plan.capacity
         ask(plan, state, t, shares)
         _settle(plan, state, t, j, shares, out)
-        _land(plan, state, t, j, out)
+        _land(plan, state, t, j, out, under_way)
     _count_held(state, held)

@@ -38,8 +38,8 @@ STREAM, TRIES, MASS, DUE_S, VAR = range(5)
 # the cell of State.light that tells how long, and how likely.
 LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 
-# Columns of State.streams: messages in backoff, messages with a provider, how many of those leave it in
-# this bin.
+# Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
+# those arrive or bounce in this bin.
 AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH = range(4)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`

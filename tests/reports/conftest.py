@@ -77,6 +77,7 @@ def fluid_outcome(traffic: Traffic, served_per_s: float) -> Outcome:
         **{name: counts.astype(np.float32) for name, counts in fates.items()},
         totals=np.array([fates[name].sum(axis=1) for name in QUANTITIES]),
         backlog=np.cumsum(offered - delivered, axis=1).astype(np.float32),
+        under_way=np.zeros(offered.shape, dtype=np.float32),
         delay_counts=np.stack([histogram.count(0.05 + waits, row) for row in offered]),
         stages=("workers", "provider:push-gateway"),
         busy_share=busy.astype(np.float32),

@@ -13,6 +13,7 @@ from sim import cohort, message
 from sim.ledger import FAILED, OFFERED, QUANTITIES, ConservationError, Ledger
 from sim.outcome import Outcome
 from sim.progress import SILENT, Interrupted, Silent
+from sim.summary import summary
 from sim.traffic import Stream, Traffic
 from tests.sim.pipelines import poisson, scenario, stream, traffic
 
@@ -64,7 +65,8 @@ def test_every_fate_happens_in_a_storm_and_all_messages_are_accounted_for(run: R
     assert outcome.offered.sum(axis=1, dtype=np.float64) == pytest.approx(after.counts.sum(axis=1))
     gone = outcome.delivered + outcome.expired + outcome.rejected + outcome.failed
     backlog = np.cumsum(outcome.offered.astype(np.float64) - gone, axis=1)
-    assert outcome.backlog == pytest.approx(backlog, abs=0.01)
+    assert outcome.backlog + outcome.under_way == pytest.approx(backlog, abs=0.01)
+    assert outcome.under_way.max() > 100, "the provider takes its time"
     assert outcome.accepted == pytest.approx(outcome.offered - outcome.rejected, abs=1e-3)
     assert (outcome.fresh <= outcome.delivered + 1e-4).all()
     assert outcome.busy_share.min() >= 0.0
@@ -94,7 +96,20 @@ def test_messages_due_in_the_last_bin_are_in_the_backlog_at_the_end(run: Run) ->
         scenario(61, {"count": 1, "service_time": "2s"}), traffic([stream("a")], counts), 1, SILENT
     )
     assert outcome.totals[OFFERED, 0] == 100
-    assert outcome.backlog[0, -1] == pytest.approx(100, abs=0.6)
+    assert outcome.backlog[0, -1] == pytest.approx(99, abs=0.6)
+    assert outcome.under_way[0, -1] == pytest.approx(1, abs=0.6), "with the worker"
+
+
+@both
+def test_messages_on_their_way_to_the_customer_are_no_backlog_and_need_no_drain(run: Run) -> None:
+    """Workers and limits in plenty, a provider that takes a minute."""
+    slow = [{"name": "p", "channels": ["email"], "delay": {"median": "60s", "sigma": 0.5}}]
+    loaded = scenario(200, {"count": 1000, "service_time": "10ms"}, provider=slow)
+    _, outcome = run(loaded, traffic([stream("a")], [np.full(200, 50)]), 1, SILENT)
+    told = summary(outcome)
+    assert (round(told["backlog_max"]), told["drain_s"]) == (0, 0.0)
+    assert outcome.under_way.max() > 2000
+    assert told["messages"]["in_backlog"] == pytest.approx(float(outcome.under_way[0, -1]), abs=0.1)
 
 
 @both
@@ -148,7 +163,7 @@ def test_the_windows_length_changes_no_number(window_bins: int) -> None:
     loaded, due = storm()
     _, usual = cohort.run(loaded, due, 1, SILENT)
     _, other = cohort.run(loaded, due, 1, SILENT, window_bins=window_bins)
-    for quantity in (*QUANTITIES, "backlog", "delay_counts"):
+    for quantity in (*QUANTITIES, "backlog", "under_way", "delay_counts"):
         assert getattr(other, quantity) == pytest.approx(getattr(usual, quantity), rel=1e-6, abs=1e-6), (
             quantity
         )
@@ -157,6 +172,6 @@ def test_the_windows_length_changes_no_number(window_bins: int) -> None:
 def test_a_lost_message_is_an_error_that_names_stream_and_bin() -> None:
     window = np.zeros((len(QUANTITIES), 2, 5))
     window[OFFERED, 1, 0] = 3.0
-    Ledger(2, 5).post(0, window, np.array([0.0, 3.0]))
+    Ledger(2, 5).post(0, window, np.zeros((2, 5)), np.array([0.0, 3.0]))
     with pytest.raises(ConservationError, match=r"stream 1, end of bin 5: .*3\.0.*2\.0"):
-        Ledger(2, 5).post(0, window, np.array([0.0, 2.0]))
+        Ledger(2, 5).post(0, window, np.zeros((2, 5)), np.array([0.0, 2.0]))

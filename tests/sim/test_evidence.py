@@ -43,6 +43,7 @@ def outcome() -> Outcome:
         suppressed=np.array([0, 0]),
         **counts,
         backlog=np.cumsum(offered - delivered, axis=1),
+        under_way=nothing,
         totals=np.array([counts[quantity].sum(axis=1) for quantity in QUANTITIES], dtype=np.float64),
         delay_counts=delays,
         stages=(),

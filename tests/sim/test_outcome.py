@@ -43,6 +43,16 @@ def test_an_outcome_is_read_as_it_was_written(outcome: Outcome, tmp_path: Path) 
             assert one == other, field.name
 
 
+def test_a_file_without_what_is_under_way_is_still_read(outcome: Outcome, tmp_path: Path) -> None:
+    path = tmp_path / "outcome.parquet"
+    write_outcome(outcome, path)
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns([f"under_way[{s.name}]" for s in STREAMS]), path)
+    again = read_outcome(path)
+    assert np.array_equal(again.backlog, outcome.backlog)
+    assert not again.under_way.any()
+
+
 def test_another_format_is_refused_by_name(outcome: Outcome, tmp_path: Path) -> None:
     path = tmp_path / "outcome.parquet"
     write_outcome(outcome, path)

@@ -77,11 +77,11 @@ def test_workers_are_busy_for_exactly_the_time_they_serve() -> None:
 
 
 def test_littles_law_holds_on_a_drained_run() -> None:
-    """The area under the backlog is the sum of all delays; the backlog is known at the ends of bins."""
+    """The area under what is in the system is the sum of all delays; it is known at the ends of bins."""
     loaded = scenario(400, {"count": 4, "service_time": "50ms", "distribution": "deterministic"})
     counts = np.zeros((1, 400), dtype=np.int64)
     counts[0, 10:110] = 120
     _, outcome = message.run(loaded, traffic([stream("a")], counts), 1, SILENT)
     assert outcome.backlog[0, -1] == 0.0
-    area = float(outcome.backlog[0].sum(dtype=np.float64))
+    area = float((outcome.backlog[0] + outcome.under_way[0]).sum(dtype=np.float64))
     assert area == pytest.approx(histogram.mean(outcome.delay_counts[0]) * 12_000, rel=0.004)
