@@ -6,7 +6,8 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -219,7 +220,8 @@ def rehearse(
     from reports.commands import whole
 
     asked = whole.RehearseOptions(settings or (), target, seed, budget, scale, share, batch, strict)
-    _run(lambda screen: whole.rehearse_and_report(screen, scenario, asked, _command()), as_json)
+    rehearsal = partial(whole.rehearse_and_report, source=scenario, options=asked, command=_command())
+    _run(rehearsal, as_json, whole.STAGES)
 
 
 @app.command()
@@ -233,10 +235,10 @@ def report(run: RunName, as_json: Json = False) -> None:
     _run(lambda screen: whole.report(screen, run), as_json)
 
 
-def _run(command: Callable[[Screen], int], as_json: bool) -> None:
+def _run(command: Callable[[Screen], int], as_json: bool, stages: Sequence[str] = ()) -> None:
     from reports import console
 
-    console.run(command, json=as_json)
+    console.run(command, json=as_json, stages=stages)
 
 
 def _command() -> str:

@@ -11,6 +11,8 @@ LIVE_S = 3.0
 """Figures older than this are no longer live."""
 LINE_EVERY_S = 1.0
 """Plain output says at most one line a stage in this time."""
+LEFT_SHARE_MIN = 0.05
+"""Before so much is done, a start-up that will not come again would be multiplied into days."""
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Stage:
     def left_s(self) -> float | None:
         """Time left at the pace so far; None while nothing can be said."""
         share = self.share
-        if not share or share == 1.0 or self.took_s < LINE_EVERY_S:
+        if not share or share < LEFT_SHARE_MIN or share == 1.0 or self.took_s < LINE_EVERY_S:
             return None
         return self.took_s * (1.0 - share) / share
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from loadtests.children import ChildFailed
 from reports.terminal import EXIT_INTERRUPTED, Screen
@@ -13,13 +13,13 @@ from sim.progress import Interrupted
 EXIT_INCONCLUSIVE = 3
 
 
-def run(command: Callable[[Screen], int], *, json: bool = False) -> None:
-    """Run `command` under a screen and leave the process with its exit code.
+def run(command: Callable[[Screen], int], *, json: bool = False, stages: Sequence[str] = ()) -> None:
+    """Run `command` under a screen that expects `stages`; leave the process with its exit code.
 
     A UserError ends with its own code, a stop that the user asked for with 130, a child that died with 3:
     what it measured is not valid. Anything else is a bug and keeps its traceback.
     """
-    with Screen(json=json) as screen:
+    with Screen(json=json, stages=stages) as screen:
         code = _guarded(command, screen)
         interrupted = screen.stopped()
     sys.exit(EXIT_INTERRUPTED if interrupted else code)

@@ -9,7 +9,7 @@ from loadtests.alone import option
 from loadtests.children import ChildFailed
 from loadtests.rehearsal import Plan, rehearse
 from loadtests.stages import Part, stage
-from reports import words
+from reports import disclosure, words
 from reports.commands.runs import run_of
 from reports.console import EXIT_INCONCLUSIVE
 from reports.findings import Findings, plain
@@ -20,6 +20,8 @@ from scenarios.catalogue import load
 from scenarios.quantities import parse_duration
 from sim.progress import Interrupted
 from sim.runs import open_run
+
+STAGES = (*disclosure.STAGES, "report")
 
 
 @dataclass(frozen=True)
