@@ -1,4 +1,4 @@
-"""Fits service time, parallelism and limits to what was measured; predicts a part it was not fitted on."""
+"""Fits service times, parallelism and limits to what was measured; predicts a part it was not fitted on."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import intervals
+from loadtests import percentiles as times
+from loadtests.intervals import BLOCKS
 from loadtests.measurement import Measurement
 from loadtests.replay.records import Reply, SendRecords
+from sim.formats import require
 from sim.pipeline.workers import serve
 
 FORMAT = "peakday calibration 1"
 
 SERVICE_TIME = "pipeline.workers.service_time"
+VARIATION = "pipeline.workers.variation"
 PARALLELISM = "pipeline.workers.count"
 LIMIT_PREFIX = "provider."
 LIMIT_SUFFIX = ".rate"
 
 MIN_ANSWERS = 50
 SATURATED_SHARE = 0.97
-BLOCKS = 10
-T_90 = 1.833  # two-sided 90 % quantile of Student's t with BLOCKS - 1 degrees of freedom
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,9 +88,13 @@ class Play:
 
 @dataclass(frozen=True)
 class Believed:
-    """What the scenario says of the target before anything was measured, at the rehearsed scale."""
+    """What the scenario says of the target before anything was measured, at the rehearsed scale.
+
+    variation: standard deviation / mean of the service times. limit_per_s: by provider, inf = unlimited.
+    """
 
     service_s: float
+    variation: float
     workers: float
     limit_per_s: Mapping[str, float]
 
@@ -96,15 +103,13 @@ def calibrate(believed: Believed, trials: Sequence[Play], held_out: Play) -> Cal
     """Fit on the trials alone, then predict the held-out replay with what was fitted."""
     fitted: list[Fitted] = []
     refused: list[Refused] = []
-    service = _fit_service(believed, trials)
-    workers = _fit_parallelism(believed, trials, service) if isinstance(service, Fitted) else None
-    for result in (service, workers, *_fit_limits(believed, trials)):
+    service, variation = _fit_service(believed, trials)
+    workers = _fit_parallelism(believed, trials, service)
+    for result in (service, variation, workers, *_fit_limits(believed, trials)):
         if isinstance(result, Fitted):
             fitted.append(result)
-        elif isinstance(result, Refused):
+        else:
             refused.append(result)
-    if workers is None:
-        refused.append(Refused(PARALLELISM, "a service time to divide the throughput by"))
     return Calibration(
         tuple(fitted),
         tuple(refused),
@@ -128,22 +133,16 @@ def _unqueued(trials: Sequence[Play]) -> Floats:
     return answered_service_s(min(usable, key=lambda t: t.measurement.offered_per_s).records)
 
 
-def _block_interval(values: Floats) -> tuple[float, float, float]:
-    """Mean and its 90 % interval from block means: neighbouring latencies are not independent."""
-    mean = float(values.mean())
-    means = np.array([block.mean() for block in np.array_split(values, BLOCKS) if block.size])
-    if means.size < 2:
-        return mean, mean, mean
-    half = T_90 * float(means.std(ddof=1)) / math.sqrt(means.size)
-    return mean, max(0.0, mean - half), mean + half
-
-
-def _fit_service(believed: Believed, trials: Sequence[Play]) -> Fitted | Refused:
+def _fit_service(believed: Believed, trials: Sequence[Play]) -> tuple[Fitted | Refused, Fitted | Refused]:
+    """Mean and variation of the service times: a wrong variation would predict the wrong waits."""
     sample = _unqueued(trials)
     if sample.size < MIN_ANSWERS:
-        return Refused(SERVICE_TIME, f"a trial with at least {MIN_ANSWERS} accepted requests")
-    mean, low, high = _block_interval(sample)
-    return Fitted(SERVICE_TIME, "s", believed.service_s, mean, low, high)
+        missing = f"a trial with at least {MIN_ANSWERS} accepted requests"
+        return Refused(SERVICE_TIME, missing), Refused(VARIATION, missing)
+    return (
+        Fitted(SERVICE_TIME, "s", believed.service_s, *intervals.mean(sample)),
+        Fitted(VARIATION, "", believed.variation, *intervals.variation(sample)),
+    )
 
 
 def _completions_per_s(records: SendRecords) -> Floats:
@@ -161,8 +160,12 @@ def _saturates(play: Play) -> bool:
     return m.valid and float(_completions_per_s(play.records).mean()) < SATURATED_SHARE * due_per_s
 
 
-def _fit_parallelism(believed: Believed, trials: Sequence[Play], service: Fitted) -> Fitted | Refused:
+def _fit_parallelism(
+    believed: Believed, trials: Sequence[Play], service: Fitted | Refused
+) -> Fitted | Refused:
     """Little's law at saturation: busy servers = throughput x service time."""
+    if isinstance(service, Refused):
+        return Refused(PARALLELISM, "a service time to multiply the throughput by")
     saturated = [t for t in trials if _saturates(t)]
     if not saturated:
         top = max((float(_completions_per_s(t.records).mean()) for t in trials), default=0.0)
@@ -171,7 +174,7 @@ def _fit_parallelism(believed: Believed, trials: Sequence[Play], service: Fitted
             f"a trial that saturates the workers; none did, so there are at least {top * service.after:.1f}",
         )
     rates = max((_completions_per_s(t.records) for t in saturated), key=lambda r: float(r.mean()))
-    mean, low, high = _block_interval(rates)
+    mean, low, high = intervals.mean(rates)
     return Fitted(
         PARALLELISM, "workers", believed.workers, mean * service.after, low * service.low, high * service.high
     )
@@ -232,31 +235,31 @@ def _compare(name: str, unit: str, predicted: float, measured: float) -> Predict
 
 
 def to_document(calibration: Calibration) -> dict[str, Any]:
-    """calibration.json: CONTRACT's keys, with everything needed to read it back."""
-    errors = {p.name: (p.error if math.isfinite(p.error) else None) for p in calibration.held_out}
+    """calibration.json: CONTRACT's keys, with everything needed to read it back; what is infinite is None."""
+    errors = {p.name: times.finite(p.error) for p in calibration.held_out}
     return {
         "format": FORMAT,
-        "fitted": [asdict(f) for f in calibration.fitted],
+        "fitted": [asdict(f) | {"before": times.finite(f.before)} for f in calibration.fitted],
         "refused": [asdict(r) for r in calibration.refused],
         "error": {name: errors.get(name) for name in ("latency_p50", "latency_p99", "throughput")},
         "held_out": True,
         "held_out_on": calibration.held_out_on,
         "fitted_on": list(calibration.fitted_on),
-        "predicted": [asdict(p) | {"error": errors[p.name]} for p in calibration.held_out],
+        "predicted": [asdict(p) | {"error": times.finite(p.error)} for p in calibration.held_out],
     }
 
 
 def from_document(document: Mapping[str, Any]) -> Calibration:
-    """The Calibration that `to_document` wrote. Raises ValueError for another format."""
-    if document.get("format") != FORMAT:
-        raise ValueError(f"format {document.get('format')!r} is not {FORMAT!r}")
+    """The Calibration that `to_document` wrote. Raises UserError for another format."""
+    require(document.get("format"), FORMAT)
     return Calibration(
-        tuple(Fitted(**f) for f in document["fitted"]),
+        tuple(Fitted(**(f | {"before": _restored(f["before"])})) for f in document["fitted"]),
         tuple(Refused(**r) for r in document["refused"]),
-        tuple(
-            Predicted(**(p | {"error": math.inf if p["error"] is None else p["error"]}))
-            for p in document["predicted"]
-        ),
+        tuple(Predicted(**(p | {"error": _restored(p["error"])})) for p in document["predicted"]),
         tuple(document["fitted_on"]),
         str(document["held_out_on"]),
     )
+
+
+def _restored(value: float | None) -> float:
+    return math.inf if value is None else value

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 
-from loadtests.calibration import LIMIT_PREFIX, LIMIT_SUFFIX, PARALLELISM, SERVICE_TIME, Believed, Calibration
+from loadtests.calibration import (
+    LIMIT_PREFIX,
+    LIMIT_SUFFIX,
+    PARALLELISM,
+    SERVICE_TIME,
+    VARIATION,
+    Believed,
+    Calibration,
+)
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
+from sim.pipeline.workers import variation
 
+DISTRIBUTION = "pipeline.workers.distribution"
+VARIATION_MAX = 5.0
+"""The most that a scenario may say; beyond, a door rather stalls than varies."""
 SHARED = "all"
 """A limit that every channel shares, or that of a target that does not tell its providers apart."""
 
@@ -17,7 +29,8 @@ def believed_of(scenario: Scenario, provider_names: tuple[str, ...]) -> Believed
     workers = scenario.pipeline.workers
     rates = {p.name: rate_of(p) for p in scenario.providers}
     known = {name: rates[name] for name in provider_names if name in rates}
-    return Believed(workers.service_time, workers.count, known or {SHARED: sum(rates.values())})
+    limits = known or {SHARED: sum(rates.values())}
+    return Believed(workers.service_time, variation(workers), workers.count, limits)
 
 
 def rate_of(provider: Provider) -> float:
@@ -30,6 +43,9 @@ def settings_of(calibration: Calibration, scenario: Scenario, scale: float) -> l
     settings: list[str] = []
     if (service_s := calibration.value(SERVICE_TIME)) is not None:
         settings.append(f"{SERVICE_TIME}={service_s * 1e6:.3f}us")
+    if (spread := calibration.value(VARIATION)) is not None:
+        # only the lognormal has a variation of its own; near 0 it is as good as constant
+        settings += [f'{DISTRIBUTION}="lognormal"', f"{VARIATION}={min(spread, VARIATION_MAX):.6f}"]
     if (workers := calibration.value(PARALLELISM)) is not None:
         settings.append(f"{PARALLELISM}={max(1, round(workers / scale))}")
     for name, per_s in _limits(calibration).items():
