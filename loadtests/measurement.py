@@ -18,8 +18,8 @@ from loadtests.percentiles import percentiles
 from loadtests.replay.records import Fault, Reply, SendRecords
 from loadtests.replay.schedule import Schedule
 from loadtests.targets.observing import Observed
-from scenarios.problems import user_error
 from sim import histogram
+from sim.formats import require
 
 FORMAT = "peakday measurement 1"
 
@@ -245,10 +245,7 @@ def to_document(of: Measurement) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any]) -> Measurement:
     """What `to_document` made. Raises UserError for another format."""
-    if document.get("format") != FORMAT:
-        raise user_error(
-            "is no measurement of this version", found=str(document.get("format")), allowed=FORMAT
-        )
+    require(document.get("format"), FORMAT)
     values = {field.name: document[field.name] for field in fields(Measurement)}
     for name in ("latency_s", "service_s", "lateness_s", "wait_s"):
         values[name] = times.from_document(values[name])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,7 @@ from scenarios.catalogue import Loaded
 from scenarios.objectives import Objective
 from scenarios.problems import user_error
 from sim import simulate as simulating
+from sim.formats import require
 from sim.outcome import Resolution, write_outcome
 from sim.progress import Interrupted, Watcher
 from sim.rulings import to_documents
@@ -40,6 +42,7 @@ SCENARIO = "scenario.toml"
 AGAIN = "again-"
 """What the simulation after the calibration leaves bears this prefix."""
 REHEARSAL = "rehearsal.json"
+REHEARSAL_FORMAT = "peakday rehearsal 1"
 REPLAY = "replay.json"
 CEILING = "ceiling.json"
 CALIBRATION = "calibration.json"
@@ -125,7 +128,16 @@ def describe(run: Run, rig: Rig, part: Part) -> None:
     """Say in the run what the rehearsal loads and how much of the season it stands for."""
     knobs = msgspec.to_builtins(rig.knobs) if rig.knobs else None
     target = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
-    run.commit_json(REHEARSAL, {"target": target, "knobs": knobs, "part": asdict(part)})
+    said = {"target": target, "knobs": knobs, "part": asdict(part)}
+    run.commit_json(REHEARSAL, {"format": REHEARSAL_FORMAT} | said)
+
+
+def described(run: Run) -> dict[str, Any] | None:
+    """What `describe` said; None where the run loaded nothing. Raises UserError for another format."""
+    document = run.read_json(REHEARSAL)
+    if document is not None:
+        require(document.get("format"), REHEARSAL_FORMAT, str(run.path / REHEARSAL))
+    return document
 
 
 def replay_stage(
@@ -190,7 +202,7 @@ def calibrate_stage(loaded: Loaded, run: Run, watcher: Watcher) -> Calibration:
 
 def measured_of(run: Run) -> tuple[list[Play], Play, Part]:
     """The trials and the peak replay that a run left, with their records. Raises UserError without them."""
-    ceiling, replay, rehearsal = (run.read_json(name) for name in (CEILING, REPLAY, REHEARSAL))
+    ceiling, replay, rehearsal = run.read_json(CEILING), run.read_json(REPLAY), described(run)
     if ceiling is None or replay is None or rehearsal is None:
         missing = [n for n in (CEILING, REPLAY, REHEARSAL) if not run.has(n)]
         message = f"nothing to calibrate with: {', '.join(missing)} missing; rehearse it to the end first"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from scenarios.problems import user_error
+from sim.formats import require
 
 FORMAT = "peakday findings 1"
 
@@ -226,9 +227,13 @@ def plain(findings: Findings) -> dict[str, Any]:
 def from_json(document: bytes, where: str = "findings.json") -> Findings:
     """The Findings that `to_json` wrote. Raises UserError for anything else."""
     try:
-        findings = msgspec.json.decode(document, type=Findings)
+        require(msgspec.json.decode(document, type=_Marked).format, FORMAT, where)
+        return msgspec.json.decode(document, type=Findings)
     except msgspec.MsgspecError as error:
-        raise user_error(f"not findings of this version: {error}", where=where) from error
-    if findings.format != FORMAT:
-        raise user_error("not findings of this version", where=where, found=findings.format, allowed=FORMAT)
-    return findings
+        raise user_error(f"is no findings file: {error}", where=where, allowed=FORMAT) from error
+
+
+class _Marked(msgspec.Struct):
+    """Any document by its format alone: another version must be told from a broken file."""
+
+    format: str = ""

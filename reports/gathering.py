@@ -27,7 +27,7 @@ Read = TypeVar("Read")
 
 def gather(run: Run) -> Results:
     """What the run has; a stage whose file is missing or cannot be read is None."""
-    told = run.read_json(stages.REHEARSAL) or {}
+    told = stages.described(run) or {}
     part = Part(**told.get("part", {}))
     return Results(
         about=disclosure.about(run.manifest(), target=told.get("target", {}).get("text", "")),

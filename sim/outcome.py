@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scenarios.problems import user_error
+from sim.formats import require
 from sim.histogram import BINS
 from sim.ledger import QUANTITIES
 from sim.traffic import Stream
@@ -118,8 +119,7 @@ def read_outcome(path: Path) -> Outcome:
         told = json.loads(table.schema.metadata[_KEY])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError) as why:
         raise user_error(f"is no outcome file: {why}", where=str(path), allowed=FORMAT) from why
-    if told["format"] != FORMAT:
-        raise user_error("another format of outcome", where=str(path), found=told["format"], allowed=FORMAT)
+    require(told.get("format"), FORMAT, str(path))
     streams = told.pop("streams")
     names = [stream["name"] for stream in streams]
     table = _with_under_way(table, names)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.problems import nearest, user_error
+from sim.formats import require
 
 FORMAT = "peakday run 1"
 MANIFEST = "manifest.json"
@@ -69,9 +70,17 @@ class Run:
         return self.commit_text(name, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """A committed JSON document, or None where the run did not get that far."""
+        """A committed JSON document, or None where the run did not get that far.
+
+        Raises UserError for what is no JSON object: a commit is whole, so that somebody else wrote it.
+        """
         path = self.path / name
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise user_error(f"is no JSON object: {error}", where=str(path)) from error
 
     def manifest(self) -> dict[str, Any]:
         """Versions, seed, hash, host, command and the stages so far; {} where the run was killed before."""
@@ -141,7 +150,13 @@ def create_run(scenario: str, *, seed: int | None, scenario_sha256: str, command
 
 
 def open_run(reference: str) -> Run:
-    """The run that a path, an id or `latest` names. Raises UserError."""
+    """The run that a path, an id or `latest` names. Raises UserError, also for a run of another version."""
+    run = _named(reference)
+    require(run.manifest().get("format"), FORMAT, str(run.path / MANIFEST))
+    return run
+
+
+def _named(reference: str) -> Run:
     folder = runs_folder()
     known = sorted(p.name for p in folder.iterdir() if (p / MANIFEST).is_file()) if folder.is_dir() else []
     if reference == "latest" and known:

@@ -16,6 +16,7 @@ import numpy as np
 from scenarios.catalogue import Loaded
 from scenarios.objectives import parse_objective
 from sim.evidence import season_evidence
+from sim.formats import require
 from sim.judging import Judged, judge
 from sim.outcome import Outcome, Resolution
 from sim.progress import SILENT, Interrupted, Watcher
@@ -228,7 +229,8 @@ def to_document(simulated: Simulated) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any], traffic: Traffic, outcome: Outcome) -> Simulated:
-    """A past simulation from its document, its traffic and its outcome."""
+    """A past simulation from its document, traffic and outcome. Raises UserError for another format."""
+    require(document.get("format"), FORMAT)
     found = tuple(Replication(**_known(told)) for told in document["each_replication"])
     peaks = document["peak_offered_per_s"]
     return Simulated(

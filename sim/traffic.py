@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from scenarios.problems import user_error
 from scenarios.words import Channel, Priority
+from sim.formats import require
 
 FORMAT = "peakday traffic 1"
 MINUTE_S = 60.0
@@ -162,8 +163,7 @@ def read_traffic(path: Path) -> Traffic:
         told = json.loads(table.schema.metadata[_KEY])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError) as why:
         raise user_error(f"is no traffic file: {why}", where=str(path), allowed=FORMAT) from why
-    if told["format"] != FORMAT:
-        raise user_error("another format of traffic", where=str(path), found=told["format"], allowed=FORMAT)
+    require(told.get("format"), FORMAT, str(path))
     counts = np.zeros((len(told["streams"]), told["bins"]), dtype=np.int64)
     counts[table["stream"].to_numpy(), table["bin"].to_numpy()] = table["messages"].to_numpy()
     planned = [stream.pop("planned") for stream in told["streams"]]

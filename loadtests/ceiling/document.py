@@ -10,7 +10,7 @@ from loadtests import measurement
 from loadtests import percentiles as times
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial
-from scenarios.problems import user_error
+from sim.formats import require
 
 FORMAT = "peakday ceiling 1"
 
@@ -52,8 +52,7 @@ def to_document(of: Ceiling) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any]) -> Ceiling:
     """What `to_document` made. Raises UserError for another format."""
-    if document.get("format") != FORMAT:
-        raise user_error("is no ceiling of this version", found=str(document.get("format")), allowed=FORMAT)
+    require(document.get("format"), FORMAT)
     values = {field.name: document[field.name] for field in fields(Ceiling)}
     for name in ("point_per_s", "low_per_s", "high_per_s", "requests_per_s", "wall_s"):
         values[name] = times.restored(values[name])

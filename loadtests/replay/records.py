@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from scenarios.problems import user_error
+from sim.formats import require
 
 FORMAT = "peakday send records 1"
 
@@ -152,8 +152,7 @@ def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, pa.KeyValueMetadata |
         except (pa.ArrowInvalid, OSError):
             return
         found = (stream.schema.metadata or {}).get(b"peakday.format", b"").decode()
-        if found != FORMAT:
-            raise user_error("not send records", where=str(path), found=found, allowed=FORMAT)
+        require(found, FORMAT, str(path))
         while True:
             try:
                 read = stream.read_next_batch_with_custom_metadata()

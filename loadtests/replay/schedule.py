@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from scenarios.problems import user_error
 from sim import seeds
+from sim.formats import require
 from sim.traffic import Traffic
 
 FORMAT = "peakday schedule 1"
@@ -198,11 +199,13 @@ def write_schedule(schedule: Schedule, path: Path) -> None:
 
 
 def read_schedule(path: Path) -> Schedule:
-    """What `write_schedule` wrote. Raises UserError for a file of another format."""
-    table = pq.read_table(path)
+    """What `write_schedule` wrote. Raises UserError for anything else."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as why:
+        raise user_error(f"is no schedule file: {why}", where=str(path), allowed=FORMAT) from why
     head = json.loads((table.schema.metadata or {}).get(b"peakday", b"{}"))
-    if head.get("format") != FORMAT:
-        raise user_error("not a schedule", where=str(path), found=str(head.get("format")), allowed=FORMAT)
+    require(head.get("format"), FORMAT, str(path))
     values: dict[str, Any] = {name: table.column(name).to_numpy() for name in _ROW_COLUMNS}
     values |= {name: tuple(head[name]) for name in _NAMES}
     values |= {name: head[name] for name in _SCALARS}

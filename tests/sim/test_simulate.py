@@ -11,6 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 from scenarios.catalogue import Loaded, load
+from scenarios.problems import UserError
 from sim.progress import Interrupted, Silent
 from sim.simulate import (
     Interval,
@@ -95,6 +96,12 @@ def test_a_simulation_comes_back_from_its_document(simulated: Simulated) -> None
     assert [j.holds for j in back.judged] == [j.holds for j in simulated.judged]
     assert back.judged[0].objective == simulated.judged[0].objective
     assert to_document(back) == to_document(simulated)
+
+
+def test_a_simulation_of_another_version_is_refused(simulated: Simulated) -> None:
+    told = to_document(simulated) | {"format": "peakday simulation 0"}
+    with pytest.raises(UserError, match=r"peakday simulation 0.*peakday simulation 1"):
+        from_document(told, simulated.traffic, simulated.outcome)
 
 
 def test_the_verdict_follows_the_objectives(simulated: Simulated) -> None:

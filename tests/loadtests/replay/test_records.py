@@ -122,5 +122,5 @@ def test_an_arrow_file_of_another_kind_is_refused_in_words(tmp_path: Path) -> No
     table = pa.table({"x": [1]})
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
-    with pytest.raises(UserError, match="not send records"):
+    with pytest.raises(UserError, match="is no send records"):
         read_records([path])

@@ -154,5 +154,5 @@ def test_a_schedule_survives_its_file(
 def test_a_parquet_file_that_is_no_schedule_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     pq.write_table(pa.table({"due_s": [1.0]}), path)
-    with pytest.raises(UserError, match="not a schedule"):
+    with pytest.raises(UserError, match="is no schedule"):
         read_schedule(path)
