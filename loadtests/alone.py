@@ -25,6 +25,7 @@ from loadtests.stages import (
     simulate_stage,
 )
 from scenarios.catalogue import Loaded, load, load_text
+from scenarios.files import read_text
 from scenarios.objectives import Objective
 from scenarios.problems import UserError, user_error
 from sim.progress import Watcher
@@ -59,7 +60,7 @@ def loaded_of(run: Run) -> Loaded:
     """The scenario that a run was made of. Raises UserError where it was killed before it kept one."""
     if not run.has(SCENARIO):
         raise user_error(f"the run has no {SCENARIO}; it was stopped before it began", where=str(run.path))
-    text = (run.path / SCENARIO).read_text(encoding="utf-8")
+    text = read_text(run.path / SCENARIO, str(run.path / SCENARIO))
     return load_text(text, Path(run.manifest().get("scenario_path", run.path / SCENARIO)))
 
 
