@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from loadtests.calibration import Calibration
 from loadtests.ceiling.ceiling import Ceiling
@@ -32,8 +32,6 @@ from sim.progress import Watcher
 from sim.runs import Run, open_run
 from sim.traffic import Traffic, read_traffic, worst_start
 
-Value = TypeVar("Value")
-
 REPLAY_S = 30.0
 """How much of a season is replayed where nobody says."""
 
@@ -46,14 +44,6 @@ class Cut:
     duration_s: float
     part: Part
     seed: int
-
-
-def option(name: str, text: str, parse: Callable[[str], Value]) -> Value:
-    """The value of a command line's option. Raises UserError naming the option."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise user_error(str(error), key=name, found=text) from error
 
 
 def loaded_of(run: Run) -> Loaded:

@@ -21,8 +21,7 @@ class Results:
     loaded_again: the scenario with the calibration applied. judged: the send API's objectives on the peak
     replay. scale, share: what of the season the target was to carry. not_carried: streams that the target
     has no operation for. embedded: the target was peakday's own reference API.
-    damaged: what was left out because
-    a file cannot be read, and why.
+    damaged: what was left out because its file cannot be read, and why.
     """
 
     about: About
