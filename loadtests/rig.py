@@ -48,7 +48,7 @@ def standing(text: str, scenario: Scenario | None, run: Run, watcher: Watcher) -
         knobs = asked.over(base if scenario is None else _as_the_scenario_says(base, scenario))
         watcher.tell("serve", 0, 1, "starting the reference send API")
         with start(knobs, run.path / "sendapi") as api:
-            watcher.tell("serve", 1, 1, api.base_url)
+            watcher.tell("serve", 1, 1, f"{api.base_url}, queue: {api.queue}")
             with _engine(
                 text, embedded_at(api.base_url, [p.name for p in api.knobs.limits()]), knobs, run, watcher
             ) as rig:

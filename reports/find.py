@@ -41,7 +41,8 @@ def find(results: Results, *, report: str = "") -> Findings:
     stages = resources(results.latest.outcome) if results.latest else ()
     workers = results.calibration.value(PARALLELISM) if results.calibration else None
     binds = binding(results.ceiling, stages, season_misses=_season_misses(objectives), workers=workers)
-    low = finite(results.ceiling.low_per_s) if results.ceiling else None
+    ceiling = results.ceiling if results.ceiling is not None and results.ceiling.valid else None
+    low = finite(ceiling.low_per_s) if ceiling else None
     return Findings(
         run=results.about.run,
         title=results.loaded.scenario.title if results.loaded else results.about.run,
@@ -54,7 +55,7 @@ def find(results: Results, *, report: str = "") -> Findings:
         peak_offered_per_s=peak,
         season_peak_per_s=season_peak,
         ceiling_per_s=_interval(results.ceiling),
-        is_lower_bound=results.ceiling is not None and results.ceiling.is_lower_bound,
+        is_lower_bound=ceiling is not None and ceiling.is_lower_bound,
         requests_per_s=finite(results.ceiling.requests_per_s) if results.ceiling else None,
         scale=results.scale,
         share=results.share,
@@ -86,7 +87,7 @@ def _peaks(results: Results) -> tuple[Spread, Spread]:
 
 
 def _interval(ceiling: Ceiling | None) -> Interval:
-    if ceiling is None:
+    if ceiling is None or (not ceiling.low_per_s and finite(ceiling.high_per_s) is None):
         return Interval(None, None, None)
     return Interval(finite(ceiling.point_per_s), finite(ceiling.low_per_s), finite(ceiling.high_per_s))
 

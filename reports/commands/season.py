@@ -45,7 +45,9 @@ def show(screen: Screen, source: str, settings: Sequence[str]) -> int:
     loaded = load(source, settings)
     traffic = base_traffic(loaded, loaded.scenario.seed)
     text = listings.season(loaded, traffic, shutil.get_terminal_size().columns)
-    screen.result({"scenario": loaded.name, "sha256": loaded.sha256, "text": text}, text)
+    screen.result(
+        {"scenario": loaded.name, "sha256": loaded.sha256, "seed": loaded.scenario.seed, "text": text}, text
+    )
     return 0
 
 

@@ -21,7 +21,7 @@ from loadtests.stages import Asked, Part
 from loadtests.targets.embedded import parse_embedded
 from reports import tellings
 from reports.commands.options import Options, must_answer
-from reports.commands.runs import run_of, run_without_season
+from reports.commands.runs import named, run_of, run_without_season
 from reports.judgement import EXIT_DONE, EXIT_INCONCLUSIVE
 from reports.terminal import Screen
 from scenarios.catalogue import Loaded
@@ -75,7 +75,7 @@ def replay(screen: Screen, source: str | None, options: ReplayOptions, command: 
         measured, run = _replay_rate(screen, options, options.rate, command)
     else:
         measured, run = _replay_season(screen, str(source), options, command)
-    screen.result(measuring.summary(measured) | {"run": run.id}, tellings.replayed(measured))
+    screen.result(measuring.summary(measured) | named(run), tellings.replayed(measured))
     return EXIT_DONE if measured.valid else EXIT_INCONCLUSIVE
 
 
@@ -142,7 +142,7 @@ def ceiling(screen: Screen, options: CeilingOptions, command: str) -> int:
     asked = Asked(objectives, budget_s, batch=options.batch, max_per_s=max_per_s)
     found = alone.ceiling_alone(asked, options.target, run, screen)
     run.end()
-    screen.result(ceiling_document.summary(found) | {"run": run.id}, tellings.ceiling(found))
+    screen.result(ceiling_document.summary(found) | named(run), tellings.ceiling(found))
     return EXIT_DONE if found.valid else EXIT_INCONCLUSIVE
 
 
@@ -150,5 +150,5 @@ def calibrate(screen: Screen, reference: str) -> int:
     """Fit the scenario of a run to what the run measured."""
     run = open_run(reference)
     found = alone.calibrate_run(run, screen)
-    screen.result(calibrating.to_document(found) | {"run": run.id}, tellings.calibrated(found))
+    screen.result(calibrating.to_document(found) | named(run), tellings.calibrated(found))
     return EXIT_DONE

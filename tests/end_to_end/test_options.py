@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,14 @@ import pytest
 from reports.commands.options import Options
 from scenarios.problems import UserError
 from scenarios.quantities import parse_duration, parse_rate
-from tests.end_to_end.cli import Peakday
+from tests.end_to_end.cli import PEAKDAY, Peakday
+
+
+def test_a_closed_stdout_or_stderr_is_no_crash() -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        command = f"{shlex.join([*PEAKDAY, 'scenarios', '--json'])} {closed}"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
 def test_options_without_a_mistake_are_their_values() -> None:

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loadtests.ceiling.ceiling import conclude
 from reports import exports
 from reports.find import find
 from reports.findings import Findings, from_json, to_json
 from reports.results import Results
+from reports.words import last_lines
+from scenarios.objectives import parse_objective
 from scenarios.problems import UserError
 from sim.simulate import Replication
 
@@ -172,3 +175,12 @@ def test_findings_of_another_version_are_refused_by_name(findings: Findings) -> 
     old = to_json(replace(findings, format="peakday findings 0"))
     with pytest.raises(UserError, match="peakday findings 0"):
         from_json(old)
+
+
+def test_where_no_trial_was_made_there_is_neither_ceiling_nor_headroom(results: Results) -> None:
+    unsearched = conclude([], (parse_objective("p99<=250ms", "send api"),), 0.0)
+    found = find(replace(results, ceiling=unsearched))
+    assert (found.verdict, found.headroom_share, found.is_lower_bound) == ("inconclusive", None, False)
+    told = "\n".join(last_lines(found))
+    assert "-100 %" not in told
+    assert "nothing broke" not in told
