@@ -184,3 +184,25 @@ def test_where_no_trial_was_made_there_is_neither_ceiling_nor_headroom(results: 
     told = "\n".join(last_lines(found))
     assert "-100 %" not in told
     assert "nothing broke" not in told
+
+
+def test_a_break_below_the_peak_decides_though_there_was_no_time_to_find_what_holds(results: Results) -> None:
+    assert results.ceiling is not None
+    broken = replace(next(t for t in results.ceiling.trials if t.verdict == "breaks"), offered_per_s=120.0)
+    short = replace(
+        results.ceiling,
+        point_per_s=100.0,
+        low_per_s=0.0,
+        high_per_s=120.0,
+        valid=False,
+        invalid_because="no rate held; the lowest tried was 120/s",
+        trials=(broken,),
+    )
+    found = find(replace(results, ceiling=short))
+    assert (found.verdict, found.headroom_share) == ("not ready", None)
+    assert "it broke at 120/s" in found.why
+    assert not any("quieter" in action.text for action in found.actions)
+    nothing_carried = find(replace(results, ceiling=replace(short, point_per_s=0.0)))
+    above_the_peak = replace(broken, offered_per_s=190.0)
+    undecided = find(replace(results, ceiling=replace(short, high_per_s=190.0, trials=(above_the_peak,))))
+    assert (nothing_carried.verdict, undecided.verdict) == ("inconclusive", "inconclusive")
