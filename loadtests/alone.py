@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from loadtests.calibration import Calibration
+from loadtests.carrying import a_channel, carried
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
 from loadtests.rehearsal import objectives_of
@@ -28,6 +29,7 @@ from scenarios.catalogue import Loaded, load, load_text
 from scenarios.files import read_text
 from scenarios.objectives import Objective
 from scenarios.problems import UserError, user_error
+from scenarios.words import CHANNELS
 from sim.progress import Watcher
 from sim.runs import Run, open_run
 from sim.traffic import Traffic, read_traffic, worst_start
@@ -112,7 +114,10 @@ def _replay(
 ) -> Measurement:
     scenario = loaded.scenario.scaled(part.scale) if loaded else None
     with standing(target, scenario, run, watcher) as rig:
-        describe(run, rig, part)
+        if loaded is None:
+            schedule = replace(schedule, channels=(a_channel(rig.target),))
+        schedule, missing = carried(schedule, rig.target)
+        describe(run, rig, part, missing)
         return replay_stage(schedule, rig, objectives, run, watcher)
 
 
@@ -120,6 +125,9 @@ def ceiling_alone(asked: Asked, target: str, run: Run, watcher: Watcher) -> Ceil
     """Search the ceiling of a target without a season."""
     with standing(target, None, run, watcher) as rig:
         describe(run, rig, Part(batch=asked.batch))
+        channel = a_channel(rig.target)
+        if asked.like is None and channel != CHANNELS[0]:
+            asked = replace(asked, like=constant(1.0, 1.0, batch=asked.batch, channel=channel))
         return ceiling_stage(asked, rig, run, watcher)
 
 

@@ -124,11 +124,11 @@ def simulate_stage(
     return simulated
 
 
-def describe(run: Run, rig: Rig, part: Part) -> None:
-    """Say in the run what the rehearsal loads and how much of the season it stands for."""
+def describe(run: Run, rig: Rig, part: Part, not_carried: tuple[str, ...] = ()) -> None:
+    """Say in the run what the rehearsal loads, how much of the season it stands for, what is left out."""
     knobs = msgspec.to_builtins(rig.knobs) if rig.knobs else None
     target = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
-    said = {"target": target, "knobs": knobs, "part": asdict(part)}
+    said = {"target": target, "knobs": knobs, "part": asdict(part), "not_carried": list(not_carried)}
     run.commit_json(REHEARSAL, {"format": REHEARSAL_FORMAT} | said)
 
 

@@ -146,6 +146,7 @@ def mixed(schedule: Schedule, like: Schedule) -> Schedule:
         streams=like.streams,
         channels=like.channels,
         campaigns=like.campaigns,
+        priorities=like.priorities,
         origin=f"{schedule.origin}, streams as in: {like.origin}",
     )
 

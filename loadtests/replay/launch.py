@@ -126,10 +126,10 @@ class Engine:
     def _check(self, schedule: Schedule) -> None:
         """Render the largest request of every stream."""
         renderer = Renderer(self._target, credentials.environment(self._target, os.environ))
-        campaigns = schedule.campaigns or ("",) * len(schedule.streams)
-        for index, (channel, campaign) in enumerate(zip(schedule.channels, campaigns, strict=True)):
+        for index, kind in enumerate(schedule.kinds()):
             if most := int(schedule.messages[schedule.stream == index].max(initial=0)):
-                renderer.render(0, most, channel, campaign)
+                renderer.render(0, most, *kind)
+                safety.refuse_elsewhere(self._target, *kind)
 
     def _path(self, name: str, ending: str) -> Path:
         return self._folder / f"{name}.{ending}"

@@ -88,6 +88,7 @@ def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
             say(f"peakday send API on {base_url}/v3/mail/send (health: {base_url}/healthz)")
             queue = queue_words(health.queue, health.durable)
             say(f"queue: {queue}, in {placed.data}; Ctrl-C stops it")
+            say("it also speaks Twilio Messages, Braze messages/send, Amazon SES v2, each at its own path")
 
         serving.run(_run(placed, None, ready))
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from loadtests.targets.target import Target, base_url_problem
+from loadtests.targets.addresses import base_url_problem, place
+from loadtests.targets.target import Target
 from scenarios.problems import EXIT_REFUSED, UserError, user_error
 
 CONNECT_TIMEOUT_S = 3.0
@@ -59,6 +60,20 @@ def check(target: Target, resolve: Resolve = system_resolve) -> Address:
             reasons.append(f"{address.ip} port {address.port}: {error.strerror or error}")
     tried = "; ".join(reasons)
     raise _refused(target, f"nothing answers there ({tried}); start the send API or mend the address")
+
+
+def refuse_elsewhere(target: Target, channel: str, stream: str, priority: str) -> None:
+    """Raises UserError where a stream's operation has an address of its own: one replay loads one address."""
+    index = target.operation_for(channel, stream, priority)
+    if index is not None and place(target.base_url_of(index)) != place(target.base_url):
+        name = target.operations[index].name
+        raise user_error(
+            "one replay loads one address, and this operation has another; rehearse it by a target file of "
+            "its own, with its share of the season",
+            key=f"operation.{name}.base_url",
+            found=target.base_url_of(index),
+            allowed=target.base_url,
+        )
 
 
 def permitted(target: Target, resolve: Resolve = system_resolve) -> tuple[Address, ...]:

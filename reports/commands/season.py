@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loadtests.stages import simulate_stage
-from loadtests.targets.target import Target
+from loadtests.targets.target import Target, checks
 from reports import listings
 from reports.commands.runs import run_of
 from reports.find import find
@@ -53,7 +53,7 @@ def show(screen: Screen, source: str, settings: Sequence[str]) -> int:
 
 def check(screen: Screen, files: Sequence[Path]) -> int:
     """Every problem of the files."""
-    problems = check_files([str(f) for f in files], Target)
+    problems = check_files([str(f) for f in files], Target, checks)
     document = {"files": [str(f) for f in files], "problems": [asdict(p) for p in problems]}
     if problems:
         screen.result(document)

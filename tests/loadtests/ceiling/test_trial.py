@@ -16,8 +16,8 @@ from loadtests.ceiling.trial import Trial, judge_trial
 from loadtests.replay.launch import Played
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
+from loadtests.targets.figure import Meaning
 from loadtests.targets.observing import Observed
-from loadtests.targets.wire import Meaning
 from scenarios.objectives import parse_objective
 from sim.progress import SILENT, Interrupted, Silent
 from tests.loadtests.plays import answered, dropped, limited

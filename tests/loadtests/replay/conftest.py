@@ -91,10 +91,10 @@ class Plain:
     def __init__(self, body_bytes: int = 20) -> None:
         self._body_bytes = body_bytes
 
-    def operation_for(self, channel: str, stream: str = "") -> int | None:
+    def operation_for(self, channel: str, stream: str = "", priority: str = "") -> int | None:
         return 0
 
-    def render(self, first_id: int, messages: int, channel: str, campaign: str) -> bytes:
+    def render(self, first_id: int, messages: int, channel: str, campaign: str, priority: str = "") -> bytes:
         body = b"%d,%d,%b," % (first_id, messages, channel.encode())
         body += b"x" * (self._body_bytes - len(body))
         return b"POST /send HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
