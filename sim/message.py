@@ -120,7 +120,8 @@ class _Engine:
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
-        return with_triggered(self._traffic, self._triggered_counts)
+        rows = [i for i, s in enumerate(self._traffic.streams) if s.cause == "trigger"]
+        return with_triggered(self._traffic, rows, self._triggered_counts[rows])
 
     def _arrange_newcomers(self, first: int, n: int) -> None:
         """Due times of the window's messages, evenly at random within their bins."""
