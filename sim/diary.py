@@ -85,7 +85,7 @@ class Diary:
     """Every happening since the last window was closed.
 
     Deliveries and bounces are written down when the provider accepts, with the moment at which they will
-    happen. freshness_s: float64 (streams,).
+    happen; attempts with the moment at which their service started. freshness_s: float64 (streams,).
     """
 
     def __init__(self, freshness_s: Floats, bin_s: float) -> None:
@@ -93,7 +93,7 @@ class Diary:
         self._streams = len(freshness_s)
         self.offered, self.rejected, self.expired = Moments(), Moments(), Moments()
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
-        self.delivered, self.bounced, self.started = Moments(), Moments(), Moments()
+        self.delivered, self.bounced = Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -105,8 +105,11 @@ class Diary:
         self._under_way = np.zeros(self._streams)
         self.delay_counts = np.zeros((self._streams, histogram.BINS))
 
-    def close(self, first_bin: int, n: int) -> Page:
-        """What happened in the `n` bins from `first_bin`. It is forgotten here."""
+    def close(self, first_bin: int, n: int, serving: tuple[Indices, Floats]) -> Page:
+        """What happened in the `n` bins from `first_bin`. It is forgotten here.
+
+        serving: streams of the messages that are with a worker at the end, and when each was started.
+        """
         until_s = (first_bin + n) * self._bin_s
         window = np.zeros((len(QUANTITIES), self._streams, n))
         for row, moments in self._plain:
@@ -117,9 +120,11 @@ class Diary:
         streams, times_s, _ = self.exhausted.take(until_s)
         window[FAILED] += self._counted(streams, times_s, first_bin, n)
         self._close_deliveries(window, first_bin, until_s)
-        streams, ended_s, _ = self.attempts.take(until_s)
+        streams, ended_s, started_s = self.attempts.take(until_s)
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)
-        streams, started_s, _ = self.started.take(until_s)
+        now = np.concatenate((started_s, serving[1])) >= first_bin * self._bin_s
+        streams = np.concatenate((streams, serving[0]))[now]
+        started_s = np.concatenate((started_s, serving[1]))[now]
         taken = self._counted(streams, started_s, first_bin, n) - window[LIMITED]
         under_way = self._under_way[:, None] + np.cumsum(taken - window[DELIVERED] - bounced, axis=1)
         self._under_way = under_way[:, -1]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import simpy
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL, URGENT, Event
 
 from scenarios.catalogue import Loaded
 from sim.closing import Books, Stopwatch, close
@@ -39,6 +39,7 @@ _STEPS = 10_000
 _BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 Callbacks = list[Callable[[Any], None]]
 
 
@@ -49,6 +50,7 @@ class _Happening(Event):
     """
 
     message: Message
+    started_s: float
 
     def __init__(self, env: simpy.Environment, callbacks: Callbacks) -> None:
         self.env = env
@@ -112,7 +114,7 @@ class _Engine:
             for stream, found_s in self._queue.expired:
                 self.diary.expired.add(stream, found_s)
             self._queue.expired.clear()
-            page = self.diary.close(first, n)
+            page = self.diary.close(first, n, self._in_service())
             ledger.post(first, page.counts, page.under_way, self._held())
             busy.append(page.busy_s)
             watcher.tell("simulate", first + n, bins, "every message")
@@ -142,14 +144,15 @@ class _Engine:
             self._env.schedule(event, NORMAL, max(0.0, ahead[1] - self._env.now))
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
-        env, step = self._env, self._env.step
-        while env.peek() < until_s:
-            if watcher.stopped():
-                raise Interrupted
-            for _ in range(_STEPS):
-                if env.peek() >= until_s:
-                    break
-                step()
+        step = self._env.step
+        self._env.schedule(_Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
+        try:
+            while not watcher.stopped():
+                for _ in range(_STEPS):
+                    step()
+        except _WindowClosed:
+            return
+        raise Interrupted
 
     def _newcomer(self, event: _Happening) -> None:
         """Take in newcomers until one is due after something else happens."""
@@ -174,13 +177,13 @@ class _Engine:
     def _start(self, worker: _Happening, message: Message, now_s: float) -> None:
         ended_s = now_s + self._service()
         worker.message, worker.callbacks = message, self._on_end
-        self.diary.started.add(message.stream, now_s)
+        worker.started_s = now_s
         self._env.schedule(worker, NORMAL, ended_s - self._env.now)
 
     def _end(self, worker: _Happening) -> None:
         """The service is over: ask the provider, then take the next message."""
         now_s, message = self._env.now, worker.message
-        self.diary.attempts.add(message.stream, now_s)
+        self.diary.attempts.add(message.stream, now_s, worker.started_s)
         if self._admit[message.stream](now_s) == 0.0:
             self._accept(message, now_s)
         else:
@@ -239,13 +242,27 @@ class _Engine:
         self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
         self._arrive(message, now_s)
 
+    def _in_service(self) -> tuple[Indices, Floats]:
+        """Streams of the messages that are with a worker, and when each was started."""
+        idle = set(map(id, self._idle))
+        busy = [worker for worker in self._workers if id(worker) not in idle]
+        streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
+        return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
+
     def _held(self) -> Floats:
         """float64 (streams,): messages in hand, counted where they are."""
         held = self._queue.waiting()
-        idle = set(map(id, self._idle))
-        held.update(Counter(w.message.stream for w in self._workers if id(w) not in idle))
+        held.update(Counter(self._in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
         return in_hand + self._away + self.diary.under_way()
+
+
+class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops the stepping, as SimPy's own does
+    """The clock has reached the window's end."""
+
+
+def _close_window(_event: Event) -> None:
+    raise _WindowClosed
 
 
 def _uniform(random: np.random.Generator) -> Iterator[float]:
