@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,20 +30,24 @@ Indices = npt.NDArray[np.int64]
 class Moments:
     """When something happens to a message of which stream; the moment may lie ahead."""
 
-    __slots__ = ("_due_s", "_streams", "_times_s", "add_due", "add_stream", "add_time")
+    __slots__ = ("_due_s", "_streams", "_times_s", "add")
+
+    add: Callable[[int, float, float], None]
+    """One more: stream, time_s, and a second moment for those who ask about a span."""
 
     def __init__(self) -> None:
         self._keep(array("q"), array("d"), array("d"))
 
     def _keep(self, streams: array[int], times_s: array[float], due_s: array[float]) -> None:
         self._streams, self._times_s, self._due_s = streams, times_s, due_s
-        self.add_stream, self.add_time, self.add_due = streams.append, times_s.append, due_s.append
+        add_stream, add_time, add_due = streams.append, times_s.append, due_s.append
 
-    def add(self, stream: int, time_s: float, due_s: float = 0.0) -> None:
-        """One more; `due_s` is kept for those who ask about the delay."""
-        self.add_stream(stream)
-        self.add_time(time_s)
-        self.add_due(due_s)
+        def add(stream: int, time_s: float, earlier_s: float) -> None:
+            add_stream(stream)
+            add_time(time_s)
+            add_due(earlier_s)
+
+        self.add = add
 
     def extend(self, streams: Indices, times_s: Floats) -> None:
         """Many more at once."""

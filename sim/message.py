@@ -112,7 +112,7 @@ class _Engine:
             self._arrange_newcomers(first, n)
             self._advance(min((first + n) * self._bin_s, self._end_s), watcher)
             for stream, found_s in self._queue.expired:
-                self.diary.expired.add(stream, found_s)
+                self.diary.expired.add(stream, found_s, 0.0)
             self._queue.expired.clear()
             page = self.diary.close(first, n, self._in_service())
             ledger.post(first, page.counts, page.under_way, self._held())
@@ -156,10 +156,10 @@ class _Engine:
 
     def _newcomer(self, event: _Happening) -> None:
         """Take in newcomers until one is due after something else happens."""
-        message, peek = event.message, self._env.peek
+        message, peek, arrive, following = event.message, self._env.peek, self._arrive, self._newcomers
         for _ in range(_STEPS):
-            self._arrive(message, message.due_s)
-            ahead = next(self._newcomers, None)
+            arrive(message, message.due_s)
+            ahead = next(following, None)
             if ahead is None:
                 return
             message = Message(*ahead)
@@ -172,7 +172,7 @@ class _Engine:
         if self._idle:
             self._start(self._idle.pop(), message, now_s)
         elif not self._queue.offer(message):
-            self.diary.rejected.add(message.stream, now_s)
+            self.diary.rejected.add(message.stream, now_s, 0.0)
 
     def _start(self, worker: _Happening, message: Message, now_s: float) -> None:
         ended_s = now_s + self._service()
@@ -199,7 +199,7 @@ class _Engine:
         stream, due_s = message.stream, message.due_s
         at_s = now_s + self._delay[stream]()
         if self._bounces() < self._bounce_share[stream]:
-            self.diary.bounced.add(stream, at_s)
+            self.diary.bounced.add(stream, at_s, 0.0)
             return
         self.diary.delivered.add(stream, at_s, due_s)
         if at_s < self._end_s:
@@ -209,9 +209,9 @@ class _Engine:
     def _refuse(self, message: Message, now_s: float) -> None:
         """429: wait outside the queue, or give up."""
         message.attempts += 1
-        self.diary.limited.add(message.stream, now_s)
+        self.diary.limited.add(message.stream, now_s, 0.0)
         if message.attempts >= self._attempts:
-            self.diary.exhausted.add(message.stream, now_s)
+            self.diary.exhausted.add(message.stream, now_s, 0.0)
             return
         least_s, most_s = self._backoff[message.attempts - 1]
         event = _Happening(self._env, self._on_back)
@@ -238,7 +238,7 @@ class _Engine:
 
     def _triggered(self, event: _Happening) -> None:
         message, now_s = event.message, self._env.now
-        self.diary.offered.add(message.stream, now_s)
+        self.diary.offered.add(message.stream, now_s, 0.0)
         self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
         self._arrive(message, now_s)
 
