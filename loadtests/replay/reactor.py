@@ -149,8 +149,9 @@ class Reactor:
             self._flush_ns = now_ns + FLUSH_NS
 
     def _done(self) -> bool:
-        """Nothing waits, nothing is under way, nothing will be due before the schedule is over."""
-        return self._next_due_ns() == NEVER_NS and not self.waiting and not self.in_flight
+        """Nothing waits, is under way, comes back or will be due before the schedule is over."""
+        is_busy = self.waiting or self.in_flight or self._exchange.coming_back
+        return self._next_due_ns() == NEVER_NS and not is_busy
 
     def _settle(self) -> int:
         """Account for all that is due by now; the moment up to which that is so."""

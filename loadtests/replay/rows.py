@@ -40,13 +40,18 @@ class Rows:
 
     def add_dropped(self, requests: range, now_ns: int, fault: Fault) -> None:
         """One row for each of many sends that were never started: reached only now, when all is over."""
-        self.flush()
         rows = np.zeros((len(requests), FIELDS), dtype=np.int64)
         rows[:, 0] = requests
         rows[:, 1] = 1
         rows[:, 2] = rows[:, 4] = now_ns
         rows[:, 7] = fault
-        self._sink(rows)
+        self.add_all(rows)
+
+    def add_all(self, rows: RawRows) -> None:
+        """Many rows at once, int64 (rows, 9), handed over with what there is."""
+        self.flush()
+        if len(rows):
+            self._sink(rows)
 
     def flush(self) -> None:
         """Hand over what there is, as a copy; also when there is nothing."""

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from loadtests.targets import trust
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target
 from loadtests.targets.wire import Meaning
@@ -132,7 +133,7 @@ class Observer:
         return Observed(at_s, _added_up(found) if whole is None else whole, found)
 
     def _run(self) -> None:
-        reader = _JsonReader(self._address)
+        reader = _JsonReader(self._target, self._address)
         due_s = time.monotonic()
         while not self._ended.is_set():
             asked_at = time.time()
@@ -165,7 +166,8 @@ def _added_up(providers: dict[str, dict[Meaning, Floats]]) -> dict[Meaning, Floa
 class _JsonReader:
     """GETs over one kept connection to the checked address; a reading that fails is None, never raised."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, target: Target, address: Address) -> None:
+        self._target = target
         self._address = address
         self._connection: http.client.HTTPConnection | None = None
 
@@ -188,7 +190,7 @@ class _JsonReader:
     def _connect(self) -> http.client.HTTPConnection:
         address = self._address
         if address.tls:
-            context = ssl.create_default_context()
+            context = trust.context(self._target)
             # TLS must be checked against the name while the socket goes to the checked address
             connection: http.client.HTTPConnection = _NamedTLS(address, context)
         else:

@@ -32,7 +32,8 @@ class Target(Word):
 
     `like` names a shipped target whose operations are taken when the file has none of its own.
     `share` is the part of the season that this target carries. `allow_hosts` names the hosts that may be
-    loaded besides this machine, exactly as they stand in `base_url`.
+    loaded besides this machine, exactly as they stand in `base_url`. `ca_file`: whom TLS trusts instead of
+    this system's authorities (PEM, from the target file's folder); certificates are checked in any case.
     """
 
     title: str = ""
@@ -40,6 +41,7 @@ class Target(Word):
     base_url: str = ""
     share: Share = 1.0
     allow_hosts: tuple[str, ...] = ()
+    ca_file: str = ""
     source: str = ""
     operations: tuple[Operation, ...] = Field(default=(), alias="operation")
     observe: tuple[Observe, ...] = ()
@@ -168,6 +170,9 @@ def read_target(path: Path) -> Target:
     if not target.base_url:
         message = 'is missing; write base_url = "http://127.0.0.1:8025"'
         raise user_error(message, where=str(path), key="base_url")
+    if target.ca_file:
+        # A child process works in another folder.
+        target = target.model_copy(update={"ca_file": str((path.parent / target.ca_file).resolve())})
     return target
 
 
