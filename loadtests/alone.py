@@ -11,6 +11,7 @@ from loadtests.calibration import Calibration
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
 from loadtests.rehearsal import objectives_of
+from loadtests.replay.exchange import Bounds
 from loadtests.replay.schedule import Schedule, constant, from_traffic
 from loadtests.rig import standing
 from loadtests.stages import (
@@ -120,7 +121,7 @@ def _replay(
     watcher: Watcher,
 ) -> Measurement:
     scenario = loaded.scenario.scaled(part.scale) if loaded else None
-    with standing(target, scenario, run, watcher) as rig:
+    with standing(target, scenario, run, watcher, Bounds(retries=part.retries)) as rig:
         describe(run, rig, part)
         return replay_stage(schedule, rig, objectives, run, watcher)
 

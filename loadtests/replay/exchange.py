@@ -50,9 +50,9 @@ class Exchange:
     """Every send handed in leaves exactly one last row, and one for each attempt before it.
 
     An attempt is repeated at once in one case: the target had closed an idle connection and the request met
-    that on its way (not a byte of a response came on a connection that had served before). Others come back as
-    `retrying` says. `in_flight` counts sends that were started and not answered; `waiting` holds, in order,
-    those that have no connection.
+    that on its way (not a byte of a response came on a connection that had served before). Others come back
+    as `retrying` says. `in_flight` counts sends that were started and not answered; `waiting` holds those
+    that have no connection, in order.
     """
 
     def __init__(

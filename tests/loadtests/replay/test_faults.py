@@ -178,7 +178,7 @@ def test_a_refusal_is_one_row_with_its_status_and_is_no_fault(
 @pytest.mark.parametrize(
     "answer",
     [
-        b"HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=1;b\r\nhello\r\n0\r\nX-A: 1\r\nX-B: 2\r\n\r\n",
+        b"HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a;b=1\r\nok\r\n0\r\nA: 1\r\nX-B: 2\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" * 2000 + ACCEPTED,
         b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + ACCEPTED,
         b"HTTP/1.1 204 No Content\r\n\r\n",
