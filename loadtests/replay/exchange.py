@@ -73,6 +73,7 @@ class Exchange:
         self._free = self._pool.free
         self._agenda = agenda
         self._answers = Answers(agenda)
+        self._known = self._answers.known
         law = Retries(attempts=bounds.retries + 1)
         self._comebacks = Comebacks(law, bounds.retry_budget_share, draw or _uniform(agenda))
         self._rows = rows
@@ -91,7 +92,8 @@ class Exchange:
             self._start(self._free.pop(), send, 1, picked_ns, data)
         else:
             self.waiting.append((send, 1, picked_ns, data, send[0]))
-            self._open_needed(picked_ns)
+            if self._pool.has_room:
+                self._open_needed(picked_ns)
 
     def hear(self) -> list[int]:
         """Take what the sockets have now, a few at a time; descriptors of others are returned."""
@@ -187,9 +189,8 @@ class Exchange:
             data = connection.read()
             if send is None:
                 return self._discard(connection)
-            if inbox.empty and (status := self._answers.known(send, data)):
-                ended_ns = self._clock()
-                self._finish(connection, send, ended_ns, status, Reply.ACCEPTED, send[3])
+            if inbox.empty and (status := self._known(send, data)):
+                self._finish(connection, send, self._clock(), status, Reply.ACCEPTED, send[3])
                 return self._reuse(connection) if connection.unsent is None else None
             whole = data if inbox.empty else b""
             complete = inbox.feed(data) if data else inbox.end()

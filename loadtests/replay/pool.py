@@ -47,6 +47,11 @@ class Pool:
         """Whether as many waiting sends want more connections than are being opened, and may have one."""
         return self._opening < waiting and len(self.connections) < self._most
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another connection may be opened."""
+        return len(self.connections) < self._most
+
     def begin(self, now_ns: int) -> bool:
         """Begin to open one; False while that is of no use, for want of descriptors or ports here."""
         if now_ns < self._open_again_ns:

@@ -41,6 +41,9 @@ from loadtests.targets.replies import Reader
 LEAD_S = 0.02
 """From the command to time 0, so that the first sends are not late."""
 
+GARBAGE_OBJECTS = 50_000
+"""New objects between two looks for garbage in cycles: a replay makes none, and each look stops the sends."""
+
 LEAVE_S = 0.7
 METHOD = "POST"
 
@@ -115,6 +118,7 @@ class Player:
         # What lives now lives on: the collector need not look at it again in the middle of a replay.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
         start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
         journal = Journal(schedule, start_ns, writer, self._fill(schedule))
         duration_s = self._run(agenda, journal, start_ns)
