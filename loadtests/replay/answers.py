@@ -15,12 +15,8 @@ class Answers:
 
     def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
-        self._known: list[dict[bytes, tuple[int, int]]] = [{} for _ in agenda.schedule.streams]
-
-    def known(self, send: Send, data: bytes) -> int:
-        """The status, when these bytes are a whole answer that accepted such a send before; 0: read it."""
-        status, messages = self._known[send[4]].get(data, (0, 0))
-        return status if messages == send[3] else 0
+        self.known: list[dict[bytes, tuple[int, int]]] = [{} for _ in agenda.schedule.streams]
+        """By stream: a whole answer that kept the connection and accepted all -> (status, messages)."""
 
     def read(self, send: Send, inbox: Inbox, data: bytes) -> tuple[Reply, int, float | None]:
         """(reply, messages accepted, seconds until it is worth coming again) of a complete answer.
@@ -29,7 +25,7 @@ class Answers:
         """
         read = self._agenda.read(send, inbox.status, inbox.head, inbox.body)
         if data and inbox.keep_alive and read == (Reply.ACCEPTED, send[3], None):
-            known = self._known[send[4]]
+            known = self.known[send[4]]
             if len(known) >= KNOWN_MAX:
                 known.clear()
             known[data] = (inbox.status, send[3])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from select import EPOLLOUT
 
@@ -18,13 +18,14 @@ from loadtests.replay.limits import BadResponse
 from loadtests.replay.pool import Pool, fault_of
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.retrying import Comebacks
-from loadtests.replay.rows import FIELDS, Rows
+from loadtests.replay.rows import FIELDS, RawRows, Rows
 from scenarios.pipeline import Retries
 
 EVENTS_AT_ONCE = 16
 """Few, so that a send that becomes due waits for few others' responses."""
 
 STALE_ATTEMPTS_MAX = 3
+ACCEPTED = int(Reply.ACCEPTED)
 
 Waiting = tuple[Send, int, int, bytes | None, int]
 """(send, attempt, picked_ns, its bytes where they are rendered already, since when it waits in ns)."""
@@ -129,13 +130,8 @@ class Exchange:
             if connection.send is not None:
                 self._record(connection, connection.send, now_ns, Fault.UNANSWERED)
         self.in_flight = 0
-        ended = np.zeros((len(self.waiting), FIELDS), dtype=np.int64)
-        for row, (send, attempt, picked_ns, _, _) in zip(ended, self.waiting, strict=True):
-            row[:3] = send[1], attempt, picked_ns
-        ended[:, 4] = now_ns
-        ended[:, 7] = Fault.DROPPED_RUN_ENDED
+        self._rows.add_all(_never_started(self.waiting, now_ns))
         self.waiting.clear()
-        self._rows.add_all(ended)
         self.close()
 
     def close(self) -> None:
@@ -189,8 +185,8 @@ class Exchange:
             data = connection.read()
             if send is None:
                 return self._discard(connection)
-            if inbox.empty and (status := self._known(send, data)):
-                self._finish(connection, send, self._clock(), status, Reply.ACCEPTED, send[3])
+            if inbox.empty and (known := self._known[send[4]].get(data)) and known[1] == send[3]:
+                self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3])
                 return self._reuse(connection) if connection.unsent is None else None
             whole = data if inbox.empty else b""
             complete = inbox.feed(data) if data else inbox.end()
@@ -212,7 +208,7 @@ class Exchange:
             self._reuse(connection)
 
     def _finish(
-        self, connection: Connection, send: Send, ended_ns: int, status: int, reply: Reply, accepted: int
+        self, connection: Connection, send: Send, ended_ns: int, status: int, reply: int, accepted: int
     ) -> None:
         self._rows.add(
             send[1],
@@ -276,6 +272,16 @@ class Exchange:
     def _drop(self, waiting: Waiting, now_ns: int) -> None:
         send, attempt, picked_ns, _, _ = waiting
         self._rows.add(send[1], attempt, picked_ns, 0, now_ns, 0, 0, Fault.DROPPED_NO_CONNECTION, 0)
+
+
+def _never_started(waiting: Collection[Waiting], now_ns: int) -> RawRows:
+    """All at once: there may be a hundred thousand, and a stop is asked to be quick."""
+    rows = np.zeros((len(waiting), FIELDS), dtype=np.int64)
+    if waiting:
+        rows[:, :3] = [(send[1], attempt, picked_ns) for send, attempt, picked_ns, _, _ in waiting]
+    rows[:, 4] = now_ns
+    rows[:, 7] = Fault.DROPPED_RUN_ENDED
+    return rows
 
 
 def _uniform(agenda: Agenda) -> Callable[[float, float], float]:

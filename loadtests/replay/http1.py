@@ -22,12 +22,24 @@ class Inbox:
     """One response after another on one connection.
 
     `feed` returns True when a response is complete: then status, head (the header lines as received), body
-    and keep_alive are set, and the next bytes belong to the next response.
+    and keep_alive are set, and the next bytes belong to the next response. `empty`: not a byte of it has come.
     """
 
-    __slots__ = ("_body", "_bytes", "_chunks", "_head", "_length", "body", "head", "keep_alive", "status")
+    __slots__ = (
+        "_body",
+        "_bytes",
+        "_chunks",
+        "_head",
+        "_length",
+        "body",
+        "empty",
+        "head",
+        "keep_alive",
+        "status",
+    )
 
     def __init__(self) -> None:
+        self.empty = True
         self.status = 0
         self.head = b""
         self.body = b""
@@ -38,13 +50,9 @@ class Inbox:
         self._bytes = 0
         self._chunks: Chunks | None = None
 
-    @property
-    def empty(self) -> bool:
-        """True while not a byte of the next response has come."""
-        return self._length is None and not self._head
-
     def feed(self, data: bytes) -> bool:
         """Take the next bytes (not b""). Raises BadResponse; the connection is then of no more use."""
+        self.empty = False
         while self._length is None:
             data = self._head + data if self._head else data
             end = data.find(b"\r\n\r\n")
@@ -133,6 +141,7 @@ class Inbox:
 
     def _complete(self, body: bytes) -> bool:
         self.body = body
+        self.empty = True
         self._length = None
         if self._head:
             self._head = b""

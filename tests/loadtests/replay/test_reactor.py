@@ -185,3 +185,10 @@ def test_a_waiting_replay_sleeps_instead_of_spinning(serve, answering, replay) -
     before_s = time.thread_time()
     replay(server.port, constant(10.0, 1.0))
     assert time.thread_time() - before_s < 0.5
+
+
+def test_a_stop_leaves_one_row_for_each_of_a_hundred_thousand_waiting_sends(serve, replay) -> None:
+    server = serve(lambda server, sock: time.sleep(5.0))
+    records = replay(server.port, constant(1_000_000.0, 0.1), Bounds(connections=1), stop_after_s=1.0)
+    assert_accounted(records, 100_000)
+    assert faults(records) == {"UNANSWERED": 1, "DROPPED_RUN_ENDED": 99_999}
