@@ -22,7 +22,8 @@ class Inbox:
     """One response after another on one connection.
 
     `feed` returns True when a response is complete: then status, head (the header lines as received), body
-    and keep_alive are set, and the next bytes belong to the next response. `empty`: not a byte of it has come.
+    and keep_alive are set, and the next bytes belong to the next response, of which not a byte has come while
+    `empty`.
     """
 
     __slots__ = (
