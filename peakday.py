@@ -172,6 +172,10 @@ def replay(
     scale: Scale = None,
     share: Share = None,
     batch: Batch = None,
+    retries: Annotated[
+        int,
+        typer.Option(min=0, max=99, help="of a limited, failed or lost send, as a client would"),
+    ] = 0,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:
@@ -182,7 +186,7 @@ def replay(
     from reports.commands import target as targets
 
     asked = targets.ReplayOptions(
-        target, start, duration, rate, arrivals, scale, share, batch, compress, seed
+        target, start, duration, rate, arrivals, scale, share, batch, compress, retries, seed
     )
     _run(lambda screen: targets.replay(screen, source, asked, _command()), as_json)
 

@@ -12,6 +12,7 @@ from loadtests.carrying import a_channel, carried
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
 from loadtests.rehearsal import objectives_of
+from loadtests.replay.exchange import Bounds
 from loadtests.replay.schedule import Schedule, constant, from_traffic
 from loadtests.rig import standing
 from loadtests.stages import (
@@ -113,7 +114,7 @@ def _replay(
     watcher: Watcher,
 ) -> Measurement:
     scenario = loaded.scenario.scaled(part.scale) if loaded else None
-    with standing(target, scenario, run, watcher) as rig:
+    with standing(target, scenario, run, watcher, Bounds(retries=part.retries)) as rig:
         if loaded is None:
             schedule = replace(schedule, channels=(a_channel(rig.target),))
         schedule, missing = carried(schedule, rig.target)

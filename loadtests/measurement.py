@@ -212,6 +212,7 @@ def summary(of: Measurement) -> dict[str, Any]:
     """The keys that the outside relies on for a replay; what is not a finite number is null."""
     counted = ("due", "started", "dropped", "accepted", "rejected", "limited", "errors")
     return {name: getattr(of, name) for name in counted} | {
+        "attempts": of.attempts,
         "messages_accepted": of.messages_accepted,
         "messages_received": of.messages_received,
         "lost": of.lost,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from loadtests.replay.exchange import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.sendapi.knobs import Knobs, ProviderLimit
 from loadtests.sendapi.server import start
@@ -36,7 +37,9 @@ class Rig:
 
 
 @contextmanager
-def standing(text: str, scenario: Scenario | None, run: Run, watcher: Watcher) -> Iterator[Rig]:
+def standing(
+    text: str, scenario: Scenario | None, run: Run, watcher: Watcher, bounds: Bounds | None = None
+) -> Iterator[Rig]:
     """The target that `text` names, checked and - where it is ours - started; all of it gone afterwards.
 
     `scenario` at the rehearsed scale says how an embedded API is built where `text` does not.
@@ -49,12 +52,11 @@ def standing(text: str, scenario: Scenario | None, run: Run, watcher: Watcher) -
         watcher.tell("serve", 0, 1, "starting the reference send API")
         with start(knobs, run.path / "sendapi") as api:
             watcher.tell("serve", 1, 1, f"{api.base_url}, queue: {api.queue}")
-            with _engine(
-                text, embedded_at(api.base_url, [p.name for p in api.knobs.limits()]), knobs, run, watcher
-            ) as rig:
+            ours = embedded_at(api.base_url, [p.name for p in api.knobs.limits()])
+            with _engine(text, ours, knobs, run, watcher, bounds) as rig:
                 yield rig
     else:
-        with _engine(text, asked, None, run, watcher) as rig:
+        with _engine(text, asked, None, run, watcher, bounds) as rig:
             yield rig
 
 
@@ -64,9 +66,11 @@ def api_key() -> str:
 
 
 @contextmanager
-def _engine(text: str, target: Target, knobs: Knobs | None, run: Run, watcher: Watcher) -> Iterator[Rig]:
+def _engine(
+    text: str, target: Target, knobs: Knobs | None, run: Run, watcher: Watcher, bounds: Bounds | None
+) -> Iterator[Rig]:
     address = safety.check(target)
-    with Engine(target, run.records, watcher) as engine, Observer(target, address) as observer:
+    with Engine(target, run.records, watcher, bounds) as engine, Observer(target, address) as observer:
         yield Rig(text, target, engine, observer, knobs)
 
 

@@ -52,12 +52,16 @@ PEAK = "peak"
 
 @dataclass(frozen=True)
 class Part:
-    """What of the season is brought to the target; scale, share, batch, compress as README defines them."""
+    """What of the season is brought to the target; scale, share, batch, compress as README defines them.
+
+    retries: how often a refused or lost send is sent again, at most.
+    """
 
     scale: float = 1.0
     share: float = 1.0
     batch: int = 1
     compress: float = 1.0
+    retries: int = 0
 
     @property
     def carried(self) -> float:

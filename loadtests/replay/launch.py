@@ -119,7 +119,8 @@ class Engine:
     def _prepare(self, folder: Path) -> None:
         address = safety.check(self._target)
         run = hashlib.blake2b(str(self._folder).encode(), digest_size=4).hexdigest()
-        write_settings(Settings(address.family, address.ip, address.port, run, self._bounds), folder)
+        at = (address.family, address.ip, address.port, address.host, address.tls)
+        write_settings(Settings(*at, run, self._bounds), folder)
         dump(self._target, folder / TARGET)
         (folder / "locustfile.py").write_text(LOCUSTFILE, "utf-8")
 

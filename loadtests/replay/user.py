@@ -12,7 +12,7 @@ import os
 import signal
 import time
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ from locust.stats import StatsEntry, StatsError
 
 from loadtests.children import PROGRESS, Link, link
 from loadtests.replay.agenda import Agenda
-from loadtests.replay.connection import Peer
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import Kernel, affordable_connections, go_first, wake_on_time
 from loadtests.replay.orders import TARGET, Play, StopPlay, order, read_settings
@@ -34,12 +33,16 @@ from loadtests.replay.records import Writer
 from loadtests.replay.rows import Columns, RawRows
 from loadtests.replay.schedule import Schedule, read_schedule
 from loadtests.replay.tally import Tally, tallies
-from loadtests.targets import credentials, target
+from loadtests.replay.tls import Secure
+from loadtests.targets import credentials, target, trust
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 
 LEAD_S = 0.02
 """From the command to time 0, so that the first sends are not late."""
+
+GARBAGE_OBJECTS = 50_000
+"""New objects between two looks for garbage in cycles: a replay makes none, and each look stops the sends."""
 
 LEAVE_S = 0.7
 METHOD = "POST"
@@ -83,10 +86,11 @@ class Player:
         folder = Path.cwd()
         self._settings = read_settings(folder)
         bounds = self._settings.bounds
-        self._bounds = Bounds(
-            affordable_connections(bounds.connections), bounds.timeout_s, bounds.drain_s, bounds.spin_s
-        )
+        self._bounds = replace(bounds, connections=affordable_connections(bounds.connections))
         self._target = target.load(folder / TARGET)
+        at = self._settings
+        makes = Secure(trust.context(self._target.ca_file), at.host) if at.tls else Connection
+        self._peer = Peer(at.family, at.ip, at.port, makes)
         secrets = credentials.environment(self._target, os.environ)
         self._renderer = Renderer(self._target, secrets, self._settings.run)
         self._reader = Reader(self._target)
@@ -114,6 +118,7 @@ class Player:
         # What lives now lives on: the collector need not look at it again in the middle of a replay.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
         start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
         journal = Journal(schedule, start_ns, writer, self._fill(schedule))
         duration_s = self._run(agenda, journal, start_ns)
@@ -132,7 +137,7 @@ class Player:
             )
 
         reactor = Reactor(
-            Peer(self._settings.family, self._settings.ip, self._settings.port),
+            self._peer,
             agenda,
             take,
             bounds=self._bounds,

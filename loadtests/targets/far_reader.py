@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from loadtests.targets import trust
 from loadtests.targets.figure import Observe
 from loadtests.targets.pointers import NOTHING, number_at, value_at
 from loadtests.targets.safety import Address
@@ -21,10 +22,12 @@ QUERY_PATH = "/api/v1/query"
 class FigureReader:
     """Figures that are found at one address. `base_path` stands before the paths of the target's own."""
 
-    def __init__(self, figures: Sequence[Observe], address: Address, base_path: str = "") -> None:
+    def __init__(
+        self, figures: Sequence[Observe], address: Address, base_path: str = "", ca_file: str = ""
+    ) -> None:
         self._paths = {figure.name: _path(figure, base_path) for figure in figures}
         self._figures = figures
-        self._reader = _JsonReader(address)
+        self._reader = _JsonReader(address, ca_file)
 
     def read(self) -> dict[str, float]:
         """Figure by name, each document asked for once; without those that could not be read."""
@@ -69,8 +72,9 @@ def _path(figure: Observe, base_path: str) -> str:
 class _JsonReader:
     """GETs over one kept connection to the checked address; a reading that fails is None, never raised."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, ca_file: str) -> None:
         self._address = address
+        self._ca_file = ca_file
         self._connection: http.client.HTTPConnection | None = None
 
     def get(self, path: str) -> Any:
@@ -92,7 +96,7 @@ class _JsonReader:
     def _connect(self) -> http.client.HTTPConnection:
         address = self._address
         if address.tls:
-            context = ssl.create_default_context()
+            context = trust.context(self._ca_file)
             # TLS must be checked against the name while the socket goes to the checked address
             connection: http.client.HTTPConnection = _NamedTLS(address, context)
         else:

@@ -90,7 +90,7 @@ class Observer:
         self._interval_s = interval_s
         own = [figure for figure in target.observe if figure.is_own]
         base_path = urlsplit(target.base_url).path.rstrip("/")
-        self._own = FigureReader(own, address, base_path)
+        self._own = FigureReader(own, address, base_path, target.ca_file)
         self._foreign = [_Source(*found) for found in _elsewhere(target)]
         self._samples: list[tuple[float, dict[str, float]]] = []
         self._ended = threading.Event()

@@ -6,14 +6,14 @@ import os
 import re
 import secrets
 import socket
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin
 
-from loadtests.replay.http1 import BadResponse, Inbox
-from loadtests.targets import credentials, safety
+from loadtests.replay.http1 import Inbox
+from loadtests.replay.limits import BadResponse
+from loadtests.targets import credentials, safety, trust
 from loadtests.targets.auth import QueryKey
 from loadtests.targets.figure import Meaning, Observe
 from loadtests.targets.observing import Observer
@@ -98,7 +98,7 @@ def probe(
     request = Renderer(alone, environment, f"probe-{secrets.token_hex(4)}").render(0, 1, chosen, "probe")
     with Observer(target, safety.permitted(target)[0]) as observer:
         before = _readings(observer, target.observe)
-        answer = exchange(address, request)
+        answer = exchange(address, request, ca_file=target.ca_file)
         after = _readings(observer, target.observe)
     observed = _seen(target, before, after)
     return _explained(alone, answer, request, chosen, observed, not_tested(target, streams))
@@ -109,12 +109,12 @@ def not_tested(target: Target, streams: Sequence[tuple[str, str, str]]) -> tuple
     return tuple(stream[1] for stream in streams if target.operation_for(*stream) is None)
 
 
-def exchange(address: Address, request: bytes, timeout_s: float = TIMEOUT_S) -> Answer:
+def exchange(address: Address, request: bytes, timeout_s: float = TIMEOUT_S, ca_file: str = "") -> Answer:
     """One request and its response on a connection of its own. Raises UserError with exit code 4."""
     started_s = time.monotonic()
     inbox = Inbox()
     try:
-        with _connected(address, timeout_s) as connection:
+        with _connected(address, timeout_s, ca_file) as connection:
             connection.sendall(request)
             while not _fed(inbox, connection.recv(READ_BYTES)):
                 if time.monotonic() - started_s > timeout_s:
@@ -126,11 +126,11 @@ def exchange(address: Address, request: bytes, timeout_s: float = TIMEOUT_S) -> 
     return Answer(inbox.status, inbox.head, inbox.body, time.monotonic() - started_s)
 
 
-def _connected(address: Address, timeout_s: float) -> socket.socket:
+def _connected(address: Address, timeout_s: float, ca_file: str) -> socket.socket:
     plain = socket.create_connection((address.ip, address.port), timeout=timeout_s)
     if not address.tls:
         return plain
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=address.host)
+    return trust.context(ca_file).wrap_socket(plain, server_hostname=address.host)
 
 
 def _fed(inbox: Inbox, data: bytes) -> bool:

@@ -98,7 +98,11 @@ def read_target(path: Path) -> Target:
             found=str(path),
             allowed="a target file, embedded, " + ", ".join(f"{n}+http://…" for n in shipped_names()),
         ) from None
-    return _complete(read(text, Target, str(path), checks=checks))
+    target = _complete(read(text, Target, str(path), checks=checks))
+    if target.ca_file:
+        # A child process works in another folder.
+        target = target.model_copy(update={"ca_file": str((path.parent / target.ca_file).resolve())})
+    return target
 
 
 def checks(target: Target) -> list[Complaint]:

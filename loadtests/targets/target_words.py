@@ -18,7 +18,8 @@ class Target(Word):
 
     `like` names a shipped target whose operations are taken when the file has none of its own.
     `share` is the part of the season that this target carries. `allow_hosts` names the hosts that may be
-    loaded besides this machine, exactly as they stand in `base_url`.
+    loaded besides this machine, exactly as they stand in `base_url`. `ca_file`: whom TLS trusts instead of
+    this system's authorities (PEM, from the target file's folder); certificates are checked in any case.
     """
 
     title: str = ""
@@ -26,6 +27,7 @@ class Target(Word):
     base_url: str = ""
     share: Share = 1.0
     allow_hosts: tuple[str, ...] = ()
+    ca_file: str = ""
     source: str = ""
     operations: tuple[Operation, ...] = Field(default=(), alias="operation")
     observe: tuple[Observe, ...] = ()

@@ -45,6 +45,7 @@ class ReplayOptions:
     share: float | None
     batch: int | None
     compress: float
+    retries: int
     seed: int | None
 
 
@@ -88,7 +89,7 @@ def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str
     must_answer(target)
     seed = options.seed or 0
     run = run_without_season("replay", seed, command)
-    part = Part(batch=options.batch or 1)
+    part = Part(batch=options.batch or 1, retries=options.retries)
     measured = alone.replay_rate(per_s, duration_s, options.arrivals, part, seed, options.target, run, screen)
     run.end()
     return measured, run
@@ -104,6 +105,7 @@ def _replay_season(
         share=said.share if options.share is None else options.share,
         batch=options.batch or said.batch,
         compress=options.compress,
+        retries=options.retries,
     )
     seed = loaded.scenario.seed if options.seed is None else options.seed
     cut = Cut(start_s, duration_s, part, seed)

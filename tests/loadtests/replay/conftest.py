@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from loadtests.replay.agenda import Agenda
-from loadtests.replay.connection import Peer
+from loadtests.replay.connection import Connection, Makes, Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.targets.rules import header
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
@@ -26,8 +28,11 @@ ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 class Server:
     """Listens on 127.0.0.1; `talk(self, sock)` runs in a thread for every connection until it returns."""
 
-    def __init__(self, talk: Callable[[Server, socket.socket], None]) -> None:
+    def __init__(
+        self, talk: Callable[[Server, socket.socket], None], tls: ssl.SSLContext | None = None
+    ) -> None:
         self._talk = talk
+        self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = self._listening.getsockname()[1]
         self.connections = 0
@@ -71,8 +76,11 @@ class Server:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
-            self._talk(self, sock)
+        with contextlib.suppress(OSError), self._spoken(sock) as spoken:
+            self._talk(self, spoken)
+
+    def _spoken(self, sock: socket.socket) -> socket.socket:
+        return self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
 
 
 def always(answer: bytes) -> Callable[[Server, socket.socket], None]:
@@ -104,10 +112,12 @@ class Plain:
     ) -> tuple[Reply, int, float | None]:
         if 200 <= status < 300:
             return Reply.ACCEPTED, messages, None
-        return (Reply.LIMITED if status == 429 else Reply.FAILED), 0, None
+        come_again = header(headers, "Retry-After")
+        kind = Reply.LIMITED if status == 429 else Reply.REJECTED if status < 500 else Reply.FAILED
+        return kind, 0, float(come_again) if come_again else None
 
 
-Serve = Callable[[Callable[[Server, socket.socket], None]], Server]
+Serve = Callable[..., Server]
 Replay = Callable[..., SendRecords]
 
 
@@ -116,8 +126,8 @@ def serve() -> Iterator[Serve]:
     """Start servers; all are closed afterwards."""
     servers: list[Server] = []
 
-    def start(talk: Callable[[Server, socket.socket], None]) -> Server:
-        servers.append(Server(talk))
+    def start(talk: Callable[[Server, socket.socket], None], tls: ssl.SSLContext | None = None) -> Server:
+        servers.append(Server(talk, tls))
         return servers[-1]
 
     yield start
@@ -133,7 +143,7 @@ def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
 
 @pytest.fixture
 def replay(tmp_path: Path) -> Replay:
-    """Replay a schedule in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s)`."""
+    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes)`."""
 
     def run(
         port: int,
@@ -141,6 +151,7 @@ def replay(tmp_path: Path) -> Replay:
         bounds: Bounds | None = None,
         body_bytes: int = 20,
         stop_after_s: float | None = None,
+        makes: Makes = Connection,
     ) -> SendRecords:
         plain = Plain(body_bytes)
         start_ns = time.monotonic_ns() + 5_000_000
@@ -148,7 +159,7 @@ def replay(tmp_path: Path) -> Replay:
         writer = Writer(path)
         journal = Journal(schedule, start_ns, writer)
         reactor = Reactor(
-            Peer(socket.AF_INET, "127.0.0.1", port),
+            Peer(socket.AF_INET, "127.0.0.1", port, makes),
             Agenda(schedule, plain, plain, plain, 0),
             lambda rows: journal.take(rows, time.monotonic_ns()),
             bounds=bounds or Bounds(),
