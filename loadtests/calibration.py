@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from loadtests import percentiles as times
 from loadtests.intervals import BLOCKS
 from loadtests.measurement import Measurement
 from loadtests.replay.records import Reply, SendRecords
+from loadtests.unqueued import unqueued_s
 from sim.formats import require
 from sim.pipeline.workers import serve
 
@@ -28,6 +29,8 @@ LIMIT_SUFFIX = ".rate"
 
 MIN_ANSWERS = 50
 SATURATED_SHARE = 0.97
+WHOLE_TOLERANCE = 0.1
+"""So far below a whole number of servers the product of throughput and time may fall by noise."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -105,6 +108,8 @@ def calibrate(believed: Believed, trials: Sequence[Play], held_out: Play) -> Cal
     refused: list[Refused] = []
     service, variation = _fit_service(believed, trials)
     workers = _fit_parallelism(believed, trials, service)
+    if isinstance(service, Fitted) and isinstance(workers, Fitted):
+        service, workers = _whole_servers(service, workers)
     for result in (service, variation, workers, *_fit_limits(believed, trials)):
         if isinstance(result, Fitted):
             fitted.append(result)
@@ -119,23 +124,9 @@ def calibrate(believed: Believed, trials: Sequence[Play], held_out: Play) -> Cal
     )
 
 
-def answered_service_s(records: SendRecords) -> Floats:
-    """ended - started of the accepted attempts, in order of their due times."""
-    good = (records.reply == Reply.ACCEPTED) & np.isfinite(records.ended_s)
-    return np.asarray(records.ended_s[good] - records.started_s[good], dtype=np.float64)
-
-
-def _unqueued(trials: Sequence[Play]) -> Floats:
-    """Service times of the trial with the lowest offered rate: the one in which waiting matters least."""
-    usable = [t for t in trials if answered_service_s(t.records).size >= MIN_ANSWERS]
-    if not usable:
-        return np.empty(0)
-    return answered_service_s(min(usable, key=lambda t: t.measurement.offered_per_s).records)
-
-
 def _fit_service(believed: Believed, trials: Sequence[Play]) -> tuple[Fitted | Refused, Fitted | Refused]:
     """Mean and variation of the service times: a wrong variation would predict the wrong waits."""
-    sample = _unqueued(trials)
+    sample = unqueued_s([trial.records for trial in trials], MIN_ANSWERS)
     if sample.size < MIN_ANSWERS:
         missing = f"a trial with at least {MIN_ANSWERS} accepted requests"
         return Refused(SERVICE_TIME, missing), Refused(VARIATION, missing)
@@ -200,12 +191,26 @@ def _fit_limits(believed: Believed, trials: Sequence[Play]) -> list[Fitted | Ref
     return results
 
 
+def _whole_servers(service: Fitted, workers: Fitted) -> tuple[Fitted, Fitted]:
+    """Whole servers that carry exactly the throughput seen; the rest of a request's time is not theirs.
+
+    What a request spends outside of a server (network, disk) lengthens its time and leaves the throughput
+    as it is, so throughput x time is never less than the number of servers: it is rounded down.
+    """
+    count = max(1, math.floor(workers.after + WHOLE_TOLERANCE))
+    service_s = service.after * count / workers.after
+    return (
+        replace(service, after=service_s, low=min(service.low, service_s), high=max(service.high, service_s)),
+        replace(workers, after=count, low=min(workers.low, count), high=max(workers.high, count)),
+    )
+
+
 def _predict(
     believed: Believed, fitted: tuple[Fitted, ...], trials: Sequence[Play], held_out: Play
 ) -> tuple[Predicted, ...]:
-    """Send the held-out replay's due times through the fitted servers: service times drawn in order
-    from the unqueued trial, as many servers as were fitted (or believed)."""
-    sample = _unqueued(trials)
+    """Send the held-out replay's due times through the fitted servers: service times in order from the
+    unqueued requests, less what they spent outside of a server, as many servers as fitted (or believed)."""
+    sample = unqueued_s([trial.records for trial in trials], MIN_ANSWERS)
     records = held_out.records
     first = (records.attempt == 1) & np.isfinite(records.ended_s) & (records.reply == Reply.ACCEPTED)
     if sample.size < MIN_ANSWERS or int(first.sum()) < MIN_ANSWERS:
@@ -213,7 +218,9 @@ def _predict(
     values = {f.name: f.after for f in fitted}
     servers = max(1, round(values.get(PARALLELISM, believed.workers)))
     due = np.sort(records.due_s[first])
-    _, ended = serve(due, np.resize(sample, due.size), servers)
+    outside_s = max(0.0, float(sample.mean()) - values.get(SERVICE_TIME, believed.service_s))
+    inside_s = np.maximum(0.0, np.resize(sample, due.size) - outside_s)
+    ended = serve(due, inside_s, servers)[1] + outside_s
     predicted = np.asarray(ended - due, dtype=np.float64)
     measured = np.asarray(records.ended_s[first] - records.due_s[first], dtype=np.float64)
     span = records.duration_s

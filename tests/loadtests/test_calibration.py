@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Door:
     """A G/G/c door, first come first served, whose figures are known."""
 
     workers: Workers
+    outside_s: float = 0.0
 
     def play(self, name: str, rate_per_s: float, for_s: float, observed: Observed | None = None) -> Play:
         schedule = constant(rate_per_s, for_s, arrivals="poisson", seed=len(name))
@@ -41,7 +42,7 @@ class Door:
         random = np.random.default_rng([11, *name.encode()])
         services_s = draw_services(self.workers, schedule.due_s.size, random)
         _, ended_s = serve(schedule.due_s, services_s, self.workers.count)
-        records = answered(schedule, 0.0, ended_s=ended_s)
+        records = answered(schedule, 0.0, ended_s=ended_s + self.outside_s)
         return Play(measure(name, schedule, records, observed), records)
 
 
@@ -101,6 +102,19 @@ def test_a_replay_it_was_not_fitted_on_is_predicted_within_5_percent(
     for predicted in calibration.held_out:
         assert abs(predicted.error) <= 0.05, predicted
         assert predicted.error == pytest.approx(predicted.predicted / predicted.measured - 1.0)
+
+
+def test_time_spent_outside_of_a_server_is_not_taken_for_more_servers() -> None:
+    """Network and disk add 4 ms to each request of 20 ms: throughput x time is 4.8, and there are 4."""
+    calibration = found(replace(door("lognormal"), outside_s=0.004), 0.2, 0.9, 1.3)
+    assert calibration.value(PARALLELISM) == SERVERS
+    assert calibration.value(SERVICE_TIME) == pytest.approx(SERVICE_S, rel=0.02)
+    assert max(abs(p.error) for p in calibration.held_out) <= 0.05
+
+
+def test_a_trial_in_which_many_wait_still_shows_the_service_time() -> None:
+    """At 0.8 of the capacity most wait; those that met nobody did not."""
+    assert found(door("lognormal"), 0.8, 1.3).value(SERVICE_TIME) == pytest.approx(SERVICE_S, rel=0.05)
 
 
 def test_where_nothing_saturated_parallelism_is_refused_with_what_is_missing() -> None:
