@@ -13,7 +13,7 @@ from loadtests.calibration import (
     Believed,
     Calibration,
 )
-from scenarios.providers import Provider
+from scenarios.providers import Provider, limit_table
 from scenarios.scenario import Scenario
 from sim.pipeline.workers import variation
 
@@ -34,8 +34,8 @@ def believed_of(scenario: Scenario, provider_names: tuple[str, ...]) -> Believed
 
 
 def rate_of(provider: Provider) -> float:
-    """The slowest of a provider's buckets, messages/s."""
-    return min(limit.rate for limit in provider.limits) if provider.limits else float("inf")
+    """The slowest of a provider's limits over a minute, messages/s."""
+    return min(limit.minute_per_s for limit in provider.limits) if provider.limits else float("inf")
 
 
 def settings_of(calibration: Calibration, scenario: Scenario, scale: float) -> list[str]:
@@ -65,15 +65,17 @@ def _limits(calibration: Calibration) -> dict[str, float]:
 
 def _own(scenario: Scenario, name: str, per_s: float) -> list[str]:
     provider = next(p for p in scenario.providers if p.name == name)
-    slowest = min(range(len(provider.limits)), key=lambda i: provider.limits[i].rate)
-    return [f"provider.{name}.limits[{slowest}].rate={per_s:.6f}/s"]
+    slowest = min(range(len(provider.limits)), key=lambda i: provider.limits[i].minute_per_s)
+    limit = provider.limits[slowest]
+    fitted = limit_table(limit.scaled(per_s / limit.minute_per_s))[limit.size_key]
+    return [f"provider.{name}.limits[{slowest}].{limit.size_key}={fitted}"]
 
 
 def _shared(scenario: Scenario, per_s: float) -> list[str]:
     """One provider in the place of all: their channels, the fitted rate, their bursts in proportion."""
     channels = [channel for p in scenario.providers for channel in p.channels]
     limits = [limit for p in scenario.providers for limit in p.limits]
-    burst = sum(limit.burst for limit in limits) * per_s / max(per_s, sum(limit.rate for limit in limits))
+    burst = sum(limit.at_once for limit in limits) * per_s / max(per_s, sum(x.minute_per_s for x in limits))
     delay = scenario.providers[0].delay
     return [
         f'provider=[{{name="{SHARED}", channels={json.dumps(channels)}, '

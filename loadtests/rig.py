@@ -11,12 +11,13 @@ import msgspec
 
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.launch import Engine
-from loadtests.sendapi.knobs import Knobs, ProviderLimit
+from loadtests.sendapi.knobs import BURST_S, Knobs, ProviderLimit
 from loadtests.sendapi.server import start
 from loadtests.targets import safety
 from loadtests.targets.embedded import Embedded
 from loadtests.targets.observing import Observer
 from loadtests.targets.target import Target, embedded_at, resolve
+from scenarios.providers import LimitWord, TokenBucket
 from scenarios.scenario import Scenario
 from sim.progress import Watcher
 from sim.runs import Run
@@ -74,11 +75,19 @@ def _engine(
         yield Rig(text, target, engine, observer, knobs)
 
 
-def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
-    """One ProviderLimit a provider: its slowest bucket; the burst stays the API's short default, so that a
+def _as_in_a_trial(limit: LimitWord) -> LimitWord:
+    """The limit as it is; of a bucket only the burst is no longer than the API's own short one, so that a
     trial of seconds is not carried by tokens saved up before it."""
+    if not isinstance(limit, TokenBucket):
+        return limit
+    burst = min(limit.burst, max(1.0, BURST_S * limit.rate))
+    return limit.model_copy(update={"burst": burst})
+
+
+def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
+    """One ProviderLimit a provider, with its limits."""
     providers = tuple(
-        ProviderLimit(p.name, p.channels, min((limit.rate for limit in p.limits), default=None))
+        ProviderLimit(p.name, p.channels, limits=tuple(_as_in_a_trial(limit) for limit in p.limits))
         for p in scenario.providers
     )
     workers = scenario.pipeline.workers

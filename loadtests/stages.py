@@ -23,6 +23,7 @@ from loadtests.measurement import Measurement
 from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.rig import Rig
+from loadtests.sendapi.knobs import to_json
 from scenarios.catalogue import Loaded
 from scenarios.objectives import Objective
 from scenarios.problems import user_error
@@ -130,7 +131,7 @@ def simulate_stage(
 
 def describe(run: Run, rig: Rig, part: Part, not_carried: tuple[str, ...] = ()) -> None:
     """Say in the run what the rehearsal loads, how much of the season it stands for, what is left out."""
-    knobs = msgspec.to_builtins(rig.knobs) if rig.knobs else None
+    knobs = msgspec.json.decode(to_json(rig.knobs)) if rig.knobs else None
     target = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
     said = {"target": target, "knobs": knobs, "part": asdict(part), "not_carried": list(not_carried)}
     run.commit_json(REHEARSAL, {"format": REHEARSAL_FORMAT} | said)

@@ -150,7 +150,7 @@ def _ask_provider(s: Situation) -> list[Action]:
 
 
 def _provider_action(s: Situation, provider: Provider, stage: Resource) -> list[Action]:
-    now = min(limit.rate for limit in provider.limits)
+    now = min(limit.minute_per_s for limit in provider.limits)
     mine = [i for i, stream in enumerate(s.traffic.streams) if stream.channel in provider.channels]
     needed = units.rounded_up(_needed_per_s(s, mine))
     if needed <= now:

@@ -11,6 +11,7 @@ import numpy as np
 
 from reports import units, words
 from reports.findings import ObjectiveFinding, Season
+from reports.limitwords import limit_in_words
 from reports.sketch import columns, plot
 from scenarios.catalogue import Loaded, Summary
 from scenarios.scenario import Scenario
@@ -126,10 +127,9 @@ def _send_path(scenario: Scenario) -> list[str]:
         f"{units.duration(workers.service_time)} a message carry {carries}"
     ]
     for provider in scenario.providers:
-        limits = ", ".join(
-            f"{units.rate(x.rate)} after a burst of {units.count(x.burst)}" for x in provider.limits
-        )
-        lines.append(f"{provider.name} ({', '.join(provider.channels)}): {limits or 'no limit'}")
+        limits = ", ".join(limit_in_words(limit) for limit in provider.limits)
+        told = f"{limits or 'no limit'}{f' (profile {provider.profile})' if provider.profile else ''}"
+        lines.append(f"{provider.name} ({', '.join(provider.channels)}): {told}")
     return lines
 
 

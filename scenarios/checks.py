@@ -15,7 +15,8 @@ from scenarios.cycles import cycle_complaints
 from scenarios.objectives import Subject, parse_objective
 from scenarios.positions import KeyPath
 from scenarios.problems import BadValueError, listed, nearest
-from scenarios.providers import Provider
+from scenarios.profiles import profile_names
+from scenarios.providers import DailyCap, Provider
 from scenarios.salvage import held
 from scenarios.scenario import Scenario, zone_of
 from scenarios.season import Growth, Response, Segment
@@ -62,9 +63,13 @@ def _known_streams(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) 
 
 
 def _time_zone(scenario: Scenario) -> Iterator[Complaint]:
-    if zone_of(scenario.timezone) is None:
-        near = nearest(scenario.timezone, sorted(available_timezones()))
-        yield Complaint(("timezone",), "unknown time zone", 'an IANA name such as "Asia/Shanghai"', near)
+    yield from _is_zone(("timezone",), scenario.timezone)
+
+
+def _is_zone(path: KeyPath, name: str) -> Iterator[Complaint]:
+    if zone_of(name) is None:
+        near = nearest(name, sorted(available_timezones()))
+        yield Complaint(path, "unknown time zone", 'an IANA name such as "Asia/Shanghai"', near)
 
 
 def _starts_at(scenario: Scenario) -> Iterator[Complaint]:
@@ -148,7 +153,22 @@ def _list_complaints(scenario: Scenario) -> list[Complaint]:
     for index, provider in enumerate(held(lambda: scenario.providers)):
         found += held(_is_new, ("provider", index), provider, names)
         found += held(_carries, ("provider", index), provider, carried)
+        found += held(_has_profile, ("provider", index), provider)
+        found += held(_limit_zones, ("provider", index), provider)
     return found
+
+
+def _has_profile(path: KeyPath, provider: Provider) -> Iterator[Complaint]:
+    known = profile_names()
+    if provider.profile and provider.profile not in known:
+        near = nearest(provider.profile, known)
+        yield Complaint((*path, "profile"), "there is no profile of that name", listed(known), near)
+
+
+def _limit_zones(path: KeyPath, provider: Provider) -> Iterator[Complaint]:
+    for position, limit in enumerate(provider.limits):
+        if isinstance(limit, DailyCap):
+            yield from _is_zone((*path, "limits", position, "timezone"), limit.timezone)
 
 
 def _is_new(path: KeyPath, item: Segment | Provider, seen: dict[str, int]) -> Iterator[Complaint]:

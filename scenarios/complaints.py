@@ -97,7 +97,7 @@ def _unknown_key(root: Shape, path: KeyPath) -> Complaint:
 
 def _unknown_tag(path: KeyPath, details: ErrorDetails) -> Complaint:
     context = details.get("ctx", {})
-    name = str(context.get("discriminator", "")).strip("'")
+    name = str(context.get("discriminator", "")).strip("'()")
     allowed = str(context.get("expected_tags", "")).replace("'", '"')
     if details["type"] == "union_tag_not_found":
         return Complaint((*path, name), "is missing", allowed, points_at="table")

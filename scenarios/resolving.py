@@ -13,8 +13,9 @@ from scenarios.history import History, read_history
 from scenarios.plan import read_calendar
 from scenarios.positions import KeyPath
 from scenarios.problems import Problem, UserError, listed, nearest
+from scenarios.profiles import with_profiles
 from scenarios.reading import Document, read_document
-from scenarios.rewriting import resolved_table, resolved_text
+from scenarios.rewriting import plain_text, resolved_table, resolved_text
 from scenarios.salvage import held, salvage
 from scenarios.scenario import Scenario
 from scenarios.season import Campaign
@@ -51,8 +52,11 @@ class _Named:
 
 def resolve(document: Document, text: str, folder: Path, settings: Sequence[str]) -> Resolved:
     """The scenario of a document with settings applied; history and calendar are read from `folder`."""
-    given, mistaken = settings_of(settings, document.table)
-    table = changed(document.table, given)
+    written_out = with_profiles(document.table) if settings else document.table
+    if written_out is not document.table:
+        text = plain_text(written_out)
+    given, mistaken = settings_of(settings, written_out)
+    table = changed(written_out, given)
     document = replace(document, table=table, settings={setting.path: setting.text for setting in given})
     half = salvage(Scenario, table)
     named = _named_files(half, folder)

@@ -31,6 +31,13 @@ def resolved_text(
     return edited if _reads_as(edited, wanted) else tomlkit.dumps(wanted)
 
 
+def plain_text(table: Mapping[str, Any]) -> str:
+    """Raw tables as TOML, without the comments of the text that they are from."""
+    import tomlkit
+
+    return tomlkit.dumps(table)
+
+
 def campaign_table(campaign: Campaign) -> dict[str, Any]:
     """A campaign as a raw table that reads back to an equal one."""
     return {

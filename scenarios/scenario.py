@@ -81,10 +81,10 @@ class Scenario(Word):
     def scaled(self, scale: float) -> Scenario:
         """The same season `scale` times as large; every time and every share is unchanged.
 
-        Multiplied exactly: release and background rates, provider rates. Rounded to whole numbers and at
-        least 1: audience size, worker count, queue bound (0 stays unbounded), limits of `backlog`
-        objectives. Bursts are at least 1, since a smaller bucket admits no message ever. Rounding moves
-        the workers' utilisation by up to half a worker: choose scales that leave several.
+        Multiplied exactly: release and background rates, rates of buckets. Rounded to whole numbers and at
+        least 1: audience size, worker count, queue bound (0 stays unbounded), messages and calls of limits,
+        limits of `backlog` objectives. Bursts are at least 1, since a smaller bucket admits no message ever.
+        Rounding moves the workers' utilisation by up to half a worker: choose scales that leave several.
         """
         workers = self.pipeline.workers
         queue = self.pipeline.queue
@@ -136,11 +136,7 @@ def _with_start_in(zone: ZoneInfo, campaign: Any) -> Any:
 
 
 def _scaled_provider(provider: Provider, scale: float) -> Provider:
-    limits = tuple(
-        _with(limit, rate=limit.rate * scale, burst=max(1.0, limit.burst * scale))
-        for limit in provider.limits
-    )
-    return _with(provider, limits=limits)
+    return _with(provider, limits=tuple(limit.scaled(scale) for limit in provider.limits))
 
 
 def _at_least_one(number: float) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scenarios.scenario import Scenario
 from sim.ledger import ATTEMPTS, LIMITED, QUANTITIES, Ledger
 from sim.outcome import Customers, Outcome, Resolution
-from sim.pipeline.providers import carriers, rate_per_s
+from sim.pipeline.providers import carriers, open_per
 from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
@@ -83,7 +83,8 @@ def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
 def _stages(
     scenario: Scenario, traffic: Traffic, books: Books
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
-    """Workers, then every provider with limits: what it admitted of what its limits let pass in the long run.
+    """Workers, then every provider with limits: what it admitted of what its limits let pass in a bin, or the
+    share of what was asked that it refused, if that is greater.
 
     A burst can admit more than the rate for a while; the share stays at 1 then.
     """
@@ -91,10 +92,10 @@ def _stages(
     names, rows = ["workers"], [books.worker_share]
     counts = books.ledger.counts
     for index, provider in enumerate(scenario.providers):
-        open_per_bin = rate_per_s(provider) * traffic.bin_s
+        open_per_bin = open_per(provider, traffic.bin_s)
         if np.isfinite(open_per_bin):
             own = carrier == index
-            admitted = counts[ATTEMPTS, own].sum(axis=0) - counts[LIMITED, own].sum(axis=0)
+            asked, refused = counts[ATTEMPTS, own].sum(axis=0), counts[LIMITED, own].sum(axis=0)
             names.append(f"provider:{provider.name}")
-            rows.append(admitted / open_per_bin)
+            rows.append(np.maximum((asked - refused) / open_per_bin, refused / np.maximum(asked, 1e-9)))
     return tuple(names), np.clip(np.array(rows), 0.0, 1.0).astype(np.float32)

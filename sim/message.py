@@ -94,14 +94,17 @@ class _Engine:
     def _prepare_providers(self, loaded: Loaded, seed: int) -> None:
         scenario, streams = loaded.scenario, self._traffic.streams
         carriers = providers.carriers(scenario, streams)
-        limiters = [Limiter(provider.limits) for provider in scenario.providers]
+        limiters = [
+            Limiter(provider.limits, epoch_s=scenario.starts_at.timestamp())
+            for provider in scenario.providers
+        ]
         self._admit = [limiters[carrier].admit for carrier in carriers]
         delays = [
             providers.delivery_delays(p.delay, random_stream(seed, "provider", p.name)).__next__
             for p in scenario.providers
         ]
         self._delay = [delays[carrier] for carrier in carriers]
-        self._bounce_share = providers.bounce_shares(scenario, streams)
+        self._lost_share = providers.lost_shares(scenario, streams)
         self._bounces = _uniform(random_stream(seed, "bounce")).__next__
 
     def run(self, ledger: Ledger, watcher: Watcher) -> Floats:
@@ -198,7 +201,7 @@ class _Engine:
         """The provider has it: what becomes of it is drawn now and happens later."""
         stream, due_s = message.stream, message.due_s
         at_s = now_s + self._delay[stream]()
-        if self._bounces() < self._bounce_share[stream]:
+        if self._bounces() < self._lost_share[stream]:
             self.diary.bounced.add(stream, at_s, 0.0)
             return
         self.diary.delivered.add(stream, at_s, due_s)

@@ -19,7 +19,7 @@ from loadtests.sendapi.blocks import LANES, Block, Entry, Lane, StoreFailed
 from loadtests.sendapi.knobs import ProviderLimit
 from loadtests.sendapi.sinks import Sink
 from loadtests.sendapi.store import Store
-from scenarios.providers import TokenBucket
+from scenarios.providers import LimitWord, TokenBucket
 from sim.pipeline.limits import Limiter
 
 CHUNK_S = 0.005
@@ -29,6 +29,8 @@ BLOCKS_AT_ONCE = 8
 TURN_S = 0.002
 """A sender that need not wait gives way to the door at least this often."""
 RETRY_S = 0.1
+PATIENCE_S = 1.0
+"""Longest sleep of a sender: meanwhile messages expire, and more urgent ones come."""
 
 log = logging.getLogger("peakday.sendapi")
 
@@ -122,14 +124,15 @@ class Dispatcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _send(self, provider: ProviderLimit) -> None:
-        limiter, chunk = limiter_of(provider, self._clock()), chunk_of(provider)
+        now_s = self._clock()
+        limiter, chunk = limiter_of(provider, now_s, self._unix_clock() - now_s), chunk_of(provider)
         outgoing = Outgoing(tuple(lane for lane in LANES if lane.channel in provider.channels))
         turn_ends_s = self._clock() + TURN_S
         while True:
             hand = await self._next(outgoing)
             wait_s = await self._send_some(provider.name, hand, limiter, chunk)
             if wait_s > 0.0:
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(min(wait_s, PATIENCE_S))
             elif self._clock() > turn_ends_s:
                 await asyncio.sleep(0)
                 turn_ends_s = self._clock() + TURN_S
@@ -182,18 +185,20 @@ def _say_why(task: asyncio.Task[None]) -> None:
         log.error("%s has stopped", task.get_name(), exc_info=error)
 
 
-def limiter_of(provider: ProviderLimit, now_s: float) -> Limiter:
-    """The simulator's limit with this provider's figures, its bucket full at `now_s`."""
-    if provider.rate_per_s is None:
-        return Limiter((), now_s)
-    bucket = TokenBucket.model_validate(
-        {"rate": f"{provider.rate_per_s!r}/s", "burst": provider.burst_messages()}
-    )
-    return Limiter((bucket,), now_s)
+def limiter_of(provider: ProviderLimit, now_s: float, epoch_s: float = 0.0) -> Limiter:
+    """The simulator's limits with this provider's figures, nothing used at `now_s`; `epoch_s`: Unix time when
+    the clock read 0."""
+    return Limiter(_limits_of(provider), now_s, epoch_s)
 
 
 def chunk_of(provider: ProviderLimit) -> int:
-    """Messages asked for at once: never more than the burst, which an all-or-nothing limit could not pass."""
+    """Messages asked for at once: never more than an all-or-nothing limit could pass, and CHUNK_S of it."""
+    limits = _limits_of(provider)
+    return max(1, min([CHUNK_MAX, *(int(min(x.at_once, x.per_s * CHUNK_S)) for x in limits)]))
+
+
+def _limits_of(provider: ProviderLimit) -> tuple[LimitWord, ...]:
     if provider.rate_per_s is None:
-        return CHUNK_MAX
-    return max(1, min(CHUNK_MAX, int(provider.rate_per_s * CHUNK_S), int(provider.burst_messages())))
+        return provider.limits
+    bucket = {"rate": f"{provider.rate_per_s!r}/s", "burst": provider.burst_messages()}
+    return (TokenBucket.model_validate(bucket), *provider.limits)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from scenarios.problems import Problem, UserError
+from scenarios.providers import LimitWord, limit_of, limit_table
 from scenarios.words import CHANNELS, Channel
 
 MEBIBYTE = 1024 * 1024
@@ -31,12 +32,16 @@ class Stall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProviderLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One provider. `rate_per_s` None = no limit; `burst` None = max(1, BURST_S x rate)."""
+    """One provider. `rate_per_s` None = no bucket; `burst` None = max(1, BURST_S x rate).
+
+    `limits`: of any kind, as in a scenario; all of them and the bucket apply.
+    """
 
     name: str
     channels: tuple[Channel, ...]
     rate_per_s: float | None = None
     burst: float | None = None
+    limits: tuple[LimitWord, ...] = ()
 
     def burst_messages(self) -> float:
         """Messages that a full bucket lets pass at once."""
@@ -84,17 +89,26 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 def to_json(knobs: Knobs) -> bytes:
     """The knobs as one JSON object, floats as they are."""
-    return msgspec.json.format(msgspec.json.encode(knobs), indent=2)
+    return msgspec.json.format(msgspec.json.encode(knobs, enc_hook=_limit_told), indent=2)
 
 
 def from_json(text: bytes | str, where: str = "") -> Knobs:
     """Knobs from JSON, checked. UserError where it is not that."""
     try:
-        knobs = msgspec.json.decode(text, type=Knobs)
+        knobs = msgspec.json.decode(text, type=Knobs, dec_hook=_limit_read)
     except msgspec.DecodeError as error:
         raise UserError(Problem(where, "", "", str(error), "the fields of Knobs")) from error
     check(knobs, where)
     return knobs
+
+
+def _limit_told(limit: LimitWord) -> dict[str, Any]:
+    return limit_table(limit)
+
+
+def _limit_read(_: type, table: dict[str, Any]) -> LimitWord:
+    """Raises ValueError, which msgspec turns into its own complaint with the place."""
+    return limit_of(table)
 
 
 def read(path: Path) -> Knobs:

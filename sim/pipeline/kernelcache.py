@@ -19,7 +19,15 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_SOURCES = ("kernel.py", "kernelcalm.py", "kernelparts.py", "limits.py", "state.py")
+_SOURCES = (
+    "kernel.py",
+    "kernelcalm.py",
+    "kernellimits.py",
+    "kernelparts.py",
+    "limitlaws.py",
+    "limits.py",
+    "state.py",
+)
 
 
 _LEAN = {"no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}

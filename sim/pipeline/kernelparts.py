@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from sim.pipeline import limits
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernellimits import limit_open, limit_take
 from sim.pipeline.state import (
     AWAY,
     CALM,
@@ -45,9 +45,6 @@ from sim.pipeline.state import (
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
 _FRESH_POINTS = 4
-
-_open = part(limits.token_bucket_open)
-_take = part(limits.token_bucket_take)
 
 
 @part
@@ -192,10 +189,10 @@ def ask(plan: Plan, state: State, t: int, shares: Floats) -> None:
         asking = shares[v]
         admitted = asking
         for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
-            opened = _open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
+            opened = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
             admitted = max(0.0, min(admitted, opened))
         for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
-            _take(state.limits[row], plan.limit_figures[row], now_s, admitted)
+            limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
         shares[v] = admitted / asking if asking > 0.0 else 1.0
 
 

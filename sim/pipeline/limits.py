@@ -1,67 +1,56 @@
-"""How much may pass now, and when next: the law of every kind of limit, with the clock passed in.
+"""How much may pass now, and when next: every kind of limit with its law, for both resolutions and the API.
 
-A kind of limit is three plain functions over `state` (a row of floats that they change in place; a list
-in Python, a numpy row in the compiled kernel) and `figures` (a tuple of floats that never changes), plus one
-vocabulary class in scenarios/providers.py and one line in `LAWS`:
+A law is three plain functions in sim.pipeline.limitlaws over `state`, a row of floats that they change in
+place, and `figures`, which never change:
 
-- `<kind>_wait(state, figures, now_s, messages) -> float`  seconds until so many conform; 0.0 = now
-- `<kind>_take(state, figures, now_s, messages)`           book them
-- `<kind>_open(state, figures, now_s, span_s) -> float`    the most that may pass in [now_s, now_s + span_s)
+- `<law>_wait(state, figures, now_s, messages) -> float`  seconds until so many conform; 0.0 = now
+- `<law>_take(state, figures, now_s, messages)`           book them
+- `<law>_open(state, figures, now_s, span_s) -> float`    the most that may pass in [now_s, now_s + span_s)
 
-`wait` and `open` bring the state up to `now_s` and book nothing. The clock may start anywhere and must not
-run backwards; a step back is taken as standing still. Nothing here imports numba: sim/pipeline/kernelparts
-compiles these very functions, the message resolution and the reference send API call them as they are.
+`wait` and `open` bring the state up to `now_s` and book nothing. Messages one by one use `wait` and `take`
+(`Limiter`: the message resolution and the reference send API); amounts on bins use `open` and `take`
+(`Fluid`, compiled by sim.pipeline.kernellimits).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from scenarios.providers import TokenBucket
+from scenarios.providers import (
+    ClockHour,
+    ConcurrencyCap,
+    DailyCap,
+    FixedWindow,
+    LimitWord,
+    RefilledBucket,
+    RollingQuota,
+    SwitchOff,
+    TokenBucket,
+)
+from scenarios.scenario import zone_of
+from sim.pipeline import limitlaws as laws
+from sim.pipeline.clocks import DAY_S, HOUR_S, offsets
 
-State = MutableSequence[float]
-Figures = tuple[float, ...]
-Wait = Callable[[State, Figures, float, float], float]
-Take = Callable[[State, Figures, float, float], None]
+Wait = Callable[[laws.State, laws.Figures, float, float], float]
+Take = Callable[[laws.State, laws.Figures, float, float], None]
 
-
-def token_bucket_wait(state: State, figures: Figures, now_s: float, messages: float) -> float:
-    """Seconds until the bucket holds `messages` tokens; inf when its burst never can.
-
-    The level is kept as (tokens, updated_s) rather than as a theoretical arrival time: adding 1 / rate to a
-    large clock reading again and again loses rate, differences of readings do not.
-    """
-    elapsed_s = now_s - state[1]
-    if elapsed_s > 0.0:
-        tokens = state[0] + elapsed_s * figures[0]
-        state[0] = tokens if tokens < figures[1] else figures[1]
-        state[1] = now_s
-    if state[0] >= messages:
-        return 0.0
-    if messages > figures[1]:
-        return math.inf
-    return (messages - state[0]) / figures[0]
-
-
-def token_bucket_take(state: State, _figures: Figures, _now_s: float, messages: float) -> None:
-    """Take `messages` tokens out; only after `token_bucket_wait` said 0.0 at the same `now_s`.
-
-    The fluid of the cohort resolution books a whole span at once: it may leave the level below zero until the
-    span has passed.
-    """
-    state[0] -= messages
+ROLLING_SLOTS = 288
+"""Slots of a rolling window: a message counts for at most 1/288 of the window longer than it (5 min of 24 h),
+never shorter."""
+BUCKET, WINDOW, ROLLING, SWITCH = range(4)
+"""Laws of amounts, as the kernel tells them apart."""
 
 
-def token_bucket_open(state: State, figures: Figures, now_s: float, span_s: float) -> float:
-    """Tokens at `now_s` and those that fall in during `span_s`: the bound burst + rate x span, exactly."""
-    elapsed_s = now_s - state[1]
-    if elapsed_s > 0.0:
-        tokens = state[0] + elapsed_s * figures[0]
-        state[0] = tokens if tokens < figures[1] else figures[1]
-        state[1] = now_s
-    return state[0] + span_s * figures[0]
+@dataclass(frozen=True)
+class Fluid:
+    """A limit as amounts on bins see it: which law, and what it starts from."""
+
+    law: int
+    figures: tuple[float, ...]
+    state: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -70,30 +59,96 @@ class Law:
 
     wait: Wait
     take: Take
-    figures: Figures
+    figures: tuple[float, ...]
     state: tuple[float, ...]
+    fluid: Fluid
 
 
-def _token_bucket(limit: TokenBucket, now_s: float) -> Law:
-    figures = (limit.rate, limit.burst)
-    return Law(token_bucket_wait, token_bucket_take, figures, (limit.burst, now_s))
+def _token_bucket(limit: TokenBucket, now_s: float, _epoch_s: float) -> Law:
+    figures, state = (limit.rate, limit.burst), (limit.burst, now_s)
+    return Law(laws.token_bucket_wait, laws.token_bucket_take, figures, state, Fluid(BUCKET, figures, state))
 
 
-def _no_wait(_state: State, _figures: Figures, _now_s: float, _messages: float) -> float:
+def _window(messages: float, period_s: float, offset_s: float, changes: Sequence[float] = ()) -> Law:
+    """Full windows; `changes`: moments and offsets from then on, at most laws.TRANSITIONS pairs."""
+    rest = (math.inf, 0.0) * (laws.TRANSITIONS - len(changes) // 2)
+    figures = (float(messages), period_s, offset_s, *changes, *rest)
+    state = (0.0, -math.inf, -math.inf)
+    return Law(laws.window_wait, laws.window_take, figures, state, Fluid(WINDOW, figures, state))
+
+
+def _fixed_window(limit: FixedWindow, _now_s: float, epoch_s: float) -> Law:
+    return _window(limit.messages, limit.window, epoch_s % limit.window)
+
+
+def _clock_hour(limit: ClockHour, _now_s: float, epoch_s: float) -> Law:
+    return _window(limit.messages, HOUR_S, epoch_s % HOUR_S)
+
+
+def _refilled_bucket(limit: RefilledBucket, now_s: float, _epoch_s: float) -> Law:
+    return _window(limit.messages, limit.every, -(now_s + limit.phase) % limit.every)
+
+
+def _daily_cap(limit: DailyCap, now_s: float, epoch_s: float) -> Law:
+    zone = zone_of(limit.timezone)
+    if zone is None:
+        raise ValueError(f"{limit.timezone!r} is no time zone")
+    offset_s, changes = offsets(zone, now_s, epoch_s)
+    return _window(limit.messages, DAY_S, offset_s, changes[: 2 * laws.TRANSITIONS])
+
+
+def _rolling_state(now_s: float, slot_s: float) -> tuple[float, ...]:
+    return (math.floor(now_s / slot_s) * 1.0, 0.0) + (0.0,) * (ROLLING_SLOTS + 1)
+
+
+def _rolling_quota(limit: RollingQuota, now_s: float, _epoch_s: float) -> Law:
+    figures = (float(limit.messages), limit.window / ROLLING_SLOTS, float(ROLLING_SLOTS))
+    state = _rolling_state(now_s, figures[laws.SLOT_S])
+    return Law(laws.rolling_wait, laws.rolling_take, figures, state, Fluid(ROLLING, figures, state))
+
+
+def _switch_off(limit: SwitchOff, now_s: float, _epoch_s: float) -> Law:
+    figures = (float(limit.messages), limit.window / ROLLING_SLOTS, float(ROLLING_SLOTS), limit.off)
+    state = (*_rolling_state(now_s, figures[laws.SLOT_S]), -math.inf)
+    return Law(laws.switch_wait, laws.switch_take, figures, state, Fluid(SWITCH, figures, state))
+
+
+def _concurrency_cap(limit: ConcurrencyCap, now_s: float, _epoch_s: float) -> Law:
+    """Exact message by message; as amounts the bucket that holds every free call and is refilled at the rate
+    at which calls end: within `calls` messages of the exact law over any span."""
+    calls, call_s = float(limit.calls), limit.call_duration
+    state = (0.0, *(now_s - call_s,) * limit.calls)
+    fluid = Fluid(BUCKET, (calls / call_s, calls), (calls, now_s))
+    return Law(laws.calls_wait, laws.calls_take, (calls, call_s), state, fluid)
+
+
+LAWS: dict[type, Callable[[Any, float, float], Law]] = {
+    TokenBucket: _token_bucket,
+    FixedWindow: _fixed_window,
+    ClockHour: _clock_hour,
+    RefilledBucket: _refilled_bucket,
+    DailyCap: _daily_cap,
+    RollingQuota: _rolling_quota,
+    ConcurrencyCap: _concurrency_cap,
+    SwitchOff: _switch_off,
+}
+"""From the vocabulary class of a limit to its law, with everything still to give at the moment it starts."""
+
+
+def law(limit: LimitWord, now_s: float = 0.0, epoch_s: float = 0.0) -> Law:
+    """The law of one limit, starting at `now_s`; `epoch_s`: Unix time when the clock read 0."""
+    return LAWS[type(limit)](limit, now_s, epoch_s)
+
+
+def _no_wait(_state: laws.State, _figures: laws.Figures, _now_s: float, _messages: float) -> float:
     return 0.0
 
 
-def _no_take(_state: State, _figures: Figures, _now_s: float, _messages: float) -> None:
+def _no_take(_state: laws.State, _figures: laws.Figures, _now_s: float, _messages: float) -> None:
     return
 
 
-LAWS: dict[type, Callable[..., Law]] = {TokenBucket: _token_bucket}
-"""From the vocabulary class of a limit to its law, full at the moment it starts."""
-
-
-def law(limit: TokenBucket, now_s: float = 0.0) -> Law:
-    """The law of one limit of the vocabulary, starting full at `now_s`."""
-    return LAWS[type(limit)](limit, now_s)
+_NO_LAW = Law(_no_wait, _no_take, (), (), Fluid(BUCKET, (math.inf, math.inf), (math.inf, 0.0)))
 
 
 class Limiter:
@@ -101,12 +156,12 @@ class Limiter:
 
     __slots__ = ("_figures", "_others", "_state", "_take", "_wait")
 
-    def __init__(self, limits: Sequence[TokenBucket], now_s: float = 0.0) -> None:
-        laws = [law(limit, now_s) for limit in limits] or [Law(_no_wait, _no_take, (), ())]
+    def __init__(self, limits: Sequence[LimitWord], now_s: float = 0.0, epoch_s: float = 0.0) -> None:
+        made = [law(limit, now_s, epoch_s) for limit in limits] or [_NO_LAW]
         # the first limit is unpacked: most providers have one, and this is called for every message
-        self._wait, self._take = laws[0].wait, laws[0].take
-        self._state, self._figures = list(laws[0].state), laws[0].figures
-        self._others = [(each.wait, each.take, list(each.state), each.figures) for each in laws[1:]]
+        self._wait, self._take = made[0].wait, made[0].take
+        self._state, self._figures = list(made[0].state), made[0].figures
+        self._others = [(each.wait, each.take, list(each.state), each.figures) for each in made[1:]]
 
     def admit(self, now_s: float, messages: int = 1) -> float:
         """0.0 = admitted and booked; else nothing is booked and it is worth asking again in so many seconds.

@@ -11,7 +11,7 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
-from sim.pipeline.limits import Law, law
+from sim.pipeline.limits import Fluid, law
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.state import (
     ARRIVING_SHARE,
@@ -35,7 +35,6 @@ _SLOPE = histogram.PER_DECADE / math.log(10.0)
 _UTILISATIONS = 513
 _EXACT_LAGS = 8
 _LAG_GROWTH = 1.5
-_FIGURES = 2
 _PARCELS = 4096
 _TRANSIENT = 1.13
 """A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
@@ -50,7 +49,7 @@ def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: flo
     """
     workers, cv2 = scenario.pipeline.workers, variation(scenario.pipeline.workers) ** 2
     capacity = workers.count * bin_s / workers.service_time if workers.service_time else math.inf
-    laws = [[law(limit) for limit in provider.limits] for provider in scenario.providers]
+    fluids = _fluids(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
     served_s = service_points(workers, POINTS)
     delays_s = [_sum(served_s, points((provider.delay,))) for provider in scenario.providers]
@@ -63,8 +62,8 @@ def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: flo
         unevenness=(1.0 + cv2) / (_TRANSIENT * min(capacity, 1e18)),
         busy_chance=erlang_c(np.linspace(0.0, 1.0, _UTILISATIONS), workers.count),
         streams=_streams(scenario, streams),
-        limit_first=np.cumsum([0, *map(len, laws)]).astype(np.int64),
-        limit_figures=_figures(laws),
+        limit_first=np.cumsum([0, *(len(p.limits) for p in scenario.providers)]).astype(np.int64),
+        limit_figures=_figures(fluids),
         back=_stacked(back),
         delivery=_stacked(deliveries),
         delay_points_s=np.array(delays_s).reshape(-1, POINTS),
@@ -76,10 +75,9 @@ def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: flo
 
 def empty_state(scenario: Scenario, plan: Plan) -> State:
     """Nothing in hand, all buckets full."""
-    laws = [law(limit) for provider in scenario.providers for limit in provider.limits]
     s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
     return State(
-        limits=np.array([each.state for each in laws], dtype=np.float64).reshape(-1, _FIGURES),
+        limits=_filled_up([each.state for each in _fluids(scenario)]),
         waiting=np.zeros(p),
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
@@ -140,13 +138,26 @@ def _streams(scenario: Scenario, streams: Sequence[Stream]) -> Floats:
     rows[:, PRIORITY] = [PRIORITIES.index(stream.priority) for stream in streams]
     rows[:, PROVIDER] = providers.carriers(scenario, streams)
     rows[:, FRESHNESS_S] = [stream.freshness_s for stream in streams]
-    rows[:, ARRIVING_SHARE] = 1.0 - np.array(providers.bounce_shares(scenario, streams))
+    rows[:, ARRIVING_SHARE] = 1.0 - np.array(providers.lost_shares(scenario, streams))
     return rows
 
 
-def _figures(laws: Sequence[Sequence[Law]]) -> Floats:
-    rows = [each.figures for provider in laws for each in provider]
-    return np.array(rows, dtype=np.float64).reshape(-1, _FIGURES)
+def _fluids(scenario: Scenario) -> list[Fluid]:
+    epoch_s = scenario.starts_at.timestamp()
+    return [law(limit, 0.0, epoch_s).fluid for provider in scenario.providers for limit in provider.limits]
+
+
+def _figures(fluids: Sequence[Fluid]) -> Floats:
+    numbers = np.array([[each.law] for each in fluids], dtype=np.float64).reshape(-1, 1)
+    return np.hstack((_filled_up([each.figures for each in fluids]), numbers))
+
+
+def _filled_up(rows: Sequence[Sequence[float]]) -> Floats:
+    """(rows, longest), the shorter ones filled up with zeros."""
+    filled = np.zeros((len(rows), max(map(len, rows), default=0)))
+    for at, row in enumerate(rows):
+        filled[at, : len(row)] = row
+    return filled
 
 
 def _sum(first: Floats, second: Floats) -> Floats:

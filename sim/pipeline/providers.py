@@ -35,10 +35,13 @@ def carriers(scenario: Scenario, streams: Sequence[Stream]) -> list[int]:
     return [carrier[stream.channel] for stream in streams]
 
 
-def bounce_shares(scenario: Scenario, streams: Sequence[Stream]) -> list[float]:
-    """Share of each stream's accepted messages that bounce instead of arriving."""
+def lost_shares(scenario: Scenario, streams: Sequence[Stream]) -> list[float]:
+    """Share of each stream's accepted messages that do not arrive: failed inside a request that was answered
+    200, or bounced."""
     responses = scenario.responses
-    return [responses[s.channel].bounce_share if s.channel in responses else 0.0 for s in streams]
+    bounced = [responses[s.channel].bounce_share if s.channel in responses else 0.0 for s in streams]
+    failed = [scenario.providers[carrier].partial_failure for carrier in carriers(scenario, streams)]
+    return [1.0 - (1.0 - b) * (1.0 - f) for b, f in zip(bounced, failed, strict=True)]
 
 
 def delivery_delays(delay: Delay, random: np.random.Generator) -> Iterator[float]:
@@ -49,6 +52,6 @@ def delivery_delays(delay: Delay, random: np.random.Generator) -> Iterator[float
     return chain.from_iterable(random.lognormal(median_ln, sigma, _BLOCK).tolist() for _ in repeat(None))
 
 
-def rate_per_s(provider: Provider) -> float:
-    """The long-run messages/s that all limits together let pass; inf without limits."""
-    return min((limit.rate for limit in provider.limits), default=math.inf)
+def open_per(provider: Provider, span_s: float) -> float:
+    """Messages that all limits together let pass in a span; inf without limits."""
+    return min((limit.open_per(span_s) for limit in provider.limits), default=math.inf)

@@ -71,7 +71,7 @@ class Plan(NamedTuple):
     limit_first: Indices
     """(V + 1,): limits of provider v are rows limit_first[v] to limit_first[v + 1]."""
     limit_figures: Floats
-    """(L, figures)"""
+    """(L, figures): of the limits' fluid laws, filled up with zeros; the last says which law it is."""
     back: Floats
     """(K, jumps, 2): lag (bins, >= 1) at which the share that comes back per bin changes, and by how much."""
     delivery: Floats
@@ -89,7 +89,7 @@ class State(NamedTuple):
     """Everything in hand between two bins. Rings are indexed by counters modulo their length."""
 
     limits: Floats
-    """(L, 2): state rows of sim.pipeline.limits."""
+    """(L, longest): state rows of the fluid laws, filled up with zeros."""
     waiting: Floats
     """(P,): messages in the queue."""
     heads: Indices

@@ -13,6 +13,7 @@ from loadtests.sendapi.dispatcher import Dispatcher, chunk_of
 from loadtests.sendapi.knobs import Knobs, ProviderLimit
 from loadtests.sendapi.opening import open_store
 from loadtests.sendapi.store import Store
+from scenarios.providers import limit_of
 from scenarios.words import CHANNELS
 
 EMAIL = Lane("marketing", "email")
@@ -168,3 +169,23 @@ def test_what_was_not_delivered_when_it_stopped_is_still_in_the_store(tmp_path) 
 )
 def test_a_chunk_never_exceeds_the_burst(rate_per_s: float | None, burst: float | None, chunk: int) -> None:
     assert chunk_of(provider(rate_per_s, burst)[0]) == chunk
+
+
+def test_limits_of_every_kind_are_kept_as_a_scenario_states_them(tmp_path) -> None:
+    quota = limit_of({"kind": "rolling quota", "messages": 70, "window": "1h"})
+    window = limit_of({"kind": "fixed window", "messages": 25, "window": "1s"})
+    limited = (ProviderLimit("p", CHANNELS, limits=(quota, window)),)
+
+    async def test() -> NotingSink:
+        store, sink = await filled(tmp_path, (EMAIL, 300, 0.0)), NotingSink()
+        dispatcher = Dispatcher(store, sink, limited)
+        dispatcher.start()
+        await until(lambda: len(sink.ids()) >= 70)
+        await asyncio.sleep(0.3)
+        await dispatcher.stop()
+        await store.close()
+        return sink
+
+    sink = asyncio.run(test())
+    assert len(sink.ids()) == 70
+    assert sink.notes[-1][0] - sink.notes[0][0] >= 1.0  # 70 at 25 a second touch three windows

@@ -6,6 +6,7 @@ import pytest
 
 from loadtests.sendapi.knobs import Knobs, ProviderLimit, Stall, check, from_json, queue_kind, to_json
 from scenarios.problems import UserError
+from scenarios.providers import limit_of
 
 
 def test_knobs_survive_their_json() -> None:
@@ -84,3 +85,19 @@ def test_queue_urls_are_told_apart() -> None:
     urls = ["valkey", "sqlite", "sqlite:///a/b.db", "redis://h:1/0", "valkeys://h", "sqlite:///", "disk"]
     kinds = ["valkey", "sqlite", "sqlite", "remote", "remote", None, None]
     assert [queue_kind(url) for url in urls] == kinds
+
+
+def test_limits_of_any_kind_survive_the_way_to_the_child() -> None:
+    limits = (
+        limit_of({"kind": "daily cap", "messages": 9, "timezone": "America/Los_Angeles"}),
+        limit_of({"kind": "concurrency cap", "calls": 5, "call_duration": "20ms"}),
+        limit_of({"rate": "54k/min", "burst": 3.5}),
+    )
+    knobs = Knobs(providers=(ProviderLimit("mail", ("email",), limits=limits),))
+    assert from_json(to_json(knobs)) == knobs
+
+
+def test_a_limit_that_is_none_is_told_with_its_place() -> None:
+    text = b'{"providers":[{"name":"p","channels":["email"],"limits":[{"kind":"clock hour"}]}]}'
+    with pytest.raises(UserError, match="limits"):
+        from_json(text)

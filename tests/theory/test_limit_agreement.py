@@ -1,0 +1,63 @@
+"""Every kind of limit in both resolutions: as many messages arrive by the end of every minute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from scenarios.catalogue import Loaded
+from sim import cohort, message
+from sim.progress import SILENT
+from tests.sim.pipelines import scenario, stream, traffic
+
+BINS = 180
+CHECK_BINS = (49, 109, 179)
+"""Away from the moments at which windows open: there the resolutions may differ by a bin."""
+CALLS = 40
+"""By how much a cap on concurrent calls may differ: amounts have no single ends of calls."""
+KINDS: dict[str, list[dict[str, Any]]] = {
+    "fixed windows": [
+        {"kind": "fixed window", "messages": 15, "window": "1s"},
+        {"kind": "fixed window", "messages": 500, "window": "1min"},
+    ],
+    "clock hour": [{"kind": "clock hour", "messages": 1000}],
+    "refilled bucket": [{"kind": "refilled bucket", "messages": 450, "every": "1min", "phase": "12s"}],
+    "daily cap": [{"kind": "daily cap", "messages": 900, "timezone": "Asia/Shanghai"}],
+    "rolling quota": [{"kind": "rolling quota", "messages": 400, "window": "72s"}],
+    "concurrency cap": [{"kind": "concurrency cap", "calls": CALLS, "call_duration": "4s"}],
+    "switch-off": [{"kind": "switch-off", "messages": 600, "window": "144s", "off": "80s"}],
+}
+
+
+def season(limits: list[dict[str, Any]], **provider: Any) -> Loaded:
+    told = [{"name": "p", "channels": ["email"], "limits": limits, **provider}]
+    retries = {"attempts": 100, "backoff": "2s", "cap": "8s"}
+    return scenario(BINS, {"count": 20, "service_time": "50ms"}, provider=told, retries=retries)
+
+
+def arrived(loaded: Loaded, seed: int = 1) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Messages delivered by the end of each bin: message by message, and as amounts."""
+    rates = np.where(np.arange(BINS) < 120, 12.0, 0.0)
+    due = traffic([stream("sale")], [np.random.default_rng(seed).poisson(rates)])
+    outcomes = [engine.run(loaded, due, seed, SILENT)[1] for engine in (message, cohort)]
+    one, other = (np.cumsum(outcome.delivered[0], dtype=np.float64) for outcome in outcomes)
+    return one, other
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_resolutions_pass_as_many_through_every_kind_of_limit(kind: str) -> None:
+    one, other = arrived(season(KINDS[kind]))
+    assert one[-1] > 500, "there is something to compare"
+    calls = CALLS if "calls" in KINDS[kind][0] else 0
+    for at in CHECK_BINS:
+        assert other[at] == pytest.approx(one[at], abs=calls + max(10.0, 0.03 * one[at]))
+
+
+def test_what_fails_inside_an_accepted_request_is_lost_in_both_resolutions() -> None:
+    one, other = arrived(season([], partial_failure=0.2))
+    due = 12.0 * 120
+    assert one[-1] == pytest.approx(0.8 * due, rel=0.08)
+    assert other[-1] == pytest.approx(one[-1], rel=0.05)
