@@ -32,6 +32,8 @@ SAME_SHARE = 0.004
 """Whole messages and short trials make rates differ by less than this; they count as the same."""
 GALLOP = 0.04
 """First step away from a believed ceiling that proved wrong; every further step is twice as long."""
+BELIEVABLE_SHARE = 0.8
+"""A saturated trial that carried less than this of what held elsewhere was disturbed or collapsed."""
 SATURATED_SHARE = 0.985
 """A broken trial that carried more than this of what was offered says nothing about saturation."""
 BRACKET_BUDGET_SHARE = 0.08
@@ -136,7 +138,7 @@ def estimate(tried: Sequence[Tried]) -> float:
     if math.isinf(high):
         return low
     believed = believed_per_s(tried)
-    if believed is not None and low * (1 - GALLOP) <= believed <= high:
+    if believed is not None and low * BELIEVABLE_SHARE <= believed <= high:
         return max(low, believed)
     return math.sqrt(low * high) if low > 0.0 else high / SHRINK
 
