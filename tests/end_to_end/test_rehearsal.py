@@ -90,7 +90,7 @@ def test_verdict_and_headroom_follow_the_limit(at_limit: dict[int, Done]) -> Non
 def test_twice_the_service_time_is_half_the_ceiling(peakday: Peakday) -> None:
     points = [
         peakday(
-            "ceiling", "--budget", "8s", "--json", "--target", f"embedded?workers=6&service-time={ms}ms"
+            "ceiling", "--budget", "14s", "--json", "--target", f"embedded?workers=6&service-time={ms}ms"
         ).document["ceiling_per_s"]["point"]
         for ms in (20, 40)
     ]
