@@ -6,11 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from loadtests.children import ChildFailed
+from reports.judgement import EXIT_INCONCLUSIVE
 from reports.terminal import EXIT_INTERRUPTED, Screen
 from scenarios.problems import UserError
 from sim.progress import Interrupted
-
-EXIT_INCONCLUSIVE = 3
 
 
 def run(command: Callable[[Screen], int], *, json: bool = False, stages: Sequence[str] = ()) -> None:

@@ -11,9 +11,8 @@ from loadtests.stages import Part, stage
 from reports import disclosure, words
 from reports.commands.options import Options, must_answer
 from reports.commands.runs import run_of
-from reports.console import EXIT_INCONCLUSIVE
 from reports.findings import Findings, plain
-from reports.judgement import exit_code
+from reports.judgement import EXIT_INCONCLUSIVE, exit_code
 from reports.publishing import publish, publish_words
 from reports.terminal import EXIT_INTERRUPTED, Screen
 from scenarios.catalogue import load
