@@ -120,7 +120,7 @@ def _replay(
     watcher: Watcher,
 ) -> Measurement:
     scenario = loaded.scenario.scaled(part.scale) if loaded else None
-    with standing(target, scenario, run, watcher) as rig:
+    with standing(target, scenario, run, watcher, part.workers) as rig:
         describe(run, rig, part)
         return replay_stage(schedule, rig, objectives, run, watcher)
 

@@ -36,10 +36,13 @@ class Rig:
 
 
 @contextmanager
-def standing(text: str, scenario: Scenario | None, run: Run, watcher: Watcher) -> Iterator[Rig]:
+def standing(
+    text: str, scenario: Scenario | None, run: Run, watcher: Watcher, workers: int = 1
+) -> Iterator[Rig]:
     """The target that `text` names, checked and - where it is ours - started; all of it gone afterwards.
 
-    `scenario` at the rehearsed scale says how an embedded API is built where `text` does not.
+    `scenario` at the rehearsed scale says how an embedded API is built where `text` does not. `workers`
+    processes load it together.
     Raises UserError (exit code 4) for a target that must not or cannot be loaded.
     """
     asked = resolve(text)
@@ -50,11 +53,16 @@ def standing(text: str, scenario: Scenario | None, run: Run, watcher: Watcher) -
         with start(knobs, run.path / "sendapi") as api:
             watcher.tell("serve", 1, 1, api.base_url)
             with _engine(
-                text, embedded_at(api.base_url, [p.name for p in api.knobs.limits()]), knobs, run, watcher
+                text,
+                embedded_at(api.base_url, [p.name for p in api.knobs.limits()]),
+                knobs,
+                run,
+                watcher,
+                workers,
             ) as rig:
                 yield rig
     else:
-        with _engine(text, asked, None, run, watcher) as rig:
+        with _engine(text, asked, None, run, watcher, workers) as rig:
             yield rig
 
 
@@ -64,9 +72,14 @@ def api_key() -> str:
 
 
 @contextmanager
-def _engine(text: str, target: Target, knobs: Knobs | None, run: Run, watcher: Watcher) -> Iterator[Rig]:
+def _engine(
+    text: str, target: Target, knobs: Knobs | None, run: Run, watcher: Watcher, workers: int
+) -> Iterator[Rig]:
     address = safety.check(target)
-    with Engine(target, run.records, watcher) as engine, Observer(target, address) as observer:
+    with (
+        Engine(target, run.records, watcher, workers=workers) as engine,
+        Observer(target, address) as observer,
+    ):
         yield Rig(text, target, engine, observer, knobs)
 
 

@@ -22,6 +22,7 @@ from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
 from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.selftest import Maximum, own_maximum
 from loadtests.rig import Rig
 from scenarios.catalogue import Loaded
 from scenarios.objectives import Objective
@@ -46,18 +47,21 @@ REHEARSAL_FORMAT = "peakday rehearsal 1"
 REPLAY = "replay.json"
 CEILING = "ceiling.json"
 CALIBRATION = "calibration.json"
+GENERATOR = "generator.json"
 
 PEAK = "peak"
 
 
 @dataclass(frozen=True)
 class Part:
-    """What of the season is brought to the target; scale, share, batch, compress as README defines them."""
+    """What of the season is brought to the target; scale, share, batch, compress as README defines them.
+    workers: Locust processes that carry it together."""
 
     scale: float = 1.0
     share: float = 1.0
     batch: int = 1
     compress: float = 1.0
+    workers: int = 1
 
     @property
     def carried(self) -> float:
@@ -166,10 +170,13 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
 
     def keep(trial: Trial) -> None:
         trials.append(trial)
-        so_far = ceilings.conclude(trials, asked.objectives, 0.0, batch=asked.batch)
+        so_far = ceilings.conclude(
+            trials, asked.objectives, 0.0, batch=asked.batch, generator_per_s=own.per_s
+        )
         run.commit_json(CEILING, ceiling_document.to_document(so_far))
 
     with stage(run, watcher, "ceiling"):
+        own = own_maximum_of(asked, rig, run, watcher)
         found = ceilings.find_ceiling(
             rig.engine,
             asked.objectives,
@@ -181,10 +188,30 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             observer=rig.observer,
             on_trial=keep,
             like=asked.like,
+            generator_per_s=own.per_s,
         )
         run.commit_json(CEILING, ceiling_document.to_document(found))
         watcher.tell("ceiling", 1, 1, f"stopped by {found.stopped_by}")
     return found
+
+
+def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximum:
+    """What the generator carries by itself in these batches; measured once a run."""
+    known = run.read_json(GENERATOR)
+    if known is not None and known["batch"] == asked.batch:
+        return Maximum(**known)
+    watcher.tell("ceiling", 0.0, asked.budget_s, "the generator tests itself")
+    like = asked.like
+    own = own_maximum(
+        rig.engine,
+        run.records,
+        batch=asked.batch,
+        budget_s=asked.budget_s,
+        mix=lambda schedule: schedule if like is None else ceilings.mixed(schedule, like),
+    )
+    run.commit_json(GENERATOR, asdict(own))
+    watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
+    return own
 
 
 def calibrate_stage(loaded: Loaded, run: Run, watcher: Watcher) -> Calibration:

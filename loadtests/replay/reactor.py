@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from select import EPOLLIN
 
-import numpy as np
-
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Peer
 from loadtests.replay.exchange import Bounds, Exchange
@@ -150,14 +148,15 @@ class Reactor:
 
     def _done(self) -> bool:
         """Nothing waits, nothing is under way, nothing will be due before the schedule is over."""
-        return self._next_due_ns() == NEVER_NS and not self.waiting and not self.in_flight
+        nothing_left = self._next_due_ns() == NEVER_NS and self._agenda.over
+        return nothing_left and not self.waiting and not self.in_flight
 
     def _settle(self) -> int:
         """Account for all that is due by now; the moment up to which that is so."""
         now_ns = self._clock()
         self._exchange.settle(now_ns)
         if self._next_due_ns() <= now_ns:
-            due = np.searchsorted(self._agenda.schedule.due_s, (now_ns - self._start_ns) / 1e9, side="right")
-            self._rows.add_dropped(range(self._upcoming[0][1], int(due)), now_ns, Fault.DROPPED_RUN_ENDED)
+            unsent = self._agenda.unsent(self._upcoming, now_ns, self._start_ns)
+            self._rows.add_dropped(unsent, now_ns, Fault.DROPPED_RUN_ENDED)
         self._rows.flush()
         return now_ns

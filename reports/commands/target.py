@@ -44,6 +44,7 @@ class ReplayOptions:
     batch: int | None
     compress: float
     seed: int | None
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str
     duration_s = option("--for", options.duration, parse_duration)
     seed = options.seed or 0
     run = run_without_season("replay", seed, command)
-    part = Part(batch=options.batch or 1)
+    part = Part(batch=options.batch or 1, workers=options.workers)
     measured = alone.replay_rate(per_s, duration_s, options.arrivals, part, seed, options.target, run, screen)
     run.end()
     return measured, run
@@ -98,6 +99,7 @@ def _replay_season(
         share=said.share if options.share is None else options.share,
         batch=options.batch or said.batch,
         compress=options.compress,
+        workers=options.workers,
     )
     seed = loaded.scenario.seed if options.seed is None else options.seed
     start_s = None if options.start is None else option("--from", options.start, parse_duration)
