@@ -142,6 +142,25 @@ def serve(
 
 
 @app.command()
+def probe(
+    target: Target = "embedded",
+    operation: Annotated[str, typer.Option(metavar="NAME", help="default: the target's first")] = "",
+    channel: Annotated[str, typer.Option(help="email, sms, push or whatsapp")] = "",
+    scenario: Annotated[
+        str | None, typer.Option(metavar="SCENARIO", help="whose streams would be NOT TESTED")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Send one message; say what came back, what it would count as, what would be observed.
+
+    Example: peakday probe --target sendgrid+http://127.0.0.1:8025
+    """
+    from reports.commands import probing
+
+    _run(lambda screen: probing.probe(screen, target, operation, channel, scenario), as_json)
+
+
+@app.command()
 def replay(
     source: Annotated[str | None, typer.Argument(metavar="[SCENARIO|RUN]", help="or --rate")] = None,
     target: Target = "embedded",
@@ -156,6 +175,10 @@ def replay(
     scale: Scale = None,
     share: Share = None,
     batch: Batch = None,
+    retries: Annotated[
+        int,
+        typer.Option(min=0, max=99, help="of a limited, failed or lost send, as a client would"),
+    ] = 0,
     seed: Seed = None,
     workers: Workers = 1,
     as_json: Json = False,
@@ -167,7 +190,7 @@ def replay(
     from reports.commands import target as targets
 
     asked = targets.ReplayOptions(
-        target, start, duration, rate, arrivals, scale, share, batch, compress, seed, workers
+        target, start, duration, rate, arrivals, scale, share, batch, compress, retries, seed, workers
     )
     _run(lambda screen: targets.replay(screen, source, asked, _command()), as_json)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from loadtests.calibration import Calibration
+from loadtests.carrying import a_channel, carried
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
 from loadtests.rehearsal import objectives_of
+from loadtests.replay.exchange import Bounds
 from loadtests.replay.schedule import Schedule, constant, from_traffic
 from loadtests.rig import standing
 from loadtests.stages import (
@@ -25,13 +27,13 @@ from loadtests.stages import (
     simulate_stage,
 )
 from scenarios.catalogue import Loaded, load, load_text
+from scenarios.files import read_text
 from scenarios.objectives import Objective
 from scenarios.problems import UserError, user_error
+from scenarios.words import CHANNELS
 from sim.progress import Watcher
 from sim.runs import Run, open_run
 from sim.traffic import Traffic, read_traffic, worst_start
-
-Value = TypeVar("Value")
 
 REPLAY_S = 30.0
 """How much of a season is replayed where nobody says."""
@@ -47,19 +49,11 @@ class Cut:
     seed: int
 
 
-def option(name: str, text: str, parse: Callable[[str], Value]) -> Value:
-    """The value of a command line's option. Raises UserError naming the option."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise user_error(str(error), key=name, found=text) from error
-
-
 def loaded_of(run: Run) -> Loaded:
     """The scenario that a run was made of. Raises UserError where it was killed before it kept one."""
     if not run.has(SCENARIO):
         raise user_error(f"the run has no {SCENARIO}; it was stopped before it began", where=str(run.path))
-    text = (run.path / SCENARIO).read_text(encoding="utf-8")
+    text = read_text(run.path / SCENARIO, str(run.path / SCENARIO))
     return load_text(text, Path(run.manifest().get("scenario_path", run.path / SCENARIO)))
 
 
@@ -120,8 +114,11 @@ def _replay(
     watcher: Watcher,
 ) -> Measurement:
     scenario = loaded.scenario.scaled(part.scale) if loaded else None
-    with standing(target, scenario, run, watcher, part.workers) as rig:
-        describe(run, rig, part)
+    with standing(target, scenario, run, watcher, Bounds(retries=part.retries), part.workers) as rig:
+        if loaded is None:
+            schedule = replace(schedule, channels=(a_channel(rig.target),))
+        schedule, missing = carried(schedule, rig.target)
+        describe(run, rig, part, missing)
         return replay_stage(schedule, rig, objectives, run, watcher)
 
 
@@ -129,6 +126,9 @@ def ceiling_alone(asked: Asked, target: str, run: Run, watcher: Watcher) -> Ceil
     """Search the ceiling of a target without a season."""
     with standing(target, None, run, watcher) as rig:
         describe(run, rig, Part(batch=asked.batch))
+        channel = a_channel(rig.target)
+        if asked.like is None and channel != CHANNELS[0]:
+            asked = replace(asked, like=constant(1.0, 1.0, batch=asked.batch, channel=channel))
         return ceiling_stage(asked, rig, run, watcher)
 
 

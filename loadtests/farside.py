@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from loadtests.targets.figure import Meaning
 from loadtests.targets.observing import Observed
-from loadtests.targets.wire import Meaning
 
 BACKLOGGED_SHARE = 0.05
 """A provider is behind when this share of what reaches it stays in its backlog."""
@@ -22,6 +24,18 @@ class FarProvider:
 
 
 @dataclass(frozen=True)
+class FarFigure:
+    """What else was watched: its mean and its greatest value over the play, its mean over the later half."""
+
+    name: str
+    unit: str
+    meaning: Meaning
+    mean: float
+    max: float
+    late_mean: float
+
+
+@dataclass(frozen=True)
 class FarSide:
     """Totals over the whole play; rates over its second half, when a burst allowance is used up."""
 
@@ -32,6 +46,7 @@ class FarSide:
     delivered_per_s: float | None = None
     backlog_growth_per_s: float | None = None
     providers: tuple[FarProvider, ...] = ()
+    figures: tuple[FarFigure, ...] = ()
 
 
 def far_side(
@@ -57,6 +72,7 @@ def far_side(
         delivered_per_s=observed.slope_per_s("delivered", half_s, duration_s),
         backlog_growth_per_s=observed.slope_per_s("backlog", half_s, duration_s),
         providers=tuple(provider for provider in providers if provider is not None),
+        figures=_figures(observed, duration_s),
     )
 
 
@@ -71,3 +87,17 @@ def _provider(name: str, observed: Observed, duration_s: float) -> FarProvider |
     if delivered is None or growth is None:
         return None
     return FarProvider(name, delivered, growth, growth > BACKLOGGED_SHARE * (delivered + growth))
+
+
+def _figures(observed: Observed, duration_s: float) -> tuple[FarFigure, ...]:
+    """Of samples within the play; a gauge that was never read is left out."""
+    within = (observed.at_s >= 0.0) & (observed.at_s <= duration_s)
+    found = []
+    for gauge in observed.gauges:
+        known = within & np.isfinite(gauge.values)
+        late = known & (observed.at_s >= duration_s / 2.0)
+        if late.any():
+            values = gauge.values[known]
+            figures = (float(values.mean()), float(values.max()), float(gauge.values[late].mean()))
+            found.append(FarFigure(gauge.name, gauge.unit, gauge.meaning, *figures))
+    return tuple(found)

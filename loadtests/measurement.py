@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from loadtests import percentiles as times
 from loadtests.attempts import Flags, Requests, requests
+from loadtests.farside import FarFigure, far_side
 from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
-from loadtests.farside import far_side
 from loadtests.percentiles import Percentiles as Percentiles  # the type of this seam's own fields
 from loadtests.percentiles import percentiles
 from loadtests.replay.records import Fault, Reply, SendRecords
@@ -89,6 +89,7 @@ class Measurement:
     origin: str
     complete: bool
     providers: tuple[FarProvider, ...] = ()
+    figures: tuple[FarFigure, ...] = ()
 
 
 def measure(
@@ -151,6 +152,7 @@ def measure(
         origin=schedule.origin,
         complete=records.complete and sent.due_s.size == schedule.due_s.size,
         providers=far.providers,
+        figures=far.figures,
     )
 
 
@@ -210,6 +212,7 @@ def summary(of: Measurement) -> dict[str, Any]:
     """The keys that the outside relies on for a replay; what is not a finite number is null."""
     counted = ("due", "started", "dropped", "accepted", "rejected", "limited", "errors")
     return {name: getattr(of, name) for name in counted} | {
+        "attempts": of.attempts,
         "messages_accepted": of.messages_accepted,
         "messages_received": of.messages_received,
         "lost": of.lost,
@@ -221,6 +224,7 @@ def summary(of: Measurement) -> dict[str, Any]:
         "latency_s": times.summary(of.latency_s),
         "service_s": times.summary(of.service_s),
         "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
+        "observed": [asdict(figure) for figure in of.figures],
         "valid": of.valid,
         "invalid_because": of.invalid_because,
     }
@@ -237,8 +241,8 @@ def to_document(of: Measurement) -> dict[str, Any]:
             value = [[int(at), float(value[at])] for at in np.flatnonzero(value)]
         elif field.name == "windows":
             value = [[times.number(number) for number in astuple(window)] for window in value]
-        elif field.name == "providers":
-            value = [asdict(provider) for provider in value]
+        elif field.name in ("providers", "figures"):
+            value = [asdict(item) for item in value]
         document[field.name] = value
     return document
 
@@ -246,13 +250,15 @@ def to_document(of: Measurement) -> dict[str, Any]:
 def from_document(document: Mapping[str, Any]) -> Measurement:
     """What `to_document` made. Raises UserError for another format."""
     require(document.get("format"), FORMAT)
-    values = {field.name: document[field.name] for field in fields(Measurement)}
+    names = [field.name for field in fields(Measurement) if field.name in document or field.name != "figures"]
+    values = {name: document[name] for name in names}
     for name in ("latency_s", "service_s", "lateness_s", "wait_s"):
         values[name] = times.from_document(values[name])
     for name in ("latency_counts", "service_counts"):
         values[name] = _counts(values[name])
     values["windows"] = tuple(_restored_window(row) for row in values["windows"])
     values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
+    values["figures"] = tuple(FarFigure(**figure) for figure in values.get("figures", ()))
     return Measurement(**values)
 
 

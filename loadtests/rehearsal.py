@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.calibration import Calibration
+from loadtests.carrying import carried
 from loadtests.fitting import settings_of
 from loadtests.replay.schedule import Schedule, from_traffic
 from loadtests.rig import standing
@@ -59,8 +60,8 @@ def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
     forecast = simulate_stage(plan.loaded, run, watcher, seed=plan.seed, replications=replications)
     objectives = objectives_of(plan.loaded)
     with standing(plan.target, scenario.scaled(part.scale), run, watcher) as rig:
-        describe(run, rig, part)
-        schedule = worst_part(forecast.traffic, plan)
+        schedule, missing = carried(worst_part(forecast.traffic, plan), rig.target)
+        describe(run, rig, part, missing)
         replay_stage(schedule, rig, objectives, run, watcher)
         hint = forecast.peaks.offered_per_s_p90 * part.carried
         asked = Asked(objectives, plan.ceiling_s, batch=part.batch, hint_per_s=hint, like=schedule)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from loadtests.replay.exchange import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.sendapi.knobs import Knobs, ProviderLimit
 from loadtests.sendapi.server import start
@@ -37,7 +38,12 @@ class Rig:
 
 @contextmanager
 def standing(
-    text: str, scenario: Scenario | None, run: Run, watcher: Watcher, workers: int = 1
+    text: str,
+    scenario: Scenario | None,
+    run: Run,
+    watcher: Watcher,
+    bounds: Bounds | None = None,
+    workers: int = 1,
 ) -> Iterator[Rig]:
     """The target that `text` names, checked and - where it is ours - started; all of it gone afterwards.
 
@@ -51,18 +57,12 @@ def standing(
         knobs = asked.over(base if scenario is None else _as_the_scenario_says(base, scenario))
         watcher.tell("serve", 0, 1, "starting the reference send API")
         with start(knobs, run.path / "sendapi") as api:
-            watcher.tell("serve", 1, 1, api.base_url)
-            with _engine(
-                text,
-                embedded_at(api.base_url, [p.name for p in api.knobs.limits()]),
-                knobs,
-                run,
-                watcher,
-                workers,
-            ) as rig:
+            watcher.tell("serve", 1, 1, f"{api.base_url}, queue: {api.queue}")
+            ours = embedded_at(api.base_url, [p.name for p in api.knobs.limits()])
+            with _engine(text, ours, knobs, run, watcher, bounds, workers) as rig:
                 yield rig
     else:
-        with _engine(text, asked, None, run, watcher, workers) as rig:
+        with _engine(text, asked, None, run, watcher, bounds, workers) as rig:
             yield rig
 
 
@@ -73,11 +73,17 @@ def api_key() -> str:
 
 @contextmanager
 def _engine(
-    text: str, target: Target, knobs: Knobs | None, run: Run, watcher: Watcher, workers: int
+    text: str,
+    target: Target,
+    knobs: Knobs | None,
+    run: Run,
+    watcher: Watcher,
+    bounds: Bounds | None,
+    workers: int,
 ) -> Iterator[Rig]:
     address = safety.check(target)
     with (
-        Engine(target, run.records, watcher, workers=workers) as engine,
+        Engine(target, run.records, watcher, bounds, workers) as engine,
         Observer(target, address) as observer,
     ):
         yield Rig(text, target, engine, observer, knobs)

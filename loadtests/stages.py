@@ -20,6 +20,7 @@ from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
+from loadtests.replay import selftest
 from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.selftest import Maximum, own_maximum
@@ -55,12 +56,16 @@ PEAK = "peak"
 @dataclass(frozen=True)
 class Part:
     """What of the season is brought to the target; scale, share, batch, compress as README defines them.
-    workers: Locust processes that carry it together."""
+
+    retries: how often a refused or lost send is sent again, at most. workers: Locust processes that carry it
+    together.
+    """
 
     scale: float = 1.0
     share: float = 1.0
     batch: int = 1
     compress: float = 1.0
+    retries: int = 0
     workers: int = 1
 
     @property
@@ -128,11 +133,11 @@ def simulate_stage(
     return simulated
 
 
-def describe(run: Run, rig: Rig, part: Part) -> None:
-    """Say in the run what the rehearsal loads and how much of the season it stands for."""
+def describe(run: Run, rig: Rig, part: Part, not_carried: tuple[str, ...] = ()) -> None:
+    """Say in the run what the rehearsal loads, how much of the season it stands for, what is left out."""
     knobs = msgspec.to_builtins(rig.knobs) if rig.knobs else None
     target = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
-    said = {"target": target, "knobs": knobs, "part": asdict(part)}
+    said = {"target": target, "knobs": knobs, "part": asdict(part), "not_carried": list(not_carried)}
     run.commit_json(REHEARSAL, {"format": REHEARSAL_FORMAT} | said)
 
 
@@ -198,8 +203,8 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
 def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximum:
     """What the generator carries by itself in these batches; measured once a run."""
     known = run.read_json(GENERATOR)
-    if known is not None and known["batch"] == asked.batch:
-        return Maximum(**known)
+    if known is not None and (before := selftest.from_document(known)).batch == asked.batch:
+        return before
     watcher.tell("ceiling", 0.0, asked.budget_s, "the generator tests itself")
     like = asked.like
     own = own_maximum(
@@ -209,7 +214,7 @@ def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximu
         budget_s=asked.budget_s,
         mix=lambda schedule: schedule if like is None else ceilings.mixed(schedule, like),
     )
-    run.commit_json(GENERATOR, asdict(own))
+    run.commit_json(GENERATOR, selftest.to_document(own))
     watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
     return own
 

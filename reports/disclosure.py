@@ -38,13 +38,15 @@ def about(manifest: Mapping[str, Any], *, target: str) -> About:
 
 def complete(results: Results) -> bool:
     """Whether every stage whose result decides or corrects the verdict has left one."""
+    if results.damaged:
+        return False
     needed = (results.simulated, results.peak, results.ceiling, results.calibration, results.again)
     return all(result is not None for result in needed)
 
 
 def flags(results: Results) -> tuple[Flag, ...]:
     """How far the measurement can be trusted, one line each."""
-    found = []
+    found = [Flag("damaged", False, text) for text in results.damaged]
     if results.peak is not None:
         found += _replay_flags(results.peak)
     if results.ceiling is not None:
@@ -54,7 +56,8 @@ def flags(results: Results) -> tuple[Flag, ...]:
         told = f"{len(ceiling.trials)} trials, {excluded} of them not valid and left out"
         found.append(Flag("ceiling", ceiling.valid, text or told))
     if not complete(results):
-        found.append(Flag("complete", False, "the run ended before every stage was done"))
+        lacking = "files of it cannot be read" if results.damaged else "it ended before every stage was done"
+        found.append(Flag("complete", False, f"the run lacks results: {lacking}"))
     return tuple(found)
 
 

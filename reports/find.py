@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
@@ -36,12 +38,14 @@ UNITS = {"drain": "s", "backlog": "messages"}
 def find(results: Results, *, report: str = "") -> Findings:
     """The Findings of a run. `report` is the path under which the page will lie."""
     peak, season_peak = _peaks(results)
+    results = replace(results, ceiling=_decided(results.ceiling, peak))
     objectives = _objectives(results)
     found = judge(_facts(results, peak, objectives))
     stages = resources(results.latest.outcome) if results.latest else ()
     workers = results.calibration.value(PARALLELISM) if results.calibration else None
     binds = binding(results.ceiling, stages, season_misses=_season_misses(objectives), workers=workers)
-    low = finite(results.ceiling.low_per_s) if results.ceiling else None
+    ceiling = results.ceiling if results.ceiling is not None and results.ceiling.valid else None
+    low = (finite(ceiling.low_per_s) or None) if ceiling else None
     return Findings(
         run=results.about.run,
         title=results.loaded.scenario.title if results.loaded else results.about.run,
@@ -54,7 +58,7 @@ def find(results: Results, *, report: str = "") -> Findings:
         peak_offered_per_s=peak,
         season_peak_per_s=season_peak,
         ceiling_per_s=_interval(results.ceiling),
-        is_lower_bound=results.ceiling is not None and results.ceiling.is_lower_bound,
+        is_lower_bound=ceiling is not None and ceiling.is_lower_bound,
         requests_per_s=finite(results.ceiling.requests_per_s) if results.ceiling else None,
         scale=results.scale,
         share=results.share,
@@ -85,8 +89,18 @@ def _peaks(results: Results) -> tuple[Spread, Spread]:
     return here, Spread(finite(peaks.offered_per_s_p50 * full), finite(peaks.offered_per_s_p90 * full))
 
 
+def _decided(ceiling: Ceiling | None, peak: Spread) -> Ceiling | None:
+    """A search that carried something and broke below the peak decides, though it had no time to find what
+    holds: whatever the ceiling is, the peak is above it."""
+    if ceiling is None or ceiling.valid or not peak.p50 or not ceiling.point_per_s > 0.0:
+        return ceiling
+    broke = any(t.verdict == "breaks" and t.offered_per_s <= peak.p50 for t in ceiling.trials)
+    decided = broke and ceiling.stopped_by != "interrupted"
+    return replace(ceiling, valid=True, invalid_because="") if decided else ceiling
+
+
 def _interval(ceiling: Ceiling | None) -> Interval:
-    if ceiling is None:
+    if ceiling is None or (not ceiling.low_per_s and finite(ceiling.high_per_s) is None):
         return Interval(None, None, None)
     return Interval(finite(ceiling.point_per_s), finite(ceiling.low_per_s), finite(ceiling.high_per_s))
 
@@ -122,6 +136,7 @@ def _facts(results: Results, peak: Spread, objectives: tuple[ObjectiveFinding, .
         no_ceiling_because=_why_not(results.ceiling, "it was not searched"),
         no_replay_because=_why_not(results.peak, "it was not replayed"),
         ceiling_low_per_s=finite(results.ceiling.low_per_s) if results.ceiling else None,
+        broke_at_per_s=finite(results.ceiling.high_per_s) if results.ceiling else None,
         peak_p50_per_s=peak.p50,
         peak_p90_per_s=peak.p90,
         missed_in_replay=tuple(_missed(o) for o in missed if o.label == "MEASURED"),

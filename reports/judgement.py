@@ -23,7 +23,8 @@ class Facts:
     """What decides. Rates are messages/s at the rehearsed scale and share.
 
     no_ceiling_because, no_replay_because: "" when that measurement is there and valid.
-    ceiling_low_per_s: highest rate that held; of a lower bound, the bound.
+    ceiling_low_per_s: highest rate that held; of a lower bound, the bound; 0 = none did.
+    broke_at_per_s: lowest rate that broke.
     missed, unjudged: objectives by name and value, in the peak replay and the calibrated season.
     missed_p90: "" unless more than one replication in ten misses a season objective; then how many do.
     """
@@ -31,6 +32,7 @@ class Facts:
     no_ceiling_because: str = ""
     no_replay_because: str = ""
     ceiling_low_per_s: float | None = None
+    broke_at_per_s: float | None = None
     peak_p50_per_s: float | None = None
     peak_p90_per_s: float | None = None
     missed_in_replay: tuple[str, ...] = ()
@@ -95,6 +97,9 @@ def _unmeasured(facts: Facts) -> Judgement | None:
 
 def _missed(facts: Facts) -> Judgement | None:
     low, p50 = facts.ceiling_low_per_s or 0.0, facts.peak_p50_per_s or 0.0
+    if low == 0.0 and facts.broke_at_per_s is not None:
+        broke = f"it broke at {units.rate(facts.broke_at_per_s)}, the lowest rate tried"
+        return Judgement("not ready", f"{broke}; the median peak is {units.rate(p50)}.")
     if low < p50:
         short = units.percent(1.0 - low / p50)
         return Judgement(

@@ -21,6 +21,7 @@ class Results:
     loaded_again: the scenario with the calibration applied. judged: the send API's objectives on the peak
     replay. scale, share: what of the season the target was to carry. not_carried: streams that the target
     has no operation for. embedded: the target was peakday's own reference API.
+    damaged: what was left out because its file cannot be read, and why.
     """
 
     about: About
@@ -38,6 +39,7 @@ class Results:
     again_scale: float = 1.0
     not_carried: tuple[str, ...] = ()
     embedded: bool = False
+    damaged: tuple[str, ...] = ()
 
     @property
     def latest(self) -> Simulated | None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, TextIO
 
@@ -30,6 +31,11 @@ LEAVE_S = 1.3
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 NARROW = 60
 """Below this many columns only names, percent and words are drawn."""
+
+
+def _nowhere() -> TextIO:
+    """In the place of a stream that was closed before we began; it takes the free descriptor too."""
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 class Lasting:
@@ -91,8 +97,8 @@ class Screen:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.json = json
-        self._out = Lasting(out or sys.stdout)
-        self._err = Lasting(err or sys.stderr)
+        self._out = Lasting(out or sys.stdout or _nowhere())
+        self._err = Lasting(err or sys.stderr or _nowhere())
         self._board = Board(stages)
         self._clock = clock
         self._asked = threading.Event()

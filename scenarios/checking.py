@@ -10,12 +10,11 @@ from scenarios.files import columns_of, read_text
 from scenarios.history import check_history
 from scenarios.plan import WANTED, read_calendar
 from scenarios.problems import Problem, UserError, user_error
-from scenarios.reading import Checks, Document, parse, read_document
+from scenarios.reading import AnyWord, Checks, Document, parse, read_document
 from scenarios.resolving import resolve
 from scenarios.salvage import salvage
 from scenarios.scenario import Scenario
 from scenarios.season import Columns
-from scenarios.words import Word
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 TARGET_KEYS = frozenset({"operation", "base_url", "like", "observe"})
@@ -23,7 +22,7 @@ TARGET_KEYS = frozenset({"operation", "base_url", "like", "observe"})
 
 
 def check_files(
-    files: Sequence[str], target: type[Word] | None = None, target_checks: Checks[Word] | None = None
+    files: Sequence[str], target: type[AnyWord] | None = None, target_checks: Checks[AnyWord] | None = None
 ) -> list[Problem]:
     """All problems of all files, in the order of the files.
 
@@ -35,7 +34,9 @@ def check_files(
     return [problem for file in files for problem in _problems(file, target, target_checks)]
 
 
-def _problems(file: str, target: type[Word] | None, target_checks: Checks[Word] | None) -> list[Problem]:
+def _problems(
+    file: str, target: type[AnyWord] | None, target_checks: Checks[AnyWord] | None
+) -> list[Problem]:
     try:
         path = find(file)
         if path.suffix.lower() in TABLE_ENDINGS:

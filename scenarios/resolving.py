@@ -51,7 +51,7 @@ class _Named:
 
 def resolve(document: Document, text: str, folder: Path, settings: Sequence[str]) -> Resolved:
     """The scenario of a document with settings applied; history and calendar are read from `folder`."""
-    given = settings_of(settings, document.table)
+    given, mistaken = settings_of(settings, document.table)
     table = changed(document.table, given)
     document = replace(document, table=table, settings={setting.path: setting.text for setting in given})
     half = salvage(Scenario, table)
@@ -67,7 +67,7 @@ def resolve(document: Document, text: str, folder: Path, settings: Sequence[str]
         replaced = {name for campaign in planned for name in held(_replaced, campaign)}
         named = replace(named, history=whole.without(replaced))
     scenario, problems = read_document(document, Scenario, partial(_checks, named, whole, folder))
-    problems = [*problems, *named.problems]
+    problems = [*mistaken, *problems, *named.problems]
     if scenario is None or problems:
         return Resolved(None, None, "", tuple(problems))
     wanted = resolved_table(table, named.campaigns)

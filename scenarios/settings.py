@@ -28,15 +28,18 @@ class Setting:
     value: Any
 
 
-def settings_of(texts: Sequence[str], table: Mapping[str, Any]) -> tuple[Setting, ...]:
-    """The settings that the texts state on a scenario's raw tables.
+def settings_of(
+    texts: Sequence[str], table: Mapping[str, Any]
+) -> tuple[tuple[Setting, ...], tuple[Problem, ...]]:
+    """The settings that the texts state on a scenario's raw tables, and what is wrong with the other texts.
 
     A KEY is dotted; an item of a list is named by its `name` or its index:
     `campaign.midnight-flash.release`, `provider.0.limits[0].rate`. A VALUE is TOML, or a text
-    without quotes. Raises UserError with every problem.
+    without quotes.
     """
     found: list[Setting] = []
     problems: list[Problem] = []
+    tried = copy.deepcopy(dict(table))
     for text in texts:
         key, equals, value = text.partition("=")
         key = key.strip()
@@ -44,12 +47,12 @@ def settings_of(texts: Sequence[str], table: Mapping[str, Any]) -> tuple[Setting
             problems.append(Problem(WHERE, "", text, "is not a setting", FORM))
             continue
         try:
-            found.append(Setting(text, _path(key, table), _value(value.strip())))
+            setting = Setting(text, _path(key, table), _value(value.strip()))
+            put(tried, setting)
+            found.append(setting)
         except UserError as error:
             problems += error.problems
-    if problems:
-        raise UserError(problems)
-    return tuple(found)
+    return tuple(found), tuple(problems)
 
 
 def changed(table: Mapping[str, Any], settings: Sequence[Setting]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class _Engine:
         self._traffic = traffic
         self._plan = plan_of(scenario, traffic.streams, bins, traffic.bin_s)
         self._state = empty_state(scenario, self._plan)
-        self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s)
+        self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
         self._sent = {
@@ -47,7 +47,8 @@ class _Engine:
             for i, s in enumerate(traffic.streams)
             if s.cause == "trigger"
         }
-        self._triggered = np.zeros(traffic.counts.shape, dtype=np.int32) if self._sent else None
+        self._rows = list(self._sent)
+        self._triggered = np.zeros((len(self._sent), bins), dtype=np.int64)
         self.busy = np.zeros(bins)
         self.ledger = Ledger(*traffic.counts.shape)
         self.customers = self._feedback.customers
@@ -75,16 +76,17 @@ class _Engine:
 
     def _arrivals(self, first: int, n: int) -> Floats:
         arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
-        if self._triggered is not None:
+        if self._sent:
             expected = self._feedback.arrivals(first, n)
-            for i, random in self._sent.items():
-                self._triggered[i, first : first + n] = random.poisson(expected[i])
-            arrivals += self._triggered[:, first : first + n]
+            for row, (i, random) in enumerate(self._sent.items()):
+                sent = random.poisson(expected[i])
+                self._triggered[row, first : first + n] = sent
+                arrivals[i] += sent
         return arrivals
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
-        return self._traffic if self._triggered is None else with_triggered(self._traffic, self._triggered)
+        return with_triggered(self._traffic, self._rows, self._triggered) if self._rows else self._traffic
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
@@ -99,6 +101,7 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     window = np.zeros((len(QUANTITIES), streams, 1))
     nothing = np.zeros((streams, 1))
     kernel.advance(plan, state, 0, nothing, window, np.zeros((streams, 1)), np.zeros(1), np.zeros(streams))
+    kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 
 def run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,20 +30,24 @@ Indices = npt.NDArray[np.int64]
 class Moments:
     """When something happens to a message of which stream; the moment may lie ahead."""
 
-    __slots__ = ("_due_s", "_streams", "_times_s", "add_due", "add_stream", "add_time")
+    __slots__ = ("_due_s", "_streams", "_times_s", "add")
+
+    add: Callable[[int, float, float], None]
+    """One more: stream, time_s, and a second moment for those who ask about a span."""
 
     def __init__(self) -> None:
         self._keep(array("q"), array("d"), array("d"))
 
     def _keep(self, streams: array[int], times_s: array[float], due_s: array[float]) -> None:
         self._streams, self._times_s, self._due_s = streams, times_s, due_s
-        self.add_stream, self.add_time, self.add_due = streams.append, times_s.append, due_s.append
+        add_stream, add_time, add_due = streams.append, times_s.append, due_s.append
 
-    def add(self, stream: int, time_s: float, due_s: float = 0.0) -> None:
-        """One more; `due_s` is kept for those who ask about the delay."""
-        self.add_stream(stream)
-        self.add_time(time_s)
-        self.add_due(due_s)
+        def add(stream: int, time_s: float, earlier_s: float) -> None:
+            add_stream(stream)
+            add_time(time_s)
+            add_due(earlier_s)
+
+        self.add = add
 
     def extend(self, streams: Indices, times_s: Floats) -> None:
         """Many more at once."""
@@ -85,7 +90,7 @@ class Diary:
     """Every happening since the last window was closed.
 
     Deliveries and bounces are written down when the provider accepts, with the moment at which they will
-    happen. freshness_s: float64 (streams,).
+    happen; attempts with the moment at which their service started. freshness_s: float64 (streams,).
     """
 
     def __init__(self, freshness_s: Floats, bin_s: float) -> None:
@@ -93,7 +98,7 @@ class Diary:
         self._streams = len(freshness_s)
         self.offered, self.rejected, self.expired = Moments(), Moments(), Moments()
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
-        self.delivered, self.bounced, self.started = Moments(), Moments(), Moments()
+        self.delivered, self.bounced = Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -105,8 +110,11 @@ class Diary:
         self._under_way = np.zeros(self._streams)
         self.delay_counts = np.zeros((self._streams, histogram.BINS))
 
-    def close(self, first_bin: int, n: int) -> Page:
-        """What happened in the `n` bins from `first_bin`. It is forgotten here."""
+    def close(self, first_bin: int, n: int, serving: tuple[Indices, Floats]) -> Page:
+        """What happened in the `n` bins from `first_bin`. It is forgotten here.
+
+        serving: streams of the messages that are with a worker at the end, and when each was started.
+        """
         until_s = (first_bin + n) * self._bin_s
         window = np.zeros((len(QUANTITIES), self._streams, n))
         for row, moments in self._plain:
@@ -117,9 +125,11 @@ class Diary:
         streams, times_s, _ = self.exhausted.take(until_s)
         window[FAILED] += self._counted(streams, times_s, first_bin, n)
         self._close_deliveries(window, first_bin, until_s)
-        streams, ended_s, _ = self.attempts.take(until_s)
+        streams, ended_s, started_s = self.attempts.take(until_s)
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)
-        streams, started_s, _ = self.started.take(until_s)
+        now = np.concatenate((started_s, serving[1])) >= first_bin * self._bin_s
+        streams = np.concatenate((streams, serving[0]))[now]
+        started_s = np.concatenate((started_s, serving[1]))[now]
         taken = self._counted(streams, started_s, first_bin, n) - window[LIMITED]
         under_way = self._under_way[:, None] + np.cumsum(taken - window[DELIVERED] - bounced, axis=1)
         self._under_way = under_way[:, -1]

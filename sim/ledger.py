@@ -17,7 +17,10 @@ QUANTITIES = (
     "limited",
 )
 OFFERED, ACCEPTED, DELIVERED, FRESH, EXPIRED, REJECTED, FAILED, ATTEMPTS, LIMITED = range(len(QUANTITIES))
-_FATES = (DELIVERED, EXPIRED, REJECTED, FAILED)
+_OTHER_FATES = (EXPIRED, REJECTED, FAILED)
+_FATES = (DELIVERED, *_OTHER_FATES)
+ROUNDING_MESSAGES = 1e-4
+"""Sums of 1e11 messages keep about so much."""
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.float32]
@@ -52,14 +55,21 @@ class Ledger:
         """
         opening = self._open()
         last_bin = first_bin + window.shape[2]
-        for row, counts in enumerate(window):
-            if counts.any():
-                self.counts[row, :, first_bin:last_bin] = counts
-        self.totals += window.sum(axis=2)
-        gone = window[list(_FATES)].sum(axis=0)
-        backlog = opening[:, None] + np.cumsum(window[OFFERED] - gone, axis=1) - under_way
-        self.backlog[:, first_bin:last_bin] = np.maximum(backlog, 0.0)
-        self.under_way[:, first_bin:last_bin] = under_way
+        sums = window.sum(axis=2)
+        for row in np.flatnonzero(sums.any(axis=1)).tolist():
+            self.counts[row, :, first_bin:last_bin] = window[row]
+        self.totals += sums
+        open_ = window[OFFERED] - window[DELIVERED]
+        for row in _OTHER_FATES:
+            if sums[row].any():
+                open_ -= window[row]
+        backlog = np.cumsum(open_, axis=1)
+        backlog += opening[:, None] - under_way
+        # what rounding left is no message, and rows that stay zero take no memory
+        if (backlog > ROUNDING_MESSAGES).any():
+            self.backlog[:, first_bin:last_bin] = np.maximum(backlog, 0.0)
+        if under_way.any():
+            self.under_way[:, first_bin:last_bin] = under_way
         self._check(last_bin, held)
 
     def _open(self) -> Floats:

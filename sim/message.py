@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import simpy
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL, URGENT, Event
 
 from scenarios.catalogue import Loaded
 from sim.closing import Books, Stopwatch, close
@@ -39,6 +39,7 @@ _STEPS = 10_000
 _BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 Callbacks = list[Callable[[Any], None]]
 
 
@@ -49,6 +50,7 @@ class _Happening(Event):
     """
 
     message: Message
+    started_s: float
 
     def __init__(self, env: simpy.Environment, callbacks: Callbacks) -> None:
         self.env = env
@@ -110,9 +112,9 @@ class _Engine:
             self._arrange_newcomers(first, n)
             self._advance(min((first + n) * self._bin_s, self._end_s), watcher)
             for stream, found_s in self._queue.expired:
-                self.diary.expired.add(stream, found_s)
+                self.diary.expired.add(stream, found_s, 0.0)
             self._queue.expired.clear()
-            page = self.diary.close(first, n)
+            page = self.diary.close(first, n, self._in_service())
             ledger.post(first, page.counts, page.under_way, self._held())
             busy.append(page.busy_s)
             watcher.tell("simulate", first + n, bins, "every message")
@@ -120,7 +122,8 @@ class _Engine:
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
-        return with_triggered(self._traffic, self._triggered_counts)
+        rows = [i for i, s in enumerate(self._traffic.streams) if s.cause == "trigger"]
+        return with_triggered(self._traffic, rows, self._triggered_counts[rows])
 
     def _arrange_newcomers(self, first: int, n: int) -> None:
         """Due times of the window's messages, evenly at random within their bins."""
@@ -141,21 +144,22 @@ class _Engine:
             self._env.schedule(event, NORMAL, max(0.0, ahead[1] - self._env.now))
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
-        env, step = self._env, self._env.step
-        while env.peek() < until_s:
-            if watcher.stopped():
-                raise Interrupted
-            for _ in range(_STEPS):
-                if env.peek() >= until_s:
-                    break
-                step()
+        step = self._env.step
+        self._env.schedule(_Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
+        try:
+            while not watcher.stopped():
+                for _ in range(_STEPS):
+                    step()
+        except _WindowClosed:
+            return
+        raise Interrupted
 
     def _newcomer(self, event: _Happening) -> None:
         """Take in newcomers until one is due after something else happens."""
-        message, peek = event.message, self._env.peek
+        message, peek, arrive, following = event.message, self._env.peek, self._arrive, self._newcomers
         for _ in range(_STEPS):
-            self._arrive(message, message.due_s)
-            ahead = next(self._newcomers, None)
+            arrive(message, message.due_s)
+            ahead = next(following, None)
             if ahead is None:
                 return
             message = Message(*ahead)
@@ -168,18 +172,18 @@ class _Engine:
         if self._idle:
             self._start(self._idle.pop(), message, now_s)
         elif not self._queue.offer(message):
-            self.diary.rejected.add(message.stream, now_s)
+            self.diary.rejected.add(message.stream, now_s, 0.0)
 
     def _start(self, worker: _Happening, message: Message, now_s: float) -> None:
         ended_s = now_s + self._service()
         worker.message, worker.callbacks = message, self._on_end
-        self.diary.started.add(message.stream, now_s)
+        worker.started_s = now_s
         self._env.schedule(worker, NORMAL, ended_s - self._env.now)
 
     def _end(self, worker: _Happening) -> None:
         """The service is over: ask the provider, then take the next message."""
         now_s, message = self._env.now, worker.message
-        self.diary.attempts.add(message.stream, now_s)
+        self.diary.attempts.add(message.stream, now_s, worker.started_s)
         if self._admit[message.stream](now_s) == 0.0:
             self._accept(message, now_s)
         else:
@@ -195,7 +199,7 @@ class _Engine:
         stream, due_s = message.stream, message.due_s
         at_s = now_s + self._delay[stream]()
         if self._bounces() < self._bounce_share[stream]:
-            self.diary.bounced.add(stream, at_s)
+            self.diary.bounced.add(stream, at_s, 0.0)
             return
         self.diary.delivered.add(stream, at_s, due_s)
         if at_s < self._end_s:
@@ -205,9 +209,9 @@ class _Engine:
     def _refuse(self, message: Message, now_s: float) -> None:
         """429: wait outside the queue, or give up."""
         message.attempts += 1
-        self.diary.limited.add(message.stream, now_s)
+        self.diary.limited.add(message.stream, now_s, 0.0)
         if message.attempts >= self._attempts:
-            self.diary.exhausted.add(message.stream, now_s)
+            self.diary.exhausted.add(message.stream, now_s, 0.0)
             return
         least_s, most_s = self._backoff[message.attempts - 1]
         event = _Happening(self._env, self._on_back)
@@ -234,17 +238,31 @@ class _Engine:
 
     def _triggered(self, event: _Happening) -> None:
         message, now_s = event.message, self._env.now
-        self.diary.offered.add(message.stream, now_s)
+        self.diary.offered.add(message.stream, now_s, 0.0)
         self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
         self._arrive(message, now_s)
+
+    def _in_service(self) -> tuple[Indices, Floats]:
+        """Streams of the messages that are with a worker, and when each was started."""
+        idle = set(map(id, self._idle))
+        busy = [worker for worker in self._workers if id(worker) not in idle]
+        streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
+        return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
 
     def _held(self) -> Floats:
         """float64 (streams,): messages in hand, counted where they are."""
         held = self._queue.waiting()
-        idle = set(map(id, self._idle))
-        held.update(Counter(w.message.stream for w in self._workers if id(w) not in idle))
+        held.update(Counter(self._in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
         return in_hand + self._away + self.diary.under_way()
+
+
+class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops the stepping, as SimPy's own does
+    """The clock has reached the window's end."""
+
+
+def _close_window(_event: Event) -> None:
+    raise _WindowClosed
 
 
 def _uniform(random: np.random.Generator) -> Iterator[float]:

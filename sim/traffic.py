@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,11 +84,16 @@ def whole(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.diff(cumulated, axis=-1, prepend=0)
 
 
-def with_triggered(traffic: Traffic, triggered: npt.NDArray[Any]) -> Traffic:
-    """The traffic with sends (streams, bins) that an engine found triggered; none is suppressed."""
-    added = whole(triggered.astype(np.float64))
-    counts = traffic.counts + added
-    return replace(traffic, counts=counts, planned=traffic.planned + added.sum(axis=1))
+def with_triggered(traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray[np.int64]) -> Traffic:
+    """The traffic with sends (rows, bins) of the streams `rows` that an engine found triggered.
+
+    None of them is suppressed.
+    """
+    counts, planned = traffic.counts.copy(), traffic.planned.copy()
+    for row, added in zip(rows, triggered, strict=True):
+        counts[row] += added
+        planned[row] += added.sum()
+    return replace(traffic, counts=counts, planned=planned)
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ def mixed(schedule: Schedule, like: Schedule) -> Schedule:
         streams=like.streams,
         channels=like.channels,
         campaigns=like.campaigns,
+        priorities=like.priorities,
         origin=f"{schedule.origin}, streams as in: {like.origin}",
     )
 
@@ -241,4 +242,17 @@ def _why_invalid(trials: Sequence[Trial], low: float, high: float, stopped_by: s
         return f"no trial held: {invalid}"
     if math.isinf(high):
         return "the budget is too short for one trial at this rate and batch size"
-    return f"no rate held; the lowest tried was {high:.4g}/s"
+    return f"no rate held; the lowest tried was {high:.4g}/s{_fates(trials, high)}"
+
+
+def _fates(trials: Sequence[Trial], offered_per_s: float) -> str:
+    """What became of the requests that were not accepted at a rate: `: of 120 requests 120 were rejected`."""
+    tried = next((t.measurement for t in trials if t.offered_per_s == offered_per_s), None)
+    if tried is None:
+        return ""
+    fates = {"limited": tried.limited, "rejected": tried.rejected, "dropped": tried.dropped}
+    told = [f"{n} were {fate}" for fate, n in fates.items() if n]
+    told += [f"{n} ended as {fault.replace('_', ' ')}" for fault, n in tried.faults.items()]
+    unread = tried.errors - sum(tried.faults.values())
+    told += [f"{unread} got an answer that is no success"] if unread > 0 else []
+    return f": of {tried.due} requests {', '.join(told)}" if told else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from loadtests import measurement
@@ -76,6 +76,7 @@ def _trial_summary(of: Trial) -> dict[str, Any]:
         "verdict": of.verdict,
         "because": of.because,
         "limited_by": of.limited_by,
+        "observed": [asdict(figure) for figure in of.measurement.figures],
     }
 
 

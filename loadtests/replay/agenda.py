@@ -20,7 +20,9 @@ Send = tuple[int, int, int, int, int]
 class Renders(Protocol):
     """`loadtests.targets.rendering.Renderer`, or anything alike."""
 
-    def render(self, first_id: int, messages: int, channel: str, campaign: str) -> bytes:
+    def render(
+        self, first_id: int, messages: int, channel: str, campaign: str, priority: str = "marketing"
+    ) -> bytes:
         """A complete HTTP/1.1 request."""
 
 
@@ -36,7 +38,7 @@ class Reads(Protocol):
 class Routes(Protocol):
     """`loadtests.targets.target.Target`, or anything alike."""
 
-    def operation_for(self, channel: str, stream: str = "") -> int | None:
+    def operation_for(self, channel: str, stream: str = "", priority: str = "") -> int | None:
         """The index of the operation that carries a stream."""
 
 
@@ -50,8 +52,7 @@ class Agenda:
         self._first_id = first_id
         self._renderer = renderer
         self._reader = reader
-        campaigns = schedule.campaigns or ("",) * len(schedule.streams)
-        self._kinds = tuple(zip(schedule.channels, campaigns, strict=True))
+        self._kinds = schedule.kinds()
         self._operations = tuple(routes.operation_for(*kind) or 0 for kind in self._kinds)
 
     def chunks(self, start_ns: int) -> Iterator[list[Send]]:
@@ -80,8 +81,7 @@ class Agenda:
 
     def render(self, send: Send) -> bytes:
         """The complete request."""
-        channel, campaign = self._kinds[send[4]]
-        return self._renderer.render(send[2], send[3], channel, campaign)
+        return self._renderer.render(send[2], send[3], *self._kinds[send[4]])
 
     def read(self, send: Send, status: int, head: bytes, body: bytes) -> tuple[Reply, int, float | None]:
         """What the target said to it."""

@@ -98,4 +98,4 @@ def told(schedule: Schedule, records: SendRecords) -> str:
 def settings_of(target: Target) -> Settings:
     """The target's address, checked (UserError, exit 4), and message ids of their own."""
     at = safety.check(target)
-    return Settings(at.family, at.ip, at.port, secrets.token_hex(4), Bounds())
+    return Settings(at.family, at.ip, at.port, at.host, at.tls, secrets.token_hex(4), Bounds())

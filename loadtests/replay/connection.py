@@ -6,18 +6,12 @@ import os
 import socket
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM
+from typing import Protocol
 
 from loadtests.replay.agenda import Send
 from loadtests.replay.http1 import Inbox
 
-
-@dataclass(frozen=True)
-class Peer:
-    """Where to connect: an address that was checked, not a name."""
-
-    family: int
-    ip: str
-    port: int
+READ_BYTES = 16384
 
 
 class Connection:
@@ -50,6 +44,16 @@ class Connection:
         self.started_ns = now_ns
         self.unsent: memoryview | None = None
 
+    def open_on(self) -> bool:
+        """The socket has news while connecting; True once requests may go. Raises OSError: it never will."""
+        if error := self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(error, os.strerror(error))
+        return True
+
+    def read(self) -> bytes:
+        """What came; b"" when the other side closed. Raises BlockingIOError where nothing came, OSError."""
+        return os.read(self.fd, READ_BYTES)
+
     def write(self, data: bytes) -> bool:
         """Write what the socket takes now; True when that was all. Raises OSError when it is broken."""
         try:
@@ -71,9 +75,22 @@ class Connection:
             return False
         return self.unsent is None
 
-    def error(self) -> int:
-        """The errno that a connect ended with; 0: it is connected."""
-        return self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+class Makes(Protocol):
+    """How a connected socket becomes a connection: `Connection` itself, or `tls.Secure` around it."""
+
+    def __call__(self, sock: socket.socket, now_ns: int, /) -> Connection:
+        """The connection, still connecting."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Where to connect: an address that was checked, not a name; `makes` says what is spoken there."""
+
+    family: int
+    ip: str
+    port: int
+    makes: Makes = Connection
 
 
 def connect(make: type[socket.socket], peer: Peer, now_ns: int) -> Connection:
@@ -87,7 +104,7 @@ def connect(make: type[socket.socket], peer: Peer, now_ns: int) -> Connection:
     except OSError:
         sock.close()
         raise
-    return Connection(sock, now_ns)
+    return peer.makes(sock, now_ns)
 
 
 def is_local_trouble(error: int) -> bool:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import os
+import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from select import EPOLLIN, EPOLLOUT, EPOLLRDHUP
+from select import EPOLLOUT
+
+import numpy as np
 
 from loadtests.replay.agenda import Agenda, Send
-from loadtests.replay.connection import Connection, Peer, connect, is_local_trouble
-from loadtests.replay.http1 import BadResponse
+from loadtests.replay.answers import Answers
+from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.kernel import Kernel
-from loadtests.replay.records import Fault
-from loadtests.replay.rows import Rows
+from loadtests.replay.limits import BadResponse
+from loadtests.replay.pool import Pool, fault_of
+from loadtests.replay.records import Fault, Reply
+from loadtests.replay.retrying import Comebacks
+from loadtests.replay.rows import FIELDS, RawRows, Rows
+from scenarios.pipeline import Retries
 
-READ_BYTES = 16384
 EVENTS_AT_ONCE = 16
 """Few, so that a send that becomes due waits for few others' responses."""
 
-OPEN_AGAIN_NS = 100_000_000
-ATTEMPTS_MAX = 3
+STALE_ATTEMPTS_MAX = 3
+ACCEPTED = int(Reply.ACCEPTED)
 
-_READ = EPOLLIN | EPOLLRDHUP
-_READ_WRITE = _READ | EPOLLOUT
-
-Waiting = tuple[Send, int, int, bytes | None]
-"""(send, attempt, picked_ns, its bytes where they are rendered already)."""
+Waiting = tuple[Send, int, int, bytes | None, int]
+"""(send, attempt, picked_ns, its bytes where they are rendered already, since when it waits in ns)."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,24 @@ class Bounds:
     """connections: open at once at most. timeout_s: of a wait for a connection, from the due time, and of a
     wait for the response, from the start. drain_s: how long after its duration a replay waits for what is
     under way. spin_s: the last part of every pause that is spent awake: less lateness for more of the core.
+    retries: of a refused or lost send, at most; of all sends at most `retry_budget_share` of their number.
     """
 
     connections: int = 1000
     timeout_s: float = 30.0
     drain_s: float = 10.0
     spin_s: float = 0.0
+    retries: int = 0
+    retry_budget_share: float = 0.2
 
 
 class Exchange:
     """Every send handed in leaves exactly one last row, and one for each attempt before it.
 
-    An attempt is repeated in one case alone: the target had closed an idle connection and the request met
-    that on its way (not a byte of a response came on a connection that had served before). `in_flight` counts
-    sends that were started and not answered; `waiting` holds, in order, those that have no connection.
+    An attempt is repeated at once in one case: the target had closed an idle connection and the request met
+    that on its way (not a byte of a response came on a connection that had served before). Others come back
+    as `retrying` says. `in_flight` counts sends that were started and not answered; `waiting` holds those
+    that have no connection, in order.
     """
 
     def __init__(
@@ -58,41 +64,48 @@ class Exchange:
         bounds: Bounds,
         kernel: Kernel,
         clock: Callable[[], int],
+        draw: Callable[[float, float], float] | None = None,
     ) -> None:
         self.in_flight = 0
         self.waiting: deque[Waiting] = deque()
-        self.epoll = kernel.epoll()
+        self._pool = Pool(peer, bounds.connections, kernel, clock, self._not_opened)
+        self.epoll = self._pool.epoll
         self._poll = self.epoll.poll
-        self._peer = peer
+        self._free = self._pool.free
         self._agenda = agenda
+        self._answers = Answers(agenda)
+        self._known = self._answers.known
+        law = Retries(attempts=bounds.retries + 1)
+        self._comebacks = Comebacks(law, bounds.retry_budget_share, draw or _uniform(agenda))
         self._rows = rows
-        self._most = bounds.connections
         self._timeout_ns = int(bounds.timeout_s * 1e9)
-        self._kernel = kernel
         self._clock = clock
-        self._connections: dict[int, Connection] = {}
-        self._free: list[Connection] = []
-        self._opening = 0
-        self._open_again_ns = 0
         self._expiry_ns = clock() + self._timeout_ns
+
+    @property
+    def coming_back(self) -> int:
+        """Sends whose next attempt is not due yet."""
+        return len(self._comebacks)
 
     def submit(self, send: Send, picked_ns: int, data: bytes | None) -> None:
         """Start a send that is due, or let it wait for a connection."""
         if self._free:
             self._start(self._free.pop(), send, 1, picked_ns, data)
         else:
-            self.waiting.append((send, 1, picked_ns, data))
-            self._open_needed(picked_ns)
+            self.waiting.append((send, 1, picked_ns, data, send[0]))
+            if self._pool.has_room:
+                self._open_needed(picked_ns)
 
     def hear(self) -> list[int]:
         """Take what the sockets have now, a few at a time; descriptors of others are returned."""
         foreign = []
+        connections = self._pool.connections
         for fd, event in self._poll(0, EVENTS_AT_ONCE):
-            connection = self._connections.get(fd)
+            connection = connections.get(fd)
             if connection is None:
                 foreign.append(fd)
             elif connection.connecting:
-                self._connected(connection)
+                self._connecting(connection)
             elif event & EPOLLOUT:
                 self._writable(connection)
             else:
@@ -100,30 +113,30 @@ class Exchange:
         return foreign
 
     def expire(self, now_ns: int) -> None:
-        """End what has waited longer than its time-out; open connections that could not be opened before."""
-        while self.waiting and self.waiting[0][0][0] + self._timeout_ns <= now_ns:
-            self._drop(self.waiting.popleft(), now_ns, Fault.DROPPED_NO_CONNECTION)
+        """End what has waited longer than its time-out; take up what comes back; open what is lacking."""
+        while self.waiting and self.waiting[0][4] + self._timeout_ns <= now_ns:
+            self._drop(self.waiting.popleft(), now_ns)
+        for send, attempt in self._comebacks.due(now_ns):
+            self._take_up(send, attempt, now_ns)
         self._open_needed(now_ns)
         if now_ns >= self._expiry_ns:
-            self._expire_connections(now_ns)
+            late, self._expiry_ns = self._pool.overdue(now_ns, self._timeout_ns)
+            for connection in late:
+                self._lost(connection, connection.send, Fault.TIMEOUT)
 
     def settle(self, now_ns: int) -> None:
         """The run is over: drop what waits, leave what is under way unanswered, close everything."""
-        while self.waiting:
-            self._drop(self.waiting.popleft(), now_ns, Fault.DROPPED_RUN_ENDED)
-        for connection in self._connections.values():
+        for connection in self._pool.connections.values():
             if connection.send is not None:
                 self._record(connection, connection.send, now_ns, Fault.UNANSWERED)
         self.in_flight = 0
+        self._rows.add_all(_never_started(self.waiting, now_ns))
+        self.waiting.clear()
         self.close()
 
     def close(self) -> None:
         """Close every connection without a word."""
-        for connection in self._connections.values():
-            connection.sock.close()
-        self._connections.clear()
-        self._free.clear()
-        self.epoll.close()
+        self._pool.close()
 
     def _start(
         self, connection: Connection, send: Send, attempt: int, picked_ns: int, data: bytes | None
@@ -137,9 +150,21 @@ class Exchange:
         connection.started_ns = self._clock()
         try:
             if not connection.write(data):
-                self.epoll.modify(connection.fd, _READ_WRITE)
-        except OSError:
-            self._lost(connection, send, Fault.RESET)
+                self._pool.watch(connection)
+        except OSError as error:
+            self._lost(connection, send, fault_of(error))
+
+    def _take_up(self, send: Send, attempt: int, now_ns: int) -> None:
+        if self._free:
+            self._start(self._free.pop(), send, attempt, now_ns, None)
+        else:
+            self.waiting.append((send, attempt, now_ns, None, now_ns))
+
+    def _connecting(self, connection: Connection) -> None:
+        if self._pool.go_on(connection):
+            self._reuse(connection)
+        else:
+            self._open_needed(self._clock())
 
     def _writable(self, connection: Connection) -> None:
         try:
@@ -149,7 +174,7 @@ class Exchange:
             done = False
         if not done:
             return self._readable(connection)
-        self.epoll.modify(connection.fd, _READ)
+        self._pool.watch(connection)
         if connection.send is None:
             self._reuse(connection)
         return None
@@ -157,43 +182,53 @@ class Exchange:
     def _readable(self, connection: Connection) -> None:
         send, inbox = connection.send, connection.inbox
         try:
-            data = os.read(connection.fd, READ_BYTES)
+            data = connection.read()
             if send is None:
                 return self._discard(connection)
+            if inbox.empty and (known := self._known[send[4]].get(data)) and known[1] == send[3]:
+                self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3])
+                return self._reuse(connection) if connection.unsent is None else None
+            whole = data if inbox.empty else b""
             complete = inbox.feed(data) if data else inbox.end()
         except BlockingIOError:
             return None
         except (OSError, BadResponse) as error:
-            fault = error.fault if isinstance(error, BadResponse) else Fault.RESET
-            return self._lost(connection, send, fault)
-        return self._answered(connection, send) if complete else None
+            return self._lost(connection, send, fault_of(error))
+        return self._answered(connection, send, whole) if complete else None
 
-    def _answered(self, connection: Connection, send: Send) -> None:
+    def _answered(self, connection: Connection, send: Send, whole: bytes) -> None:
         ended_ns = self._clock()
         inbox = connection.inbox
-        reply, accepted, _ = self._agenda.read(send, inbox.status, inbox.head, inbox.body)
+        reply, accepted, come_again_s = self._answers.read(send, inbox, whole)
+        self._finish(connection, send, ended_ns, inbox.status, reply, accepted)
+        self._comebacks.take_back(send, connection.attempt, reply, Fault.NONE, come_again_s, ended_ns)
+        if not inbox.keep_alive:
+            self._discard(connection)
+        elif connection.unsent is None:
+            self._reuse(connection)
+
+    def _finish(
+        self, connection: Connection, send: Send, ended_ns: int, status: int, reply: int, accepted: int
+    ) -> None:
         self._rows.add(
             send[1],
             connection.attempt,
             connection.picked_ns,
             connection.started_ns,
             ended_ns,
-            inbox.status,
+            status,
             reply,
-            Fault.NONE,
+            0,
             accepted,
         )
         connection.send = None
         connection.served += 1
         self.in_flight -= 1
-        if not inbox.keep_alive:
-            self._discard(connection)
-        elif connection.unsent is None:
-            self._reuse(connection)
 
     def _reuse(self, connection: Connection) -> None:
         if self.waiting:
-            self._start(connection, *self.waiting.popleft())
+            send, attempt, picked_ns, data, _ = self.waiting.popleft()
+            self._start(connection, send, attempt, picked_ns, data)
         else:
             self._free.append(connection)
 
@@ -201,73 +236,53 @@ class Exchange:
         """The connection is of no more use, and what it carried failed with it."""
         if send is not None:
             now_ns = self._clock()
+            attempt = connection.attempt
             self._record(connection, send, now_ns, fault)
             self.in_flight -= 1
             connection.send = None
             stale = connection.served > 0 and connection.inbox.empty
-            if stale and fault in (Fault.RESET, Fault.CLOSED_EARLY) and connection.attempt < ATTEMPTS_MAX:
-                self.waiting.appendleft((send, connection.attempt + 1, now_ns, None))
+            if stale and fault in (Fault.RESET, Fault.CLOSED_EARLY) and attempt < STALE_ATTEMPTS_MAX:
+                self.waiting.appendleft((send, attempt + 1, now_ns, None, now_ns))
+            else:
+                self._comebacks.take_back(send, attempt, Reply.NONE, fault, None, now_ns)
         self._discard(connection)
 
     def _discard(self, connection: Connection) -> None:
-        if connection in self._free:
-            self._free.remove(connection)
-        self._opening -= connection.connecting
-        del self._connections[connection.fd]
-        connection.sock.close()
+        self._pool.discard(connection)
         self._open_needed(self._clock())
 
     def _open_needed(self, now_ns: int) -> None:
         """Begin to open a connection for every waiting send, up to the bound."""
-        while (
-            self._opening < len(self.waiting)
-            and len(self._connections) < self._most
-            and now_ns >= self._open_again_ns
-        ):
-            try:
-                connection = connect(self._kernel.socket, self._peer, now_ns)
-            except OSError as error:
-                self._not_opened(error.errno or 0, now_ns, now_ns)
-            else:
-                self._opening += 1
-                self._connections[connection.fd] = connection
-                self.epoll.register(connection.fd, _READ_WRITE)
+        while self._pool.lacks(len(self.waiting)) and self._pool.begin(now_ns):
+            pass
 
-    def _connected(self, connection: Connection) -> None:
-        if error := connection.error():
-            opened_ns = connection.opened_ns
-            self._not_opened(error, opened_ns, self._clock())
-            self._discard(connection)
-            return
-        connection.connecting = False
-        self._opening -= 1
-        self.epoll.modify(connection.fd, _READ)
-        self._reuse(connection)
-
-    def _not_opened(self, error: int, opened_ns: int, now_ns: int) -> None:
-        """A refusal by the target fails the send that waited longest; a want of our own does not."""
-        if is_local_trouble(error):
-            self._open_again_ns = now_ns + OPEN_AGAIN_NS
-        elif self.waiting:
-            send, attempt, picked_ns, _ = self.waiting.popleft()
-            self._rows.add(send[1], attempt, picked_ns, opened_ns, now_ns, 0, 0, Fault.REFUSED, 0)
-
-    def _expire_connections(self, now_ns: int) -> None:
-        """Looks at every connection, and therefore only when the oldest one could have expired."""
-        self._expiry_ns = now_ns + self._timeout_ns
-        for connection in list(self._connections.values()):
-            if connection.send is None and not connection.connecting and connection.unsent is None:
-                continue
-            deadline_ns = connection.started_ns + self._timeout_ns
-            if deadline_ns <= now_ns:
-                self._lost(connection, connection.send, Fault.TIMEOUT)
-            else:
-                self._expiry_ns = min(self._expiry_ns, deadline_ns)
+    def _not_opened(self, opened_ns: int, fault: Fault) -> None:
+        """A connection that the target refused fails the send that waited longest."""
+        if self.waiting:
+            now_ns = self._clock()
+            send, attempt, picked_ns, _, _ = self.waiting.popleft()
+            began_ns = max(opened_ns, picked_ns)
+            self._rows.add(send[1], attempt, picked_ns, began_ns, now_ns, 0, 0, fault, 0)
+            self._comebacks.take_back(send, attempt, Reply.NONE, fault, None, now_ns)
 
     def _record(self, connection: Connection, send: Send, ended_ns: int, fault: Fault) -> None:
         times = (connection.picked_ns, connection.started_ns, ended_ns)
         self._rows.add(send[1], connection.attempt, *times, 0, 0, fault, 0)
 
-    def _drop(self, waiting: Waiting, now_ns: int, fault: Fault) -> None:
-        send, attempt, picked_ns, _ = waiting
-        self._rows.add(send[1], attempt, picked_ns, 0, now_ns, 0, 0, fault, 0)
+    def _drop(self, waiting: Waiting, now_ns: int) -> None:
+        send, attempt, picked_ns, _, _ = waiting
+        self._rows.add(send[1], attempt, picked_ns, 0, now_ns, 0, 0, Fault.DROPPED_NO_CONNECTION, 0)
+
+
+def _never_started(waiting: Collection[Waiting], now_ns: int) -> RawRows:
+    """All at once: there may be a hundred thousand, and a stop is asked to be quick."""
+    rows = np.zeros((len(waiting), FIELDS), dtype=np.int64)
+    if waiting:
+        rows[:, :3] = [(send[1], attempt, picked_ns) for send, attempt, picked_ns, _, _ in waiting]
+    rows[:, 4] = now_ns
+    rows[:, 7] = Fault.DROPPED_RUN_ENDED
+    return rows
+
+
+def _uniform(agenda: Agenda) -> Callable[[float, float], float]:
+    return random.Random(agenda.schedule.seed).uniform

@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import re
 
+from loadtests.replay.chunked import Chunks
+from loadtests.replay.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, BadResponse
 from loadtests.replay.records import Fault
 
-HEAD_BYTES_MAX = 64 * 1024
-BODY_BYTES_MAX = 8 * 1024 * 1024
-"""A send API answers in a few hundred bytes; a body beyond this is a fault and is not read to its end."""
-
 _NO_BODY = (204, 304)
+_SWITCHING = 101
+"""To another protocol, which nobody asked for."""
+_LENGTH_DIGITS_MAX = 18
 _UNTIL_CLOSE = -1
 _CHUNKED = -2
 _NOTHING = -3
-_CHUNK_LINE_BYTES_MAX = 4096
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?![^ \r])")
-
-
-class BadResponse(Exception):  # noqa: N818 - what came is bad, nothing here failed
-    """What came is no acceptable response; `fault` says why."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        super().__init__(fault.name)
 
 
 class Inbox:
     """One response after another on one connection.
 
     `feed` returns True when a response is complete: then status, head (the header lines as received), body
-    and keep_alive are set, and the next bytes belong to the next response.
+    and keep_alive are set, and the next bytes belong to the next response, of which not a byte has come while
+    `empty`.
     """
 
-    __slots__ = ("_body", "_bytes", "_chunks", "_head", "_length", "body", "head", "keep_alive", "status")
+    __slots__ = (
+        "_body",
+        "_bytes",
+        "_chunks",
+        "_head",
+        "_length",
+        "body",
+        "empty",
+        "head",
+        "keep_alive",
+        "status",
+    )
 
     def __init__(self) -> None:
+        self.empty = True
         self.status = 0
         self.head = b""
         self.body = b""
@@ -46,14 +51,10 @@ class Inbox:
         self._bytes = 0
         self._chunks: Chunks | None = None
 
-    @property
-    def empty(self) -> bool:
-        """True while not a byte of the next response has come."""
-        return not self._head and self._length is None
-
     def feed(self, data: bytes) -> bool:
         """Take the next bytes (not b""). Raises BadResponse; the connection is then of no more use."""
-        if self._length is None:
+        self.empty = False
+        while self._length is None:
             data = self._head + data if self._head else data
             end = data.find(b"\r\n\r\n")
             if end < 0:
@@ -63,9 +64,9 @@ class Inbox:
             data = data[end + 4 :]
             if len(data) == self._length:
                 return self._complete(data)
-            if self.status < 200:
+            if self._length == _NOTHING:
+                # An interim response (1xx): the one that counts is still to come.
                 self._head, self._length = b"", None
-                return bool(data) and self.feed(data)
         return self._take_body(data)
 
     def end(self) -> bool:
@@ -92,8 +93,13 @@ class Inbox:
         self.head = head[head.find(b"\r\n") + 2 :]
         lower = head.lower()
         self.keep_alive = _kept_alive(lower)
-        if status in _NO_BODY or status < 200:
-            self._length = _NOTHING if status < 200 else 0
+        if status < 200:
+            if status == _SWITCHING:
+                raise BadResponse(Fault.MALFORMED)
+            self._length = _NOTHING
+            return
+        if status in _NO_BODY:
+            self._length = 0
             return
         self._length = length = _body_length(lower)
         if length == _CHUNKED:
@@ -136,79 +142,12 @@ class Inbox:
 
     def _complete(self, body: bytes) -> bool:
         self.body = body
+        self.empty = True
         self._length = None
         if self._head:
             self._head = b""
         if self._bytes or self._chunks:
             self._chunks, self._bytes, self._body = None, 0, []
-        return True
-
-
-class Chunks:
-    """A chunked body (RFC 9112, 7.1). `feed` returns True once the last chunk and the trailers are read."""
-
-    def __init__(self) -> None:
-        self.left_over = b""
-        self._pending = b""
-        self._data: list[bytes] = []
-        self._bytes = 0
-        self._missing = 0
-        self._in_trailers = False
-
-    def body(self) -> bytes:
-        """All chunks joined."""
-        return b"".join(self._data)
-
-    def feed(self, data: bytes) -> bool:
-        """Take the next bytes. Raises BadResponse."""
-        rest = self._pending + data
-        while not self._in_trailers:
-            before = len(rest)
-            rest = self._take_data(rest) if self._missing else self._take_line(rest)
-            if len(rest) == before or (not rest and not self._in_trailers):
-                self._pending = rest
-                return False
-        return self._take_trailers(rest)
-
-    def _take_line(self, rest: bytes) -> bytes:
-        end = rest.find(b"\r\n")
-        if end < 0:
-            if len(rest) > _CHUNK_LINE_BYTES_MAX:
-                raise BadResponse(Fault.MALFORMED)
-            return rest
-        size = _hexadecimal(rest[:end].split(b";", 1)[0].strip())
-        if size == 0:
-            self._in_trailers = True
-            return rest[end:]
-        self._bytes += size
-        if self._bytes > BODY_BYTES_MAX:
-            raise BadResponse(Fault.TOO_LARGE)
-        self._missing = size + 2
-        return rest[end + 2 :]
-
-    def _take_data(self, rest: bytes) -> bytes:
-        """Cut data off; the two bytes behind a chunk must be CR LF and are taken together."""
-        data = max(0, min(len(rest), self._missing - 2))
-        if data:
-            self._data.append(rest[:data])
-            self._missing -= data
-            return rest[data:]
-        if len(rest) < 2:
-            return rest
-        if rest[:2] != b"\r\n":
-            raise BadResponse(Fault.MALFORMED)
-        self._missing = 0
-        return rest[2:]
-
-    def _take_trailers(self, rest: bytes) -> bool:
-        """`rest` starts at the CR LF of the last chunk's line; an empty line ends the trailers."""
-        end = rest.find(b"\r\n\r\n")
-        if end < 0:
-            if len(rest) > HEAD_BYTES_MAX:
-                raise BadResponse(Fault.TOO_LARGE)
-            self._pending = rest
-            return False
-        self.left_over = rest[end + 4 :]
         return True
 
 
@@ -231,15 +170,9 @@ def _body_length(lower: bytes) -> int:
     again = lower.rfind(b"\r\ncontent-length:")
     if not value.isdigit() or (again != at and _value(lower, again + 17) != value):
         raise BadResponse(Fault.MALFORMED)
-    return int(value)
+    return int(value[:_LENGTH_DIGITS_MAX])
 
 
 def _value(lower: bytes, at: int) -> bytes:
     end = lower.find(b"\r\n", at)
     return (lower[at:] if end < 0 else lower[at:end]).strip()
-
-
-def _hexadecimal(digits: bytes) -> int:
-    if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
-        raise BadResponse(Fault.MALFORMED)
-    return int(digits, 16)

@@ -148,16 +148,17 @@ class Engine:
         address = safety.check(self._target)
         # New for every engine: a run that is resumed, or replayed again, counts its messages from 0 again.
         run = secrets.token_hex(4)
-        write_settings(Settings(address.family, address.ip, address.port, run, self._bounds), folder)
+        at = (address.family, address.ip, address.port, address.host, address.tls)
+        write_settings(Settings(*at, run, self._bounds), folder)
         dump(self._target, folder / TARGET)
 
     def _check(self, schedule: Schedule) -> None:
         """Render the largest request of every stream."""
         renderer = Renderer(self._target, credentials.environment(self._target, os.environ))
-        campaigns = schedule.campaigns or ("",) * len(schedule.streams)
-        for index, (channel, campaign) in enumerate(zip(schedule.channels, campaigns, strict=True)):
+        for index, kind in enumerate(schedule.kinds()):
             if most := int(schedule.messages[schedule.stream == index].max(initial=0)):
-                renderer.render(0, most, channel, campaign)
+                renderer.render(0, most, *kind)
+                safety.refuse_elsewhere(self._target, *kind)
 
     def _path(self, name: str, ending: str) -> Path:
         return self._folder / f"{name}.{ending}"

@@ -75,7 +75,7 @@ class Live:
         accepted = (reply == Reply.ACCEPTED) | (reply == Reply.PARTLY)
         limited = reply == Reply.LIMITED
         self._started += int(((attempt == 1) & ~dropped).sum())
-        self._dropped += int(dropped.sum())
+        self._dropped += int(((attempt == 1) & dropped).sum())
         self._accepted += int(accepted.sum())
         self._limited += int(limited.sum())
         wrong = ~accepted & ~limited & ~np.isin(fault, DROPPED)

@@ -5,6 +5,7 @@ Knows nothing of Locust: messages come and go as bytes, whoever runs it lets oth
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from loadtests.replay.agenda import CHUNK, Agenda, Send
 from loadtests.replay.messages import Begin, Block, Ended, Message, Part, Ping, Pong
 from loadtests.replay.orders import Settings
-from loadtests.replay.player import Kit, Surroundings, kit_of
+from loadtests.replay.player import Kit, Surroundings, kit_of, spare_garbage
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import RawRows
@@ -139,6 +140,7 @@ class Member:
 
     def _carry(self) -> None:
         kit = self._kit()
+        spare_garbage()
         self._start_ns = self._begin.start_ns - self._clock_ahead_ns()
         begin = self._begin
         agenda = Handed(_head(begin), kit)
@@ -163,10 +165,10 @@ class Member:
         begin = self._begin
         target = Target.model_validate_json(begin.target)
         if begin.port:
-            settings = Settings(0, "", 0, begin.run, begin.bounds)
+            settings = Settings(0, "", 0, "", False, begin.run, begin.bounds)
         else:
             at = safety.check(target)
-            settings = Settings(at.family, at.ip, at.port, begin.run, begin.bounds)
+            settings = Settings(at.family, at.ip, at.port, at.host, at.tls, begin.run, begin.bounds)
         return kit_of(target, settings).standing_in(begin.port, begin.connections)
 
     def _clock_ahead_ns(self) -> int:
@@ -200,11 +202,13 @@ class Member:
 
 
 def _head(begin: Begin) -> Schedule:
-    """A schedule without requests: the names and the length."""
+    """A schedule without requests: the names and the length. Workers do not wait alike before they retry."""
     return replace(
         constant(1.0, 0.5),
         streams=begin.streams,
         channels=begin.channels,
         campaigns=begin.campaigns,
+        priorities=begin.priorities,
         duration_s=begin.duration_s,
+        seed=secrets.randbits(32),
     )

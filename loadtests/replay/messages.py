@@ -29,6 +29,7 @@ class Begin(Message, frozen=True, tag="begin"):
     streams: tuple[str, ...]
     channels: tuple[str, ...]
     campaigns: tuple[str, ...]
+    priorities: tuple[str, ...]
     run: str
     target: str
     bounds: Bounds

@@ -14,7 +14,8 @@ TARGET = "target.json"
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """For the whole life of the process. `family`, `ip` and `port`: the address that was checked.
+    """For the whole life of the process. `family`, `ip` and `port`: the address that was checked; `host`: its
+    name, which TLS checks the certificate against.
 
     `run` makes message ids unique across runs.
     """
@@ -22,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True):
     family: int
     ip: str
     port: int
+    host: str
+    tls: bool
     run: str
     bounds: Bounds
 

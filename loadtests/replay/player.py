@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtests.replay.agenda import Agenda
-from loadtests.replay.connection import Peer
+from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import Kernel, affordable_connections
@@ -21,13 +21,17 @@ from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Writer
 from loadtests.replay.rows import Columns, RawRows
 from loadtests.replay.schedule import Schedule
-from loadtests.targets import credentials
+from loadtests.replay.tls import Secure
+from loadtests.targets import credentials, trust
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 from loadtests.targets.target import Target
 
 LEAD_S = 0.02
 """From the command to time 0, so that the first sends are not late."""
+
+GARBAGE_OBJECTS = 50_000
+"""New objects between two looks for garbage in cycles: a replay makes none, and each look stops the sends."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,23 @@ class Kit:
 
 
 def kit_of(target: Target, settings: Settings) -> Kit:
-    """What a target needs. Raises UserError where a secret is missing."""
+    """What a target needs. Raises UserError where a secret is missing or `ca_file` is none."""
+    makes = Secure(trust.context(target.ca_file), settings.host) if settings.tls else Connection
     secrets = credentials.environment(target, os.environ)
     return Kit(
-        Peer(settings.family, settings.ip, settings.port),
+        Peer(settings.family, settings.ip, settings.port, makes),
         target,
         Renderer(target, secrets, settings.run),
         Reader(target),
         replace(settings.bounds, connections=affordable_connections(settings.bounds.connections)),
     )
+
+
+def spare_garbage() -> None:
+    """What lives now lives on: the collector need not look at it again in the middle of a replay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 @dataclass(frozen=True)
@@ -102,9 +114,7 @@ class Player:
     def play(self, records: Path) -> float:
         """Play and leave the records; seconds of the schedule that were played."""
         writer = Writer(records)
-        # What lives now lives on: the collector need not look at it again in the middle of a replay.
-        gc.collect()
-        gc.freeze()
+        spare_garbage()
         self._start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
         self._journal = Journal(self._schedule, self._start_ns, writer, self._listeners.block)
         self._listeners.began(time.time() + (self._start_ns - time.monotonic_ns()) / 1e9)

@@ -57,6 +57,7 @@ class Reactor:
         self._breathe = breathe
         self._control_fd, self._on_control = control or (-1, breathe)
         self._exchange = Exchange(peer, agenda, self._rows, bounds, kernel, clock)
+        self._submit = self._exchange.submit
         if control:
             self._exchange.epoll.register(self._control_fd, EPOLLIN)
         self._spin_ns = int(bounds.spin_s * 1e9)
@@ -88,9 +89,9 @@ class Reactor:
         try:
             while self._running:
                 self._send_due()
-                if (pause_s := self._pause_s()) > 0.0:
-                    self._select(descriptors, (), (), pause_s)
-                if self._control_fd in self._exchange.hear():
+                pause_s = self._pause_s()
+                has_news = pause_s <= 0.0 or self._select(descriptors, (), (), pause_s)[0]
+                if has_news and self._control_fd in self._exchange.hear():
                     self._on_control()
                 if self._clock() >= self._tick_ns:
                     self._tick()
@@ -105,12 +106,13 @@ class Reactor:
         self._stopped = True
 
     def _send_due(self) -> None:
+        clock, upcoming, rendered = self._clock, self._upcoming, self._rendered
         for _ in range(BURST_SENDS):
-            now_ns = self._clock()
-            if self._next_due_ns() > now_ns:
+            now_ns = clock()
+            if (upcoming[0][0] if upcoming else self._next_due_ns()) > now_ns:
                 return
-            data = self._rendered.popleft() if self._rendered else None
-            self._exchange.submit(self._upcoming.popleft(), now_ns, data)
+            data = rendered.popleft() if rendered else None
+            self._submit(upcoming.popleft(), now_ns, data)
 
     def _next_due_ns(self) -> int:
         if not self._upcoming:
@@ -147,9 +149,9 @@ class Reactor:
             self._flush_ns = now_ns + FLUSH_NS
 
     def _done(self) -> bool:
-        """Nothing waits, nothing is under way, nothing will be due before the schedule is over."""
-        nothing_left = self._next_due_ns() == NEVER_NS and self._agenda.over
-        return nothing_left and not self.waiting and not self.in_flight
+        """Nothing waits, is under way, comes back or will be due before the schedule is over."""
+        is_busy = self.waiting or self.in_flight or self._exchange.coming_back
+        return self._next_due_ns() == NEVER_NS and self._agenda.over and not is_busy
 
     def _settle(self) -> int:
         """Account for all that is due by now; the moment up to which that is so."""

@@ -18,6 +18,7 @@ from sim.formats import require
 from sim.traffic import Traffic
 
 FORMAT = "peakday schedule 1"
+USUAL_PRIORITY = "marketing"
 
 Arrivals = Literal["even", "poisson"]
 _Columns = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]
@@ -32,7 +33,8 @@ class Schedule:
     wait_s:   float32 (requests,), mean wait of the request's messages for their batch: a message's latency is
               its request's plus its wait.
     stream:   int16 (requests,), index into `streams`.
-    streams, channels, campaigns: names of equal length; a stream without a campaign has "".
+    streams, channels, campaigns: names of equal length; a stream without a campaign has "". priorities: the
+    same, or empty in a schedule of an older version or of a plain rate: all are marketing.
     duration_s: length of the replay; the last due time is below it.
     scale, compress, seed: as CONTRACT defines them; origin says in words what was cut out of what.
     """
@@ -49,6 +51,13 @@ class Schedule:
     seed: int
     origin: str
     campaigns: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+
+    def kinds(self) -> tuple[tuple[str, str, str], ...]:
+        """(channel, campaign, priority) of every stream: all that its requests say of it."""
+        none = ("",) * len(self.streams)
+        usual = (USUAL_PRIORITY,) * len(self.streams)
+        return tuple(zip(self.channels, self.campaigns or none, self.priorities or usual, strict=True))
 
 
 def constant(
@@ -138,6 +147,7 @@ def from_traffic(
         streams=tuple(s.name for s in traffic.streams),
         channels=tuple(s.channel for s in traffic.streams),
         campaigns=tuple(s.campaign for s in traffic.streams),
+        priorities=tuple(s.priority for s in traffic.streams),
         duration_s=duration_s / compress,
         scale=scale * share,
         compress=compress,
@@ -187,7 +197,7 @@ def slice_of(schedule: Schedule, index: int, of: int) -> Schedule:
 
 _ROW_COLUMNS = ("due_s", "messages", "wait_s", "stream")
 _SCALARS = ("duration_s", "scale", "compress", "seed", "origin")
-_NAMES = ("streams", "channels", "campaigns")
+_NAMES = ("streams", "channels", "campaigns", "priorities")
 
 
 def write_schedule(schedule: Schedule, path: Path) -> None:
@@ -207,6 +217,6 @@ def read_schedule(path: Path) -> Schedule:
     head = json.loads((table.schema.metadata or {}).get(b"peakday", b"{}"))
     require(head.get("format"), FORMAT, str(path))
     values: dict[str, Any] = {name: table.column(name).to_numpy() for name in _ROW_COLUMNS}
-    values |= {name: tuple(head[name]) for name in _NAMES}
+    values |= {name: tuple(head.get(name, ())) for name in _NAMES}
     values |= {name: head[name] for name in _SCALARS}
     return Schedule(**values)

@@ -5,16 +5,19 @@ A rate near it says more about the generator than about a target, so a search st
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from loadtests.children import Child, python_module
 from loadtests.replay.records import Fault, SendRecords
 from loadtests.replay.schedule import Schedule, constant
+from sim.formats import require
+
+FORMAT = "peakday generator 1"
 
 USABLE_SHARE = 0.7
 TEST_S = 0.8
@@ -55,6 +58,17 @@ class Maximum:
         """One line for whoever waits."""
         cut = " (short test: the budget is small)" if self.short else ""
         return f"the generator's own maximum is {self.per_s:.3g}/s{cut}"
+
+
+def to_document(own: Maximum) -> dict[str, Any]:
+    """As it is kept."""
+    return {"format": FORMAT, **asdict(own)}
+
+
+def from_document(document: Mapping[str, Any]) -> Maximum:
+    """What `to_document` made. Raises UserError for another format."""
+    require(document.get("format"), FORMAT)
+    return Maximum(**{field.name: document[field.name] for field in fields(Maximum)})
 
 
 def own_maximum(

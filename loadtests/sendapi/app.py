@@ -1,39 +1,35 @@
-"""The reference send API as raw ASGI: routes, keys, sizes, and SendGrid's answers."""
+"""The reference send API as raw ASGI: routes, sizes, durable before success; wire formats do the speaking."""
 
 from __future__ import annotations
 
-import hmac
-import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 import msgspec
 
+from loadtests.sendapi.answer import Answer, Asked, Wire, json_answer, retry_after
 from loadtests.sendapi.blocks import Entry, Lane, QueueFull, StoreFailed
-from loadtests.sendapi.complaints import FieldError
 from loadtests.sendapi.dispatcher import Dispatcher, Flow
 from loadtests.sendapi.door import Busy, Door
-from loadtests.sendapi.formats import Accepted, Refused, read
+from loadtests.sendapi.formats import Accepted
+from loadtests.sendapi.formats_braze import Braze
+from loadtests.sendapi.formats_sendgrid import SendGrid
+from loadtests.sendapi.formats_ses import Ses
+from loadtests.sendapi.formats_twilio import Twilio
 from loadtests.sendapi.sinks import CountingSink
 from loadtests.sendapi.store import Store
 
 BODY_BYTES_MAX = 30 * 1024 * 1024
-SEND_PATH = "/v3/mail/send"
+TOO_LARGE = "the body is too large"
 FULL_RETRY_S = 1
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-
-_JSON = (b"content-type", b"application/json")
-_NOTHING = (b"content-length", b"0")
-UNAUTHORIZED = FieldError("The provided authorization grant is invalid, expired, or revoked")
 
 
 class HungUp(Exception):  # noqa: N818 - a state, not a failure
@@ -60,22 +56,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, Flow]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One response."""
-
-    status: int
-    headers: Headers
-    body: bytes = b""
+WIRES: tuple[Wire, ...] = (SendGrid(), Twilio(), Braze(), Ses())
+"""Every wire format that is spoken here; a path belongs to one of them."""
+_PLAIN = WIRES[0]
+"""Speaks where no wire format is meant: unknown paths, health."""
 
 
 class App:
-    """One instance serves one store. `key` "" takes any bearer key."""
+    """One instance serves one store. `key` "" takes any key."""
 
     def __init__(
         self, key: str, door: Door, store: Store, dispatcher: Dispatcher, sink: CountingSink
     ) -> None:
-        self._key = key.encode()
+        self._key = key
         self._door = door
         self._store = store
         self._dispatcher = dispatcher
@@ -99,9 +92,10 @@ class App:
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        if scope["path"] == SEND_PATH:
-            return await self._send_route(scope, receive)
-        return self._other_route(scope)
+        wire = next((wire for wire in WIRES if wire.carries(scope["path"])), None)
+        if wire is None:
+            return self._other_route(scope)
+        return await self._send_route(wire, scope, receive)
 
     def health(self) -> Health:
         """The counts now."""
@@ -119,43 +113,43 @@ class App:
             providers=self._dispatcher.flows(),
         )
 
-    async def _send_route(self, scope: Scope, receive: Receive) -> Answer:
-        refusal = _refusal(scope, self._key)
+    async def _send_route(self, wire: Wire, scope: Scope, receive: Receive) -> Answer:
+        asked = _asked(scope)
+        refusal = _refusal(wire, asked, self._key)
         if refusal is not None:
             return refusal
         body = await _body(receive)
         if body is None:
-            return _too_large()
-        return await self._accept(body)
+            return wire.told(413, TOO_LARGE, [])
+        return await self._accept(wire, asked, body)
 
-    async def _accept(self, body: bytes) -> Answer:
+    async def _accept(self, wire: Wire, asked: Asked, body: bytes) -> Answer:
         self._requests += 1
         message_id = f"{self._message_prefix}.{self._requests:x}"
-        request = read(body, message_id)
-        if isinstance(request, Refused):
-            return _errors(400, *request.errors)
+        taken = wire.read(asked, body, self._key, message_id)
+        if isinstance(taken, Answer):
+            return taken
         try:
             await self._door.pass_through()
-            if request.sandbox:
-                return Answer(200, [_NOTHING])
-            await self._store.put(_entries(request, message_id, body), request.messages, len(body))
+            if not taken.request.sandbox:
+                entries = _entries(taken.request, message_id, body)
+                await self._store.put(entries, taken.request.messages, len(body))
         except QueueFull:
             self._limited += 1
-            return _errors(429, FieldError("too many requests"), headers=_retry(FULL_RETRY_S))
+            return wire.told(429, "too many requests", retry_after(FULL_RETRY_S))
         except Busy as busy:
             self._limited += 1
-            return _errors(503, FieldError("service busy"), headers=_retry(busy.retry_after_s))
+            return wire.told(503, "service busy", retry_after(busy.retry_after_s))
         except StoreFailed:
-            return _errors(503, FieldError("the queue is unavailable"), headers=_retry(FULL_RETRY_S))
-        return Answer(202, [_NOTHING, (b"x-message-id", message_id.encode())])
+            return wire.told(503, "the queue is unavailable", retry_after(FULL_RETRY_S))
+        return taken.answer
 
     def _other_route(self, scope: Scope) -> Answer:
         if scope["path"] not in ("/healthz", "/readyz"):
-            return _errors(404, FieldError("not found"))
+            return _PLAIN.told(404, "not found", [])
         if scope["method"] not in ("GET", "HEAD"):
-            return _errors(405, FieldError("GET method allowed only"), headers=[(b"allow", b"GET, HEAD")])
-        content = msgspec.json.encode(self.health()) if scope["path"] == "/healthz" else b'{"ready":true}'
-        return Answer(200, [_JSON, _length(content)], content)
+            return _PLAIN.told(405, "GET method allowed only", [(b"allow", b"GET, HEAD")])
+        return json_answer(200, self.health() if scope["path"] == "/healthz" else {"ready": True})
 
 
 def _entries(request: Accepted, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
@@ -166,23 +160,22 @@ def _entries(request: Accepted, message_id: str, body: bytes) -> list[tuple[Lane
     ]
 
 
-def _refusal(scope: Scope, key: bytes) -> Answer | None:
+def _asked(scope: Scope) -> Asked:
+    path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
+    target = f"{path}?{query}" if query else path
+    return Asked(scope["method"], scope["path"], target, dict(scope["headers"]))
+
+
+def _refusal(wire: Wire, asked: Asked, key: str) -> Answer | None:
     """What can be refused before the body is read; None = nothing."""
-    if scope["method"] != "POST":
-        return _errors(405, FieldError("POST method allowed only"), headers=[(b"allow", b"POST")])
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    if not _is_key(headers.get(b"authorization", b""), key):
-        return _errors(401, UNAUTHORIZED)
-    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
-        return _errors(415, FieldError("Content-Type should be application/json."))
-    length = headers.get(b"content-length", b"0")
-    return _too_large() if length.isdigit() and int(length) > BODY_BYTES_MAX else None
-
-
-def _is_key(authorization: bytes, key: bytes) -> bool:
-    scheme, _, given = authorization.partition(b" ")
-    given = given.strip()
-    return scheme.lower() == b"bearer" and bool(given) and (not key or hmac.compare_digest(given, key))
+    if asked.method != "POST":
+        return wire.told(405, "POST method allowed only", [(b"allow", b"POST")])
+    if (refusal := wire.refuse(asked, key)) is not None:
+        return refusal
+    length = asked.headers.get(b"content-length", b"0")
+    too_large = length.isdigit() and int(length) > BODY_BYTES_MAX
+    return wire.told(413, TOO_LARGE, []) if too_large else None
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -198,23 +191,6 @@ async def _body(receive: Receive) -> bytes | None:
         if not message.get("more_body", False):
             return b"".join(parts) if size <= BODY_BYTES_MAX else None
     return None
-
-
-def _too_large() -> Answer:
-    return _errors(413, FieldError("The JSON payload you have included in your request is too large."))
-
-
-def _retry(after_s: float) -> Headers:
-    return [(b"retry-after", str(max(1, math.ceil(after_s))).encode())]
-
-
-def _errors(status: int, *errors: FieldError, headers: Headers | None = None) -> Answer:
-    content = msgspec.json.encode({"errors": errors})
-    return Answer(status, [_JSON, _length(content), *(headers or [])], content)
-
-
-def _length(content: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", str(len(content)).encode()
 
 
 def _own_version() -> str:

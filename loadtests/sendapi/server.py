@@ -32,11 +32,12 @@ HEALTH_S = 5.0
 
 @dataclass(frozen=True)
 class Running:
-    """A reference send API in a child process of ours."""
+    """A reference send API in a child process of ours; `queue` says what keeps its messages, in words."""
 
     base_url: str
     knobs: Knobs
     child: Child
+    queue: str
 
     def health(self) -> Health:
         """What /healthz says now. OSError when the API is gone."""
@@ -63,12 +64,18 @@ def start(knobs: Knobs, folder: Path) -> Iterator[Running]:
     config.write_bytes(knob_file.to_json(placed))
     argv = python_module("loadtests.sendapi.server", str(config))
     with Child("send API", argv, log=folder / "sendapi.log") as child:
-        port = child.expect("ready", READY_S)["port"]
-        running = Running(_url(knobs.host, port), placed, child)
+        ready = child.expect("ready", READY_S)
+        queue = queue_words(ready["queue"], ready["durable"])
+        running = Running(_url(knobs.host, ready["port"]), placed, child, queue)
         try:
             yield running
         finally:
             running.stop()
+
+
+def queue_words(queue: str, durable: bool) -> str:
+    """What keeps the messages: "sqlite, on disk before 202"."""
+    return f"{queue}, {'on disk before 202' if durable else 'NOT durable'}"
 
 
 def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
@@ -79,8 +86,9 @@ def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
 
         def ready(base_url: str, health: Health) -> None:
             say(f"peakday send API on {base_url}/v3/mail/send (health: {base_url}/healthz)")
-            durability = "on disk before 202" if health.durable else "NOT durable"
-            say(f"queue: {health.queue}, {durability}, in {placed.data}; Ctrl-C stops it")
+            queue = queue_words(health.queue, health.durable)
+            say(f"queue: {queue}, in {placed.data}; Ctrl-C stops it")
+            say("it also speaks Twilio Messages, Braze messages/send, Amazon SES v2, each at its own path")
 
         serving.run(_run(placed, None, ready))
 

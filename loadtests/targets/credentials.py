@@ -6,12 +6,19 @@ import base64
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from loadtests.targets.auth import Auth, Basic, Bearer, HeaderKey, SigV4
+from loadtests.targets.signing import Signer
+from loadtests.targets.slots import SECRET
 from loadtests.targets.target import Target
-from loadtests.targets.wire import SECRET, Auth, Basic, Bearer, HeaderKey
 from scenarios.problems import Problem, UserError
 
 API_KEY = "PEAKDAY_API_KEY"
+ACCOUNT = "PEAKDAY_ACCOUNT"
 DUMMY_KEY = "peakday-loopback-dummy"
+DUMMY_ACCOUNT = "AC00000000000000000000000000000000"
+"""Stands for an account, a project, an app or an access key's id alike; it has the shape of Twilio's."""
+DUMMIES = {API_KEY: DUMMY_KEY, ACCOUNT: DUMMY_ACCOUNT}
+"""What is sent on loopback where the variable is not set. The shipped formats ask for no others."""
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -23,11 +30,12 @@ def names(target: Target) -> tuple[str, ...]:
 def environment(target: Target, variables: Mapping[str, str]) -> dict[str, str]:
     """Name to value of every secret the target needs: what a child process must be given.
 
-    PEAKDAY_API_KEY may be unset on loopback: a dummy is sent. Raises UserError naming all that are missing.
+    PEAKDAY_API_KEY and PEAKDAY_ACCOUNT may be unset on loopback: dummies are sent. Raises UserError naming
+    all that are missing.
     """
     found = {name: variables[name] for name in names(target) if variables.get(name)}
-    if urlsplit(target.base_url).hostname in _LOOPBACK_NAMES and API_KEY in names(target):
-        found.setdefault(API_KEY, DUMMY_KEY)
+    if all(urlsplit(url).hostname in _LOOPBACK_NAMES for url in target.base_urls):
+        found = {name: value for name, value in DUMMIES.items() if name in names(target)} | found
     missing = [name for name in names(target) if name not in found]
     if missing:
         message = "this environment variable is not set; export it"
@@ -49,7 +57,7 @@ def fill(text: str, secrets: Mapping[str, str]) -> str:
 
 
 def auth_headers(auth: Auth, secrets: Mapping[str, str]) -> dict[str, str]:
-    """The header that carries the key; none where the target asks for none."""
+    """The header that carries the key; none where the target asks for none, or where it changes each time."""
     match auth:
         case Bearer(token=token):
             return {"Authorization": f"Bearer {fill(token, secrets)}"}
@@ -60,3 +68,12 @@ def auth_headers(auth: Auth, secrets: Mapping[str, str]) -> dict[str, str]:
             return {name: prefix + fill(value, secrets)}
         case _:
             return {}
+
+
+def signer(auth: Auth, secrets: Mapping[str, str]) -> Signer | None:
+    """Who signs each request, for a target that asks for AWS signatures."""
+    if not isinstance(auth, SigV4):
+        return None
+    token = fill(auth.session_token, secrets) if auth.session_token else ""
+    keys = (fill(auth.access_key_id, secrets), fill(auth.secret_access_key, secrets))
+    return Signer(*keys, auth.region, auth.service, token)

@@ -5,31 +5,38 @@ An API that answers 202 can hide overload in its queue; only these figures show 
 
 from __future__ import annotations
 
-import http.client
-import json
 import math
-import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
+from loadtests.targets import safety
+from loadtests.targets.addresses import place
+from loadtests.targets.far_reader import READ_TIMEOUT_S, FigureReader
+from loadtests.targets.figure import MESSAGE_MEANINGS, Meaning, Observe
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target
-from loadtests.targets.wire import Meaning
 
 INTERVAL_S = 0.05
-READ_TIMEOUT_S = 2.0
-REPLY_BYTES_MAX = 1_000_000
 ALL = "all"
 """The name of a far side that does not tell its providers apart."""
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A figure that is no count of messages. values: float64 (samples,), NaN where it could not be read."""
+
+    name: str
+    unit: str
+    meaning: Meaning
+    values: Floats
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,13 @@ class Observed:
 
     at_s: float64 (samples,), seconds from the play's start, ascending. series: float64 (samples,) by meaning,
     NaN where a sample could not be read; a meaning that the target does not offer is absent. providers: the
-    same by the provider's name, for a target that tells them apart.
+    same by the provider's name, for a target that tells them apart. gauges: what else is watched.
     """
 
     at_s: Floats
     series: dict[Meaning, Floats] = field(default_factory=dict)
     providers: dict[str, dict[Meaning, Floats]] = field(default_factory=dict)
+    gauges: tuple[Gauge, ...] = ()
 
     def by_provider(self) -> dict[str, Observed]:
         """What each provider shows; one called ALL where the target does not tell them apart."""
@@ -70,24 +78,35 @@ class Observed:
 
 
 class Observer:
-    """Reads every `[[observe]]` of a target each `interval_s` from a thread of its own; a context manager."""
+    """Reads every `[[observe]]` of a target from threads of its own; a context manager.
+
+    The target's own figures are read each `interval_s`; those of another address each at their own pace, and
+    their latest reading stands in every sample until the next. Raises UserError (exit 4) for an address that
+    the target's file does not allow.
+    """
 
     def __init__(self, target: Target, address: Address, interval_s: float = INTERVAL_S) -> None:
         self._target = target
-        self._address = address
         self._interval_s = interval_s
-        self._base_path = urlsplit(target.base_url).path.rstrip("/")
+        own = [figure for figure in target.observe if figure.is_own]
+        base_path = urlsplit(target.base_url).path.rstrip("/")
+        self._own = FigureReader(own, address, base_path, target.ca_file)
+        self._foreign = [_Source(*found) for found in _elsewhere(target)]
         self._samples: list[tuple[float, dict[str, float]]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
     def __enter__(self) -> Observer:
         if self._target.observe:
+            for source in self._foreign:
+                source.start()
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        for source in self._foreign:
+            source.stop()
         if self._thread.is_alive():
             self._thread.join(2 * READ_TIMEOUT_S)
 
@@ -99,8 +118,12 @@ class Observer:
         """The newest reading of a figure; None before the first or when it could not be read."""
         of = [observe for observe in self._target.observe if observe.meaning == meaning]
         names = [observe.name for observe in of if not observe.provider] or [observe.name for observe in of]
-        newest = self._samples[-1][1] if self._samples else {}
+        newest = self.newest()
         return sum(newest[name] for name in names) if names and all(n in newest for n in names) else None
+
+    def newest(self) -> dict[str, float]:
+        """The newest sample, by the figures' names."""
+        return self._samples[-1][1] if self._samples else {}
 
     def settle(self, backlog_before: float, longest_s: float) -> bool:
         """Wait until the backlog is back where it was, `longest_s` at most. False when it is not."""
@@ -124,33 +147,68 @@ class Observer:
         samples = [s for s in self._samples if s[0] >= started_at - 2 * self._interval_s]
         at_s = np.array([at - started_at for at, _ in samples], dtype=np.float64)
         found: dict[str, dict[Meaning, Floats]] = {}
-        for observe in self._target.observe:
-            values = np.array([sample.get(observe.name, math.nan) for _, sample in samples], dtype=np.float64)
-            of = found.setdefault(observe.provider, {})
-            of[observe.meaning] = of[observe.meaning] + values if observe.meaning in of else values
+        gauges: list[Gauge] = []
+        for figure in self._target.observe:
+            values = np.array([sample.get(figure.name, math.nan) for _, sample in samples], dtype=np.float64)
+            if figure.meaning in MESSAGE_MEANINGS:
+                of = found.setdefault(figure.provider, {})
+                of[figure.meaning] = of[figure.meaning] + values if figure.meaning in of else values
+            else:
+                gauges.append(Gauge(figure.name, figure.unit, figure.meaning, values))
         whole = found.pop("", None)
-        return Observed(at_s, _added_up(found) if whole is None else whole, found)
+        return Observed(at_s, _added_up(found) if whole is None else whole, found, tuple(gauges))
 
     def _run(self) -> None:
-        reader = _JsonReader(self._address)
         due_s = time.monotonic()
         while not self._ended.is_set():
             asked_at = time.time()
-            values = self._sample(reader.get)
+            values = self._own.read()
             # the figure is from between question and answer
-            self._samples.append(((asked_at + time.time()) / 2, values))
+            at = (asked_at + time.time()) / 2
+            for source in self._foreign:
+                values |= source.latest
+            self._samples.append((at, values))
             due_s = max(due_s + self._interval_s, time.monotonic())
             self._ended.wait(due_s - time.monotonic())
-        reader.close()
+        self._own.close()
 
-    def _sample(self, get: Callable[[str], Any]) -> dict[str, float]:
-        documents = {url: get(self._base_path + url) for url in {o.url for o in self._target.observe}}
-        values: dict[str, float] = {}
-        for observe in self._target.observe:
-            found = number_at(documents[observe.url], observe.pointer)
-            if found is not None:
-                values[observe.name] = found
-        return values
+
+class _Source:
+    """Figures of another address, read at their own pace. `latest`: the last reading."""
+
+    def __init__(self, figures: list[Observe], address: Address) -> None:
+        self.latest: dict[str, float] = {}
+        self._reader = FigureReader(figures, address)
+        self._every_s = min(figure.every_s for figure in figures)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(2 * READ_TIMEOUT_S)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self.latest = self._reader.read()
+            self._ended.wait(self._every_s)
+        self._reader.close()
+
+
+def _elsewhere(target: Target) -> Iterator[tuple[list[Observe], Address]]:
+    """Figures that are read from other addresses than the target's, with each address checked."""
+    found: dict[tuple[str, str, int], list[Observe]] = {}
+    for figure in target.observe:
+        if not figure.is_own:
+            found.setdefault(place(figure.url), []).append(figure)
+    for figures in found.values():
+        elsewhere = target.model_copy(update={"base_url": figures[0].url.partition("?")[0]})
+        yield figures, safety.permitted(elsewhere)[0]
 
 
 def _added_up(providers: dict[str, dict[Meaning, Floats]]) -> dict[Meaning, Floats]:
@@ -160,66 +218,3 @@ def _added_up(providers: dict[str, dict[Meaning, Floats]]) -> dict[Meaning, Floa
         for meaning, values in series.items():
             whole[meaning] = whole[meaning] + values if meaning in whole else values
     return whole
-
-
-class _JsonReader:
-    """GETs over one kept connection to the checked address; a reading that fails is None, never raised."""
-
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self._connection: http.client.HTTPConnection | None = None
-
-    def get(self, path: str) -> Any:
-        try:
-            connection = self._connection or self._connect()
-            connection.request("GET", path, headers={"Host": f"{self._address.host}:{self._address.port}"})
-            response = connection.getresponse()
-            text = response.read(REPLY_BYTES_MAX)
-            return json.loads(text) if response.status == 200 else None
-        except (OSError, http.client.HTTPException, ValueError):
-            self.close()
-            return None
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _connect(self) -> http.client.HTTPConnection:
-        address = self._address
-        if address.tls:
-            context = ssl.create_default_context()
-            # TLS must be checked against the name while the socket goes to the checked address
-            connection: http.client.HTTPConnection = _NamedTLS(address, context)
-        else:
-            connection = http.client.HTTPConnection(address.ip, address.port, timeout=READ_TIMEOUT_S)
-        self._connection = connection
-        return connection
-
-
-class _NamedTLS(http.client.HTTPSConnection):
-    """HTTPS to the checked IP under the host's own name."""
-
-    def __init__(self, address: Address, context: ssl.SSLContext) -> None:
-        super().__init__(address.ip, address.port, timeout=READ_TIMEOUT_S, context=context)
-        self._name = address.host
-        self._named_context = context
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._named_context.wrap_socket(self.sock, server_hostname=self._name)
-
-
-def number_at(document: Any, pointer: str) -> float | None:
-    """The finite number that an RFC 6901 pointer leads to; None where there is none."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    if isinstance(document, bool) or not isinstance(document, int | float):
-        return None
-    return float(document) if math.isfinite(document) else None

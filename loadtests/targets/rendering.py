@@ -5,13 +5,16 @@ One message is one bytes-template; in a large batch numpy overwrites the digits 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.targets.frames import ID_DIGITS, OPEN_ID, Filling, Frame, frame
+from loadtests.targets.frames import ID_DIGITS, OPEN_COUNT, OPEN_ID, Filling, Frame, Rows, frame
+from loadtests.targets.signing import Signer
 from loadtests.targets.target import Target
 from loadtests.targets.wire import Operation
 from scenarios.problems import UserError, user_error
@@ -20,6 +23,10 @@ ID_MAX = 10**ID_DIGITS - 1
 SMALL_BATCH_MAX = 6
 TEMPLATES_MAX = 1024
 BLOCKS_MAX = 64
+SIGNED_HEADERS = frozenset({"host", "content-type"})
+
+Stream = tuple[str, str, str]
+"""Channel, campaign, priority."""
 
 _ID = np.dtype((np.void, ID_DIGITS))
 _HEAD = np.dtype((np.void, ID_DIGITS - 3))
@@ -30,31 +37,42 @@ class Renderer:
     """Requests of one target.
 
     `secrets`: the target's environment variables by name (`credentials.environment`). `run` makes message ids
-    unique across runs. Ids count the messages of a run, from 0 to ID_MAX.
+    unique across runs. Ids count the messages of a run, from 0 to ID_MAX. `now_s`: seconds since 1970, for
+    signatures and for the moment that the run began.
     """
 
-    def __init__(self, target: Target, secrets: Mapping[str, str], run: str = "peakday") -> None:
+    def __init__(
+        self,
+        target: Target,
+        secrets: Mapping[str, str],
+        run: str = "peakday",
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
         self.target = target
         self._secrets = dict(secrets)
         self._run = run
+        self._now_s = now_s
+        self._run_time = datetime.fromtimestamp(now_s(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._template = lru_cache(TEMPLATES_MAX)(self._new_template)
         self._block = lru_cache(BLOCKS_MAX)(self._new_block)
 
-    def render(self, first_id: int, messages: int, channel: str, campaign: str) -> bytes:
+    def render(
+        self, first_id: int, messages: int, channel: str, campaign: str, priority: str = "marketing"
+    ) -> bytes:
         """A complete request for messages first_id … first_id + messages - 1.
 
         Raises UserError when no operation carries the stream or one request may not hold that many.
         """
         if first_id < 0 or first_id + messages - 1 > ID_MAX:
             raise ValueError(f"message ids go from 0 to {ID_MAX}")
-        if messages > SMALL_BATCH_MAX:
-            return self._block(channel, campaign).render(first_id, messages)
-        template, offsets = self._template(messages, channel, campaign)
-        return template % tuple([first_id + offset for offset in offsets])
+        stream = (channel, campaign, priority)
+        form = self._template(messages, stream) if messages <= SMALL_BATCH_MAX else self._block(stream)
+        request = form.render(first_id, messages)
+        return request if form.signer is None else signed(request, form.signer, self._now_s())
 
-    def operation(self, channel: str, campaign: str) -> Operation:
+    def operation(self, channel: str, campaign: str, priority: str = "") -> Operation:
         """The operation that carries a stream. Raises UserError when the target has none."""
-        index = self.target.operation_for(channel, campaign)
+        index = self.target.operation_for(channel, campaign, priority)
         if index is None:
             raise user_error(
                 "no operation of the target carries this stream",
@@ -64,39 +82,77 @@ class Renderer:
             )
         return self.target.operations[index]
 
-    def _frame(self, channel: str, campaign: str) -> Frame:
-        filling = Filling(channel, campaign, self._run, self._secrets)
-        return frame(self.target, self.operation(channel, campaign), filling)
+    def _frame(self, stream: Stream) -> Frame:
+        filling = Filling(*stream, self._run, self._run_time, self._secrets)
+        return frame(self.target, self.operation(*stream), filling)
 
-    def _new_template(self, messages: int, channel: str, campaign: str) -> tuple[bytes, tuple[int, ...]]:
-        most = self.operation(channel, campaign).messages_per_request
+    def _new_template(self, messages: int, stream: Stream) -> _Template:
+        most = self.operation(*stream).messages_per_request
         if not 1 <= messages <= most:
             raise _wrong_batch(messages, most)
-        return _template(self._frame(channel, campaign), messages)
+        return _Template(self._frame(stream), messages)
 
-    def _new_block(self, channel: str, campaign: str) -> _Block:
-        most = self.operation(channel, campaign).messages_per_request
-        return _Block(self._frame(channel, campaign), most)
+    def _new_block(self, stream: Stream) -> _Block:
+        most = self.operation(*stream).messages_per_request
+        return _Block(self._frame(stream), most)
 
 
-def _template(of: Frame, messages: int) -> tuple[bytes, tuple[int, ...]]:
+class _Template:
     """A %-template of the whole request and, for each of its ids, the message's place in the batch."""
-    body = of.prefix + of.separator.join([of.row] * messages) + of.suffix
-    whole = of.head + b"%d\r\n\r\n" % len(body) + body
-    firsts = [0] * (of.head + of.prefix).count(OPEN_ID)
-    in_rows = [index for index in range(messages) for _ in range(of.row.count(OPEN_ID))]
-    lasts = [0] * of.suffix.count(OPEN_ID)
-    template = whole.replace(b"%", b"%%").replace(OPEN_ID, b"%%0%dd" % ID_DIGITS)
-    return template, (*firsts, *in_rows, *lasts)
+
+    def __init__(self, of: Frame, messages: int) -> None:
+        self.signer = of.signer
+        count = b"%d" % messages
+        head = of.head.replace(OPEN_COUNT, count)
+        body, offsets = b"", [0] * head.count(OPEN_ID)
+        for part in of.parts:
+            if isinstance(part, Rows):
+                body += part.separator.join([part.row] * messages).replace(OPEN_COUNT, count)
+                offsets += [index for index in range(messages) for _ in range(part.row.count(OPEN_ID))]
+            else:
+                body += part.replace(OPEN_COUNT, count)
+                offsets += [0] * part.count(OPEN_ID)
+        whole = head + b"%d\r\n\r\n" % len(body) + body
+        self._text = whole.replace(b"%", b"%%").replace(OPEN_ID, b"%%0%dd" % ID_DIGITS)
+        self._offsets = tuple(offsets)
+
+    def render(self, first_id: int, messages: int) -> bytes:  # noqa: ARG002 - a block's shape
+        return self._text % tuple([first_id + offset for offset in self._offsets])
 
 
 class _Block:
-    """A frame with its rows laid out, uint8 (messages_max, row and separator): one copy a request."""
+    """A frame with its rows laid out beforehand: one copy a request."""
 
     def __init__(self, of: Frame, messages_max: int) -> None:
-        row = of.row + of.separator
-        self._frame = of
+        self.signer = of.signer
+        self._head = of.head
         self._messages_max = messages_max
+        self._parts = [_RowBlock(p, messages_max) if isinstance(p, Rows) else p for p in of.parts]
+        fixed = of.head + b"".join(part for part in of.parts if isinstance(part, bytes))
+        self._is_open = OPEN_ID in fixed or OPEN_COUNT in fixed
+
+    def render(self, first_id: int, messages: int) -> bytes:
+        if not 1 <= messages <= self._messages_max:
+            raise _wrong_batch(messages, self._messages_max)
+        digits = _digits(first_id, messages)
+        first, count = (b"%0*d" % (ID_DIGITS, first_id), b"%d" % messages)
+        parts = [
+            part.render(digits, messages) if isinstance(part, _RowBlock) else self._closed(part, first, count)
+            for part in self._parts
+        ]
+        length = b"%d\r\n\r\n" % sum(map(len, parts))
+        return b"".join((self._closed(self._head, first, count), length, *parts))
+
+    def _closed(self, part: bytes, first: bytes, count: bytes) -> bytes:
+        return part.replace(OPEN_ID, first).replace(OPEN_COUNT, count) if self._is_open else part
+
+
+class _RowBlock:
+    """Rows of one place laid out one after another, each with its separator."""
+
+    def __init__(self, of: Rows, messages_max: int) -> None:
+        row = of.row + of.separator
+        self._separator = len(of.separator)
         self._row_bytes = len(row)
         rows = np.tile(np.frombuffer(row, dtype=np.uint8), messages_max)
         self._bytes = memoryview(rows.data)
@@ -105,26 +161,23 @@ class _Block:
             np.ndarray((messages_max,), _ID, rows.data, offset=slot, strides=(len(row),))
             for slot in _positions(row)
         ]
-        self._has_outer_ids = OPEN_ID in of.head + of.prefix + of.suffix
 
-    def render(self, first_id: int, messages: int) -> bytes:
-        if not 1 <= messages <= self._messages_max:
-            raise _wrong_batch(messages, self._messages_max)
-        digits = _digits(first_id, messages)
+    def render(self, digits: npt.NDArray[np.void], messages: int) -> memoryview:
         for ids in self._ids:
             ids[:messages] = digits
-        rows = self._bytes[: messages * self._row_bytes - len(self._frame.separator)]
-        head, prefix, suffix = self._outer(first_id)
-        length = b"%d\r\n\r\n" % (len(prefix) + len(rows) + len(suffix))
-        return b"".join((head, length, prefix, rows, suffix))
+        return self._bytes[: messages * self._row_bytes - self._separator]
 
-    def _outer(self, first_id: int) -> tuple[bytes, bytes, bytes]:
-        of = self._frame
-        if not self._has_outer_ids:
-            return of.head, of.prefix, of.suffix
-        first = b"%0*d" % (ID_DIGITS, first_id)
-        head, prefix, suffix = (part.replace(OPEN_ID, first) for part in (of.head, of.prefix, of.suffix))
-        return head, prefix, suffix
+
+def signed(request: bytes, signer: Signer, now_s: float) -> bytes:
+    """A request with the headers that sign it, put before its Content-Length."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode("ascii").split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = dict(line.split(": ", 1) for line in lines[:-1])
+    to_sign = {name: headers[name] for name in headers if name.lower() in SIGNED_HEADERS}
+    added = signer.headers(method, target, to_sign, body, now_s)
+    lines[-1:-1] = [f"{name}: {value}" for name, value in added.items()]
+    return "\r\n".join([first, *lines]).encode("ascii") + b"\r\n\r\n" + body
 
 
 def _positions(row: bytes) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 from loadtests.replay.records import Reply
+from loadtests.targets.rules import Judged, Rules, header
 from loadtests.targets.target import Target
-from loadtests.targets.wire import Replies, StatusPattern
 
 RETRY_AFTER_S_MAX = 3600.0
 
@@ -17,7 +17,7 @@ class Reader:
     """Reads the replies of one target; `now_s` is the wall clock, seconds since 1970."""
 
     def __init__(self, target: Target, now_s: Callable[[], float] = time.time) -> None:
-        self._rules = tuple(_Rules(operation.replies) for operation in target.operations)
+        self._rules = tuple(Rules(operation.replies) for operation in target.operations)
         self._now_s = now_s
 
     def read(
@@ -25,60 +25,33 @@ class Reader:
     ) -> tuple[Reply, int, float | None]:
         """(reply, messages accepted, seconds until it is worth coming again; None when the target is silent).
 
-        `headers` is the raw block of header lines as received; it is looked at only when the reply is not
-        ACCEPTED. `operation` is the index that `Target.operation_for` gave.
+        `headers` is the raw block of header lines as received. `operation` is the index that
+        `Target.operation_for` gave.
         """
         rules = self._rules[operation]
-        reply = rules.of_status.get(status, Reply.FAILED)
-        if reply is Reply.ACCEPTED and any(text in body for text in rules.rejected_texts):
-            reply = Reply.REJECTED
-        if reply is Reply.ACCEPTED:
-            return reply, messages, None
-        return reply, 0, self._come_again_s(rules, headers)
+        if rules.plain and rules.reply_of(status) is Reply.ACCEPTED:
+            return Reply.ACCEPTED, messages, None
+        judged = rules.judge(status, headers, body, messages)
+        if judged.reply is Reply.ACCEPTED:
+            return judged.reply, judged.accepted, None
+        return judged.reply, judged.accepted, self.come_again_s(headers, operation)
 
-    def _come_again_s(self, rules: _Rules, headers: bytes) -> float | None:
-        if rules.retry_after and (text := header(headers, rules.retry_after)):
+    def explain(self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0) -> Judged:
+        """What `read` makes of it, with the rule that decided."""
+        return self._rules[operation].judge(status, headers, body, messages)
+
+    def come_again_s(self, headers: bytes, operation: int = 0) -> float | None:
+        """Seconds until it is worth coming again; None when the headers do not say."""
+        of = self._rules[operation].replies
+        if of.retry_after and (text := header(headers, of.retry_after)):
             wait_s = _seconds(text, self._now_s)
-        elif rules.reset_at and (text := header(headers, rules.reset_at)):
+        elif of.reset_in and (text := header(headers, of.reset_in)):
+            wait_s = _number(text)
+        elif of.reset_at and (text := header(headers, of.reset_at)):
             wait_s = _until(text, self._now_s)
         else:
             return None
         return None if wait_s is None else min(max(0.0, wait_s), RETRY_AFTER_S_MAX)
-
-
-class _Rules:
-    """A file's reply rules with every status looked up beforehand."""
-
-    def __init__(self, replies: Replies) -> None:
-        self.retry_after = replies.retry_after.encode() if replies.retry_after else b""
-        self.reset_at = replies.reset_at.encode() if replies.reset_at else b""
-        self.rejected_texts = tuple(text.encode() for text in replies.rejected_texts)
-        self.of_status: dict[int, Reply] = {}
-        kinds = (
-            (Reply.REJECTED, replies.rejected),
-            (Reply.LIMITED, replies.limited),
-            (Reply.ACCEPTED, replies.accepted),
-        )
-        for of_class in (True, False):
-            for reply, patterns in kinds:
-                for pattern in patterns:
-                    if isinstance(pattern, str) is of_class:
-                        self.of_status |= dict.fromkeys(_statuses(pattern), reply)
-
-
-def _statuses(pattern: StatusPattern) -> range:
-    if isinstance(pattern, int):
-        return range(pattern, pattern + 1)
-    return range(int(pattern[0]) * 100, int(pattern[0]) * 100 + 100)
-
-
-def header(headers: bytes, name: bytes) -> str:
-    """The value of the first header line called `name`, in any case; "" where there is none."""
-    wanted = name.lower() + b":"
-    for line in headers.splitlines():
-        if line[: len(wanted)].lower() == wanted:
-            return line[len(wanted) :].strip().decode("latin-1")
-    return ""
 
 
 def _number(text: str) -> float | None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from loadtests.targets.target import Target, base_url_problem
+from loadtests.targets import trust
+from loadtests.targets.addresses import base_url_problem, place
+from loadtests.targets.target import Target
 from scenarios.problems import EXIT_REFUSED, UserError, user_error
 
 CONNECT_TIMEOUT_S = 3.0
@@ -47,18 +50,44 @@ def check(target: Target, resolve: Resolve = system_resolve) -> Address:
     """The address that may be loaded, and that answers now.
 
     Raises UserError with exit code 4 when any address of the host is not loopback and the target's file does
-    not allow the host, or when nothing listens there.
+    not allow the host, or when nothing listens there or its certificate is not to be trusted.
     """
     addresses = permitted(target, resolve)
     reasons = []
     for address in addresses:
         try:
-            with socket.create_connection((address.ip, address.port), timeout=CONNECT_TIMEOUT_S):
-                return address
+            _knock(target, address)
+        except ssl.SSLCertVerificationError as error:
+            reasons.append(
+                f"{address.ip} port {address.port}: {error.verify_message} (ca_file says whom to trust)"
+            )
         except OSError as error:
             reasons.append(f"{address.ip} port {address.port}: {error.strerror or error}")
+        else:
+            return address
     tried = "; ".join(reasons)
     raise _refused(target, f"nothing answers there ({tried}); start the send API or mend the address")
+
+
+def refuse_elsewhere(target: Target, channel: str, stream: str, priority: str) -> None:
+    """Raises UserError where a stream's operation has an address of its own: one replay loads one address."""
+    index = target.operation_for(channel, stream, priority)
+    if index is not None and place(target.base_url_of(index)) != place(target.base_url):
+        name = target.operations[index].name
+        raise user_error(
+            "one replay loads one address, and this operation has another; rehearse it by a target file of "
+            "its own, with its share of the season",
+            key=f"operation.{name}.base_url",
+            found=target.base_url_of(index),
+            allowed=target.base_url,
+        )
+
+
+def _knock(target: Target, address: Address) -> None:
+    """Connect as load will, TLS included. Raises OSError."""
+    with socket.create_connection((address.ip, address.port), timeout=CONNECT_TIMEOUT_S) as sock:
+        if address.tls:
+            trust.context(target.ca_file).wrap_socket(sock, server_hostname=address.host).close()
 
 
 def permitted(target: Target, resolve: Resolve = system_resolve) -> tuple[Address, ...]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
-
+from loadtests.targets.addresses import base_url_problem
 from loadtests.targets.embedded import Embedded, parse_embedded
-from loadtests.targets.wire import Observe, Operation
+from loadtests.targets.figure import Observe
+from loadtests.targets.soundness import complaints
+from loadtests.targets.target_words import Target as Target  # what most of the house takes from here
+from scenarios.complaints import Complaint
 from scenarios.problems import nearest, user_error
-from scenarios.quantities import Share
 from scenarios.reading import read
-from scenarios.words import Word
 
 FORMAT = "peakday target 1"
 SHIPPED = Path(__file__).parent
@@ -25,71 +23,6 @@ FLOW: tuple[Literal["delivered", "backlog"], ...] = ("delivered", "backlog")
 """What the reference send API tells of each provider."""
 
 _NAMED_URL = re.compile(r"^([A-Za-z0-9_-]+)\+(https?://.*)$")
-
-
-class Target(Word):
-    """A target file as written; secrets stay `${ENV_NAME}` until a request is rendered.
-
-    `like` names a shipped target whose operations are taken when the file has none of its own.
-    `share` is the part of the season that this target carries. `allow_hosts` names the hosts that may be
-    loaded besides this machine, exactly as they stand in `base_url`.
-    """
-
-    title: str = ""
-    like: str = ""
-    base_url: str = ""
-    share: Share = 1.0
-    allow_hosts: tuple[str, ...] = ()
-    source: str = ""
-    operations: tuple[Operation, ...] = Field(default=(), alias="operation")
-    observe: tuple[Observe, ...] = ()
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_a_base(cls, url: str) -> str:
-        if url and (reason := base_url_problem(url)):
-            raise ValueError(reason)
-        return url
-
-    @field_validator("operations")
-    @classmethod
-    def _have_names_of_their_own(cls, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-        for name, times in Counter(operation.name for operation in operations).items():
-            if times > 1:
-                raise ValueError(f"{times} operations are called {name!r}; give each a name of its own")
-        return operations
-
-    @field_validator("observe")
-    @classmethod
-    def _are_told_apart(cls, observe: tuple[Observe, ...]) -> tuple[Observe, ...]:
-        for name, times in Counter(figure.name for figure in observe).items():
-            if times > 1:
-                raise ValueError(f"{times} observed figures are called {name!r}; give each a name of its own")
-        return observe
-
-    def operation_for(self, channel: str, stream: str = "") -> int | None:
-        """Index of the operation for a stream: by its name, else its channel, else one that takes all."""
-        for wanted in (stream, channel):
-            for index, operation in enumerate(self.operations):
-                if wanted and wanted in operation.carries:
-                    return index
-        return next((i for i, operation in enumerate(self.operations) if not operation.carries), None)
-
-
-def base_url_problem(url: str) -> str:
-    """Why `url` cannot be a base URL, in words; "" when it can."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return f"{url!r} is not a URL: {error}"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return f"{url!r} is not an HTTP address; write http://127.0.0.1:8025"
-    if parts.username is not None or parts.password is not None:
-        return "a user or password in a URL is refused; write [operation.auth] with ${ENV_NAME}"
-    if parts.query or parts.fragment or any(c in url for c in " \t\r\n\\"):
-        return f"{url!r} must not carry a query, a fragment, blanks or backslashes"
-    return "port 0 is no address" if port == 0 else ""
 
 
 def resolve(text: str) -> Target | Embedded:
@@ -113,10 +46,11 @@ def resolve(text: str) -> Target | Embedded:
 
 
 def at(target: Target, base_url: str) -> Target:
-    """The target at another address. Raises UserError when that is no base URL."""
+    """The target with all its operations at another address. Raises UserError when that is no base URL."""
     if reason := base_url_problem(base_url):
         raise user_error(reason, key="--target")
-    return target.model_copy(update={"base_url": base_url.rstrip("/")})
+    here = tuple(operation.model_copy(update={"base_url": ""}) for operation in target.operations)
+    return target.model_copy(update={"base_url": base_url.rstrip("/"), "operations": here})
 
 
 def embedded_at(base_url: str, providers: Sequence[str] = ()) -> Target:
@@ -149,7 +83,7 @@ def shipped(name: str) -> Target:
         hint = f"; did you mean {near!r}?" if near else ""
         raise user_error(f"unknown wire format{hint}", key="--target", found=name, allowed=", ".join(names))
     file = SHIPPED / f"{name}.toml"
-    return _with_operations(read(file.read_text("utf-8"), Target, file.name), file.name)
+    return _complete(read(file.read_text("utf-8"), Target, file.name, checks=_checks_of_shipped))
 
 
 def read_target(path: Path) -> Target:
@@ -164,24 +98,27 @@ def read_target(path: Path) -> Target:
             found=str(path),
             allowed="a target file, embedded, " + ", ".join(f"{n}+http://…" for n in shipped_names()),
         ) from None
-    target = _with_operations(read(text, Target, str(path)), str(path))
-    if not target.base_url:
-        message = 'is missing; write base_url = "http://127.0.0.1:8025"'
-        raise user_error(message, where=str(path), key="base_url")
+    target = _complete(read(text, Target, str(path), checks=checks))
+    if target.ca_file:
+        # A child process works in another folder.
+        target = target.model_copy(update={"ca_file": str((path.parent / target.ca_file).resolve())})
     return target
 
 
-def _with_operations(target: Target, where: str) -> Target:
-    if target.like and not target.operations:
-        target = target.model_copy(update={"operations": shipped(target.like).operations})
-    if not target.operations:
-        raise user_error(
-            "the file describes no operation",
-            where=where,
-            key="operation",
-            allowed=f'one or more [[operation]], or like = "{shipped_names()[-1]}"',
-        )
-    return target
+def checks(target: Target) -> list[Complaint]:
+    """What `read` and `peakday check` look at beyond single values."""
+    return complaints(target, shipped_names())
+
+
+def _checks_of_shipped(target: Target) -> list[Complaint]:
+    return complaints(target, shipped_names(), complete=False)
+
+
+def _complete(target: Target) -> Target:
+    """With the operations of the target that it is like, where it has none of its own."""
+    if target.operations:
+        return target
+    return target.model_copy(update={"operations": shipped(target.like).operations})
 
 
 def dump(target: Target, path: Path) -> None:

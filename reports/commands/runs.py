@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scenarios.catalogue import Loaded
 from sim.runs import Run, create_run
 
@@ -16,3 +18,8 @@ def run_of(loaded: Loaded, seed: int, command: str) -> Run:
 def run_without_season(name: str, seed: int | None, command: str) -> Run:
     """A run that loads a target without a season."""
     return create_run(name, seed=seed, scenario_sha256="", command=command)
+
+
+def named(run: Run) -> dict[str, Any]:
+    """What every JSON document says of the run it comes from: its id and its seed."""
+    return {"run": run.id, "seed": run.manifest().get("seed")}

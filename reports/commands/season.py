@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loadtests.stages import simulate_stage
-from loadtests.targets.target import Target
+from loadtests.targets.target import Target, checks
 from reports import listings
 from reports.commands.runs import run_of
 from reports.find import find
@@ -45,13 +45,15 @@ def show(screen: Screen, source: str, settings: Sequence[str]) -> int:
     loaded = load(source, settings)
     traffic = base_traffic(loaded, loaded.scenario.seed)
     text = listings.season(loaded, traffic, shutil.get_terminal_size().columns)
-    screen.result({"scenario": loaded.name, "sha256": loaded.sha256, "text": text}, text)
+    screen.result(
+        {"scenario": loaded.name, "sha256": loaded.sha256, "seed": loaded.scenario.seed, "text": text}, text
+    )
     return 0
 
 
 def check(screen: Screen, files: Sequence[Path]) -> int:
     """Every problem of the files."""
-    problems = check_files([str(f) for f in files], Target)
+    problems = check_files([str(f) for f in files], Target, checks)
     document = {"files": [str(f) for f in files], "problems": [asdict(p) for p in problems]}
     if problems:
         screen.result(document)

@@ -11,23 +11,25 @@ from urllib.parse import quote
 from loadtests import alone
 from loadtests import calibration as calibrating
 from loadtests import measurement as measuring
-from loadtests.alone import Cut, option
+from loadtests.alone import Cut
 from loadtests.ceiling import document as ceiling_document
 from loadtests.measurement import Measurement
-from loadtests.rehearsal import parse_all
 from loadtests.rig import api_key
 from loadtests.sendapi import server
 from loadtests.sendapi.knobs import Knobs
 from loadtests.stages import Asked, Part
 from loadtests.targets.embedded import parse_embedded
 from reports import tellings
-from reports.commands.runs import run_of, run_without_season
+from reports.commands.options import Options, must_answer
+from reports.commands.runs import named, run_of, run_without_season
 from reports.judgement import EXIT_DONE, EXIT_INCONCLUSIVE
 from reports.terminal import Screen
+from scenarios.catalogue import Loaded
 from scenarios.problems import user_error
 from scenarios.quantities import parse_duration, parse_rate
 from scenarios.scenario import Objectives
 from sim.runs import Run, open_run
+from sim.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class ReplayOptions:
     share: float | None
     batch: int | None
     compress: float
+    retries: int
     seed: int | None
     workers: int = 1
 
@@ -74,16 +77,20 @@ def replay(screen: Screen, source: str | None, options: ReplayOptions, command: 
         measured, run = _replay_rate(screen, options, options.rate, command)
     else:
         measured, run = _replay_season(screen, str(source), options, command)
-    screen.result(measuring.summary(measured) | {"run": run.id}, tellings.replayed(measured))
+    screen.result(measuring.summary(measured) | named(run), tellings.replayed(measured))
     return EXIT_DONE if measured.valid else EXIT_INCONCLUSIVE
 
 
 def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str) -> tuple[Measurement, Run]:
-    per_s = option("--rate", rate, parse_rate)
-    duration_s = option("--for", options.duration, parse_duration)
+    typed = Options()
+    per_s = typed.above_zero("--rate", rate, parse_rate)
+    duration_s = typed.above_zero("--for", options.duration, parse_duration)
+    target = typed.target(options.target)
+    typed.check()
+    must_answer(target)
     seed = options.seed or 0
     run = run_without_season("replay", seed, command)
-    part = Part(batch=options.batch or 1, workers=options.workers)
+    part = Part(batch=options.batch or 1, retries=options.retries, workers=options.workers)
     measured = alone.replay_rate(per_s, duration_s, options.arrivals, part, seed, options.target, run, screen)
     run.end()
     return measured, run
@@ -92,34 +99,54 @@ def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str
 def _replay_season(
     screen: Screen, source: str, options: ReplayOptions, command: str
 ) -> tuple[Measurement, Run]:
-    loaded, traffic = alone.season_of(source, ())
+    loaded, traffic, start_s, duration_s = _season_asked(source, options)
     said = loaded.scenario.rehearsal
     part = Part(
         scale=said.scale if options.scale is None else options.scale,
         share=said.share if options.share is None else options.share,
         batch=options.batch or said.batch,
         compress=options.compress,
+        retries=options.retries,
         workers=options.workers,
     )
     seed = loaded.scenario.seed if options.seed is None else options.seed
-    start_s = None if options.start is None else option("--from", options.start, parse_duration)
-    cut = Cut(start_s, option("--for", options.duration, parse_duration), part, seed)
+    cut = Cut(start_s, duration_s, part, seed)
     run = run_of(loaded, seed, command)
     measured = alone.replay_season(loaded, traffic, cut, options.target, run, screen)
     run.end()
     return measured, run
 
 
+def _season_asked(source: str, options: ReplayOptions) -> tuple[Loaded, Traffic | None, float | None, float]:
+    """Season, traffic where known, from when (None: its worst part) and how much. Raises UserError."""
+    typed = Options()
+    found = typed.told(lambda: alone.season_of(source, ()))
+    duration_s = typed.above_zero("--for", options.duration, parse_duration)
+    start_s = None if options.start is None else typed.value("--from", options.start, parse_duration, 0.0)
+    target = typed.target(options.target)
+    if found and start_s is not None:
+        typed.within("--from", str(options.start), start_s, found[0].scenario.duration)
+    typed.check()
+    must_answer(target)
+    assert found is not None
+    return *found, start_s, duration_s
+
+
 def ceiling(screen: Screen, options: CeilingOptions, command: str) -> int:
     """The ceiling of a target, under the objectives given or those that a scenario has by default."""
-    objectives = parse_all(options.objectives or Objectives().send_api)
-    budget_s = option("--budget", options.budget, parse_duration)
-    max_per_s = math.inf if options.max_rate is None else option("--max-rate", options.max_rate, parse_rate)
+    typed = Options()
+    objectives = typed.objectives("--objective", options.objectives or Objectives().send_api)
+    budget_s = typed.above_zero("--budget", options.budget, parse_duration)
+    rate = options.max_rate
+    max_per_s = math.inf if rate is None else typed.above_zero("--max-rate", rate, parse_rate)
+    target = typed.target(options.target)
+    typed.check()
+    must_answer(target)
     run = run_without_season("ceiling", None, command)
     asked = Asked(objectives, budget_s, batch=options.batch, max_per_s=max_per_s)
     found = alone.ceiling_alone(asked, options.target, run, screen)
     run.end()
-    screen.result(ceiling_document.summary(found) | {"run": run.id}, tellings.ceiling(found))
+    screen.result(ceiling_document.summary(found) | named(run), tellings.ceiling(found))
     return EXIT_DONE if found.valid else EXIT_INCONCLUSIVE
 
 
@@ -127,5 +154,5 @@ def calibrate(screen: Screen, reference: str) -> int:
     """Fit the scenario of a run to what the run measured."""
     run = open_run(reference)
     found = alone.calibrate_run(run, screen)
-    screen.result(calibrating.to_document(found) | {"run": run.id}, tellings.calibrated(found))
+    screen.result(calibrating.to_document(found) | named(run), tellings.calibrated(found))
     return EXIT_DONE

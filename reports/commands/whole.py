@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtests.alone import option
 from loadtests.children import ChildFailed
 from loadtests.rehearsal import Plan, rehearse
 from loadtests.stages import Part, stage
 from reports import disclosure, words
+from reports.commands.options import Options, must_answer
 from reports.commands.runs import run_of
 from reports.console import EXIT_INCONCLUSIVE
 from reports.findings import Findings, plain
@@ -63,7 +63,13 @@ def rehearse_and_report(screen: Screen, source: str, options: RehearseOptions, c
 
 def plan_of(source: str, options: RehearseOptions) -> Plan:
     """What the options ask for, with the scenario's own words where they are silent. Raises UserError."""
-    loaded = load(source, options.settings)
+    typed = Options()
+    loaded = typed.told(lambda: load(source, options.settings))
+    budget_s = typed.above_zero("--budget", options.budget, parse_duration)
+    target = typed.target(options.target)
+    typed.check()
+    must_answer(target)
+    assert loaded is not None
     said = loaded.scenario.rehearsal
     part = Part(
         scale=said.scale if options.scale is None else options.scale,
@@ -71,7 +77,7 @@ def plan_of(source: str, options: RehearseOptions) -> Plan:
         batch=options.batch or said.batch,
     )
     seed = loaded.scenario.seed if options.seed is None else options.seed
-    return Plan(loaded, options.target, seed, option("--budget", options.budget, parse_duration), part)
+    return Plan(loaded, options.target, seed, budget_s, part)
 
 
 def report(screen: Screen, reference: str) -> int:

@@ -7,12 +7,12 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-import numpy as np
-
 from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, EXPIRED, FAILED, FRESH, LIMITED, OFFERED, REJECTED
 from sim.pipeline.kernelcache import compiled, part
+from sim.pipeline.kernelcalm import all_pass, ask_for_all, deliver, fresh_at_once, is_calm, pass_all
 from sim.pipeline.kernelparts import (
     ask,
+    ask_for_pieces,
     come_back,
     expire,
     fresh_share,
@@ -45,6 +45,7 @@ from sim.pipeline.state import (
     UNDER_WAY,
     UNTIL,
     Floats,
+    Indices,
     Plan,
     State,
 )
@@ -66,11 +67,17 @@ def _kept_share(plan: Plan, state: State, newcomers: float) -> float:
 
 
 @part
-def _newcomers(plan: Plan, state: State, t: int, j: int, arrivals: Floats, out: Floats) -> None:
-    """Messages due in bin `t` join their classes, or are rejected."""
+def _due(arrivals: Floats, j: int) -> float:
     total = 0.0
     for s in range(arrivals.shape[0]):
         total += arrivals[s, j]
+    return total
+
+
+@part
+def _newcomers(plan: Plan, state: State, t: int, j: int, arrivals: Floats, out: Floats) -> None:
+    """Messages due in bin `t` join their classes, or are rejected."""
+    total = _due(arrivals, j)
     if total <= 0.0:
         return
     kept = _kept_share(plan, state, total)
@@ -164,17 +171,8 @@ def _serve(plan: Plan, state: State, t: int, j: int, out: Floats) -> float:
 def _accepted(plan: Plan, state: State, t: int, piece: Floats, mass: float) -> None:
     """The provider takes `mass` of a piece: note its wait, spread its delivery ahead."""
     s = int(piece[STREAM])
-    v = int(plan.streams[s, PROVIDER])
     note_wait(plan, state, s, mass * plan.streams[s, ARRIVING_SHARE], piece)
-    fresh = mass * fresh_share(plan, s, piece)
-    row, rows = t % state.coming.shape[0], state.coming.shape[0]
-    for k in range(plan.delivery.shape[1]):
-        ahead = row + int(plan.delivery[v, k, 0])
-        if ahead >= rows:
-            ahead -= rows
-        state.coming[ahead, s, 0] += mass * plan.delivery[v, k, 1]
-        state.coming[ahead, s, 1] += fresh * plan.delivery[v, k, 1]
-    state.streams[s, UNDER_WAY] += mass
+    deliver(plan, state, t, s, mass, mass * fresh_share(plan, s, piece))
 
 
 @part
@@ -200,20 +198,22 @@ def _settle(plan: Plan, state: State, t: int, j: int, shares: Floats, out: Float
 @part
 def _land(plan: Plan, state: State, t: int, j: int, out: Floats, under_way: Floats) -> None:
     """What leaves the providers in bin `t`: delivered or bounced."""
-    for s in range(state.streams.shape[0]):
-        stream, change = state.streams[s], state.coming[t % state.coming.shape[0], s]
-        stream[LEAVING] += change[0]
-        stream[LEAVING_FRESH] += change[1]
-        change[0], change[1] = 0.0, 0.0
-        landed = min(max(stream[LEAVING], 0.0), stream[UNDER_WAY])
-        under_way[s, j] = stream[UNDER_WAY] - (landed if landed >= _TINY else 0.0)
-        if landed < _TINY:
-            continue
-        delivered = landed * plan.streams[s, ARRIVING_SHARE]
-        out[DELIVERED, s, j] = delivered
-        out[FAILED, s, j] += landed - delivered
-        out[FRESH, s, j] = min(max(stream[LEAVING_FRESH], 0.0) * plan.streams[s, ARRIVING_SHARE], delivered)
-        stream[UNDER_WAY] -= landed
+    streams, coming = state.streams, state.coming
+    row = t % coming.shape[1]
+    for s in range(streams.shape[0]):
+        leaving = streams[s, LEAVING] + coming[s, row, 0]
+        fresh = streams[s, LEAVING_FRESH] + coming[s, row, 1]
+        streams[s, LEAVING], streams[s, LEAVING_FRESH] = leaving, fresh
+        coming[s, row, 0], coming[s, row, 1] = 0.0, 0.0
+        landed = min(max(leaving, 0.0), streams[s, UNDER_WAY])
+        if landed >= _TINY:
+            arriving_share = plan.streams[s, ARRIVING_SHARE]
+            delivered = landed * arriving_share
+            out[DELIVERED, s, j] = delivered
+            out[FAILED, s, j] += landed - delivered
+            out[FRESH, s, j] = min(max(fresh, 0.0) * arriving_share, delivered)
+            streams[s, UNDER_WAY] -= landed
+        under_way[s, j] = streams[s, UNDER_WAY]
 
 
 @part
@@ -227,6 +227,15 @@ def _count_held(state: State, held: Floats) -> None:
             for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
                 parcel = state.parcels[p, i % state.parcels.shape[1]]
                 held[int(parcel[STREAM])] += parcel[MASS]
+
+
+@compiled
+def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> None:
+    """As sim.season.response.lay_causes, which see."""
+    for k in range(lags.shape[0]):
+        lag, jump = lags[k], jumps[k]
+        for i in range(min(caused.shape[0], max(0, slope.shape[0] - lag))):
+            slope[lag + i] += jump * caused[i]
 
 
 @compiled
@@ -247,12 +256,24 @@ def advance(
     bin's end; into `busy`, float64 (n,), the share of the workers' time that is used; into `held`, float64
     (S,), the messages in hand at the window's end.
     """
-    shares = np.zeros(plan.limit_first.shape[0] - 1)
+    shares, fresh_shares = state.shares, state.fresh_shares
+    safe = fresh_at_once(plan, fresh_shares)
     for j in range(arrivals.shape[1]):
         t = first_bin + j
-        _enter(plan, state, t, j, arrivals, out)
-        busy[j] = _serve(plan, state, t, j, out) / plan.capacity
-        ask(plan, state, t, shares)
-        _settle(plan, state, t, j, shares, out)
+        due = _due(arrivals, j)
+        calm = safe and is_calm(plan, state, t, due)
+        if calm:
+            ask_for_all(plan, j, arrivals, shares)
+            ask(plan, state, t, shares)
+        if calm and all_pass(shares):
+            pass_all(plan, state, t, j, due, arrivals, fresh_shares, out)
+            busy[j] = due / plan.capacity
+        else:
+            _enter(plan, state, t, j, arrivals, out)
+            busy[j] = _serve(plan, state, t, j, out) / plan.capacity
+            if not calm:
+                ask_for_pieces(plan, state, shares)
+                ask(plan, state, t, shares)
+            _settle(plan, state, t, j, shares, out)
         _land(plan, state, t, j, out, under_way)
     _count_held(state, held)

@@ -19,12 +19,17 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_SOURCES = ("kernel.py", "kernelparts.py", "limits.py", "state.py")
+_SOURCES = ("kernel.py", "kernelcalm.py", "kernelparts.py", "limits.py", "state.py")
+
+
+_LEAN = {"no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
+"""Compiled functions allocate nothing (numba refuses it then), so nothing counts references to their arrays:
+that took about half of a season in which messages wait."""
 
 
 def compiled(function: F) -> F:
     """A function to be called from Python, compiled on its first call or taken from the cache."""
-    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), error_model="numpy")(function)
+    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), **_LEAN)(function)
     return made
 
 
@@ -33,7 +38,7 @@ def part(function: F) -> F:
 
     without the way in from Python, which is slow to compile.
     """
-    made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+    made: F = numba.njit(no_cpython_wrapper=True, **_LEAN)(function)
     return made
 
 
@@ -67,5 +72,7 @@ def _ours(folder: Path) -> bool:
     return private and stat.S_ISDIR(found.st_mode) and os.access(folder, os.W_OK)
 
 
+# amounts go bin by bin: vectorised loops gain nothing and take time to compile
+numba.config.LOOP_VECTORIZE = numba.config.SLP_VECTORIZE = 0
 if not numba.config.CACHE_DIR:  # NUMBA_CACHE_DIR, the user's own wish, comes first
     numba.config.CACHE_DIR = str(cache_folder() or "")

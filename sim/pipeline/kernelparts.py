@@ -176,12 +176,17 @@ def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, 
 
 
 @part
-def ask(plan: Plan, state: State, t: int, shares: Floats) -> None:
-    """Ask the providers: into `shares` (V,) goes how much of what asks in this bin each one admits."""
-    for v in range(shares.shape[0]):
-        shares[v] = 0.0
+def ask_for_pieces(plan: Plan, state: State, shares: Floats) -> None:
+    """Into `shares` (V,): what the pieces of this bin ask of each provider."""
+    shares[:] = 0.0
     for i in range(state.marks[PIECES]):
         shares[int(plan.streams[int(state.pieces[i, STREAM]), PROVIDER])] += state.pieces[i, MASS]
+
+
+@part
+def ask(plan: Plan, state: State, t: int, shares: Floats) -> None:
+    """Ask the providers: `shares` (V,), the messages that ask each one in this bin, becomes the share of them
+    that it admits."""
     now_s = t * plan.bin_s
     for v in range(shares.shape[0]):
         asking = shares[v]
@@ -230,7 +235,7 @@ def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> N
 
 
 @part
-def _share_below(points: Floats, time_s: float) -> float:
+def share_below(points: Floats, time_s: float) -> float:
     """Share of ascending, equally probable points that are at most `time_s`."""
     low, high = 0, points.shape[0]
     while low < high:
@@ -252,8 +257,8 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
     share = 0.0
     for i in range(_FRESH_POINTS):
         wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
-        share += _share_below(points, freshness_s - wait_s) / _FRESH_POINTS
-    return float(piece[CALM] * _share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)
+        share += share_below(points, freshness_s - wait_s) / _FRESH_POINTS
+    return float(piece[CALM] * share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)
 
 
 @part

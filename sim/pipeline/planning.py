@@ -88,10 +88,12 @@ def empty_state(scenario: Scenario, plan: Plan) -> State:
         back=np.zeros((_ahead(plan.back), s, k, 3)),
         back_level=np.zeros((s, k, 3)),
         marks=np.full(3, -2, dtype=np.int64),
-        coming=np.zeros((_ahead(plan.delivery), s, 2)),
+        coming=np.zeros((s, _ahead(plan.delivery), 2)),
         streams=np.zeros((s, 4)),
         delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
+        shares=np.zeros(len(plan.limit_first) - 1),
+        fresh_shares=np.zeros(s),
     )
 
 

@@ -110,10 +110,14 @@ class State(NamedTuple):
     marks: Indices
     """(3,)"""
     coming: Floats
-    """(D, S, 2): changes ahead of LEAVING and LEAVING_FRESH."""
+    """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
     streams: Floats
     """(S, 4)"""
     delays: Floats
     """(2, S, BINS): waits in the queue and in backoffs."""
     light: Floats
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
+    shares: Floats
+    """(V,): of what asks each provider in this bin, the share that it admits."""
+    fresh_shares: Floats
+    """(S,): share of what does not wait that arrives fresh."""

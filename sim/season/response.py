@@ -43,6 +43,8 @@ _BLOCK = 256
 """Random numbers drawn at once by the message face."""
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Lay = Callable[[Floats, Floats, Indices, Floats], None]
 
 
 def _index(streams: Sequence[Stream], name: str) -> int:
@@ -64,13 +66,23 @@ def _counted(scenario: Scenario, laws: Sequence[Law], delivered: Floats, fresh: 
     )
 
 
+def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> None:
+    """Add to `slope` the changes that causes (n,) in its first n bins bring about, `lags` bins later each."""
+    for lag, jump in zip(lags.tolist(), jumps.tolist(), strict=True):
+        due = slope[lag : lag + len(caused)]
+        due += jump * caused[: due.size]
+
+
 class Feedback:
     """The cohort face: expected triggered sends on bins. See the module's docstring for the order of calls.
 
-    streams: S of them, trigger streams among them. bins, bin_s: the season's.
+    streams: S of them, trigger streams among them. bins, bin_s: the season's. lay: sim.pipeline.kernel has
+    a compiled one.
     """
 
-    def __init__(self, scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float) -> None:
+    def __init__(
+        self, scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float, lay: Lay = lay_causes
+    ) -> None:
         self._scenario = scenario
         self._laws = [law_of(stream, scenario.responses) for stream in streams]
         self._totals = np.zeros((2, len(streams)))
@@ -82,7 +94,7 @@ class Feedback:
         self._by_any = np.array([flow.by_stale for flow in flows])
         self._caused = np.zeros((len(flows), bins))
         self._laying = [
-            _Laying(flow.laid_out, caused, self._slopes[self._rows.index(flow.row)])
+            _Laying(flow.laid_out, caused, self._slopes[self._rows.index(flow.row)], lay)
             for flow, caused in zip(flows, self._caused, strict=True)
         ]
         self._next = 0
@@ -136,9 +148,9 @@ class _Laying:
     first of them may be due.
     """
 
-    def __init__(self, laid_out: Spread, caused: Floats, slope: Floats) -> None:
+    def __init__(self, laid_out: Spread, caused: Floats, slope: Floats, lay: Lay) -> None:
         self.first_lag = int(laid_out.lags[0])
-        self._steps = list(zip(laid_out.lags.tolist(), laid_out.jumps.tolist(), strict=True))
+        self._lags, self._jumps, self._lay = laid_out.lags.astype(np.int64), laid_out.jumps, lay
         self._caused, self._slope = caused, slope
         self._laid = 0
 
@@ -148,9 +160,7 @@ class _Laying:
             return
         caused = self._caused[self._laid : known_bins]
         if caused.any():
-            for lag, jump in self._steps:
-                due = self._slope[self._laid + lag : known_bins + lag]
-                due += jump * caused[: due.size]
+            self._lay(caused, self._slope[self._laid :], self._lags, self._jumps)
         self._laid = known_bins
 
 

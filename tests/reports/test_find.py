@@ -10,10 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loadtests.ceiling.ceiling import conclude
 from reports import exports
 from reports.find import find
 from reports.findings import Findings, from_json, to_json
 from reports.results import Results
+from reports.words import last_lines
+from scenarios.objectives import parse_objective
 from scenarios.problems import UserError
 from sim.simulate import Replication
 
@@ -172,3 +175,34 @@ def test_findings_of_another_version_are_refused_by_name(findings: Findings) -> 
     old = to_json(replace(findings, format="peakday findings 0"))
     with pytest.raises(UserError, match="peakday findings 0"):
         from_json(old)
+
+
+def test_where_no_trial_was_made_there_is_neither_ceiling_nor_headroom(results: Results) -> None:
+    unsearched = conclude([], (parse_objective("p99<=250ms", "send api"),), 0.0)
+    found = find(replace(results, ceiling=unsearched))
+    assert (found.verdict, found.headroom_share, found.is_lower_bound) == ("inconclusive", None, False)
+    told = "\n".join(last_lines(found))
+    assert "-100 %" not in told
+    assert "nothing broke" not in told
+
+
+def test_a_break_below_the_peak_decides_though_there_was_no_time_to_find_what_holds(results: Results) -> None:
+    assert results.ceiling is not None
+    broken = replace(next(t for t in results.ceiling.trials if t.verdict == "breaks"), offered_per_s=120.0)
+    short = replace(
+        results.ceiling,
+        point_per_s=100.0,
+        low_per_s=0.0,
+        high_per_s=120.0,
+        valid=False,
+        invalid_because="no rate held; the lowest tried was 120/s",
+        trials=(broken,),
+    )
+    found = find(replace(results, ceiling=short))
+    assert (found.verdict, found.headroom_share) == ("not ready", None)
+    assert "it broke at 120/s" in found.why
+    assert not any("quieter" in action.text for action in found.actions)
+    nothing_carried = find(replace(results, ceiling=replace(short, point_per_s=0.0)))
+    above_the_peak = replace(broken, offered_per_s=190.0)
+    undecided = find(replace(results, ceiling=replace(short, high_per_s=190.0, trials=(above_the_peak,))))
+    assert (nothing_carried.verdict, undecided.verdict) == ("inconclusive", "inconclusive")

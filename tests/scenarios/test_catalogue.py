@@ -205,3 +205,13 @@ def test_a_campaign_start_without_offset_is_on_the_scenarios_clock() -> None:
 
     assert start("2026-11-11T00:02:00").start.isoformat() == "2026-11-11T00:02:00+08:00"
     assert start("2026-11-10T16:02:00Z").start == start("2026-11-11 00:02:00").start
+
+
+def test_settings_that_are_none_are_told_together_with_the_values_that_are_wrong() -> None:
+    settings = ("foo", "pipeline.workers.count=abc", "seed=-1", "seed.x=3", "pipeline.workers.cout=1")
+    with pytest.raises(UserError) as refused:
+        load("smoke", settings)
+    told = "\n".join(str(problem) for problem in refused.value.problems)
+    assert len(refused.value.problems) == len(settings)
+    assert all(text.split("=")[0] in told for text in settings)
+    assert "did you mean 'count'?" in told

@@ -175,3 +175,19 @@ def test_a_lost_message_is_an_error_that_names_stream_and_bin() -> None:
     Ledger(2, 5).post(0, window, np.zeros((2, 5)), np.array([0.0, 3.0]))
     with pytest.raises(ConservationError, match=r"stream 1, end of bin 5: .*3\.0.*2\.0"):
         Ledger(2, 5).post(0, window, np.zeros((2, 5)), np.array([0.0, 2.0]))
+
+
+def test_a_bin_in_closed_form_is_the_bin_that_goes_the_long_way() -> None:
+    """A stream that may expire within a bin, though without messages, sends every bin the long way."""
+    loaded, due = storm()
+    few = np.where(np.arange(200) < 100, due.counts // 10, due.counts)
+    outcomes = [
+        cohort.run(
+            loaded, traffic([*due.streams, stream("none", freshness_s=f)], [*few, np.zeros(200)]), 1, SILENT
+        )[1]
+        for f in (1e6, 0.5)
+    ]
+    for quantity in (*QUANTITIES, "backlog", "under_way", "delay_counts", "busy_share"):
+        short, long = (getattr(outcome, quantity) for outcome in outcomes)
+        assert short == pytest.approx(long, rel=1e-6, abs=1e-6), quantity
+    assert outcomes[0].limited[:, :90].sum() == 0.0, "bins in closed form"

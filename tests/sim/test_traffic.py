@@ -106,6 +106,6 @@ def test_expected_counts_become_whole_ones_without_losing_their_sum() -> None:
 
 
 def test_triggered_sends_are_planned_and_offered_alike() -> None:
-    added = with_triggered(traffic([[1, 0], [0, 0]]), np.array([[0.0, 0.0], [1.4, 1.4]]))
+    added = with_triggered(traffic([[1, 0], [0, 0]]), [1], np.array([[1, 2]]))
     assert added.counts.tolist() == [[1, 0], [1, 2]]
     assert (added.planned - added.suppressed).tolist() == [1, 3]

@@ -11,12 +11,13 @@ import pytest
 
 from loadtests.ceiling import document
 from loadtests.ceiling.ceiling import conclude, find_ceiling, mixed
+from loadtests.ceiling.search import Found
 from loadtests.ceiling.trial import Trial, judge_trial
 from loadtests.replay.launch import Played
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
+from loadtests.targets.figure import Meaning
 from loadtests.targets.observing import Observed
-from loadtests.targets.wire import Meaning
 from scenarios.objectives import parse_objective
 from sim.progress import SILENT, Interrupted, Silent
 from tests.loadtests.plays import answered, dropped, limited
@@ -210,3 +211,12 @@ def test_an_interrupted_search_leaves_its_trials_and_they_make_an_unfinished_cei
     found = conclude(watcher.kept, OBJECTIVES, 1.0)
     assert len(found.trials) == 1
     assert (found.valid, found.invalid_because) == (False, "the search was interrupted")
+
+
+def test_a_target_that_accepts_nothing_has_no_ceiling_and_the_reason_says_what_it_did_instead() -> None:
+    records = limited(answered(HELD, 0.01), np.ones(800, dtype=np.bool_))
+    found = conclude([trial(HELD, records)], OBJECTIVES, 9.0, found=Found(0.0, 200.0, 0.0, "nothing carried"))
+    assert not found.valid
+    assert (
+        found.invalid_because == "no rate held; the lowest tried was 200/s: of 800 requests 800 were limited"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,13 +17,14 @@ import psutil
 import pytest
 
 from loadtests.replay.agenda import Agenda
-from loadtests.replay.connection import Peer
+from loadtests.replay.connection import Connection, Makes, Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.targets.rules import header
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
@@ -30,8 +32,11 @@ ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 class Server:
     """Listens on 127.0.0.1; `talk(self, sock)` runs in a thread for every connection until it returns."""
 
-    def __init__(self, talk: Callable[[Server, socket.socket], None]) -> None:
+    def __init__(
+        self, talk: Callable[[Server, socket.socket], None], tls: ssl.SSLContext | None = None
+    ) -> None:
         self._talk = talk
+        self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = self._listening.getsockname()[1]
         self.connections = 0
@@ -75,8 +80,11 @@ class Server:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
-            self._talk(self, sock)
+        with contextlib.suppress(OSError), self._spoken(sock) as spoken:
+            self._talk(self, spoken)
+
+    def _spoken(self, sock: socket.socket) -> socket.socket:
+        return self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
 
 
 def always(answer: bytes) -> Callable[[Server, socket.socket], None]:
@@ -95,10 +103,10 @@ class Plain:
     def __init__(self, body_bytes: int = 20) -> None:
         self._body_bytes = body_bytes
 
-    def operation_for(self, channel: str, stream: str = "") -> int | None:
+    def operation_for(self, channel: str, stream: str = "", priority: str = "") -> int | None:
         return 0
 
-    def render(self, first_id: int, messages: int, channel: str, campaign: str) -> bytes:
+    def render(self, first_id: int, messages: int, channel: str, campaign: str, priority: str = "") -> bytes:
         body = b"%d,%d,%b," % (first_id, messages, channel.encode())
         body += b"x" * (self._body_bytes - len(body))
         return b"POST /send HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
@@ -108,10 +116,12 @@ class Plain:
     ) -> tuple[Reply, int, float | None]:
         if 200 <= status < 300:
             return Reply.ACCEPTED, messages, None
-        return (Reply.LIMITED if status == 429 else Reply.FAILED), 0, None
+        come_again = header(headers, "Retry-After")
+        kind = Reply.LIMITED if status == 429 else Reply.REJECTED if status < 500 else Reply.FAILED
+        return kind, 0, float(come_again) if come_again else None
 
 
-Serve = Callable[[Callable[[Server, socket.socket], None]], Server]
+Serve = Callable[..., Server]
 Replay = Callable[..., SendRecords]
 
 
@@ -120,8 +130,8 @@ def serve() -> Iterator[Serve]:
     """Start servers; all are closed afterwards."""
     servers: list[Server] = []
 
-    def start(talk: Callable[[Server, socket.socket], None]) -> Server:
-        servers.append(Server(talk))
+    def start(talk: Callable[[Server, socket.socket], None], tls: ssl.SSLContext | None = None) -> Server:
+        servers.append(Server(talk, tls))
         return servers[-1]
 
     yield start
@@ -137,7 +147,7 @@ def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
 
 @pytest.fixture
 def replay(tmp_path: Path) -> Replay:
-    """Replay a schedule in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s)`."""
+    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes)`."""
 
     def run(
         port: int,
@@ -145,6 +155,7 @@ def replay(tmp_path: Path) -> Replay:
         bounds: Bounds | None = None,
         body_bytes: int = 20,
         stop_after_s: float | None = None,
+        makes: Makes = Connection,
     ) -> SendRecords:
         plain = Plain(body_bytes)
         start_ns = time.monotonic_ns() + 5_000_000
@@ -152,7 +163,7 @@ def replay(tmp_path: Path) -> Replay:
         writer = Writer(path)
         journal = Journal(schedule, start_ns, writer)
         reactor = Reactor(
-            Peer(socket.AF_INET, "127.0.0.1", port),
+            Peer(socket.AF_INET, "127.0.0.1", port, makes),
             Agenda(schedule, plain, plain, plain, 0),
             lambda rows: journal.take(rows, time.monotonic_ns()),
             bounds=bounds or Bounds(),

@@ -106,6 +106,7 @@ def test_the_peak_of_a_run_is_replayed_by_two_processes_that_count_as_locusts_cs
     assert read_records([path]).request.tolist() == list(range(size))
 
 
+@pytest.mark.torture
 def test_forked_workers_leave_within_a_second_of_their_masters_sigkill(
     serve, answering, locust: Locust
 ) -> None:

@@ -32,7 +32,7 @@ class Fleet:
         self.now_ns = START_NS - SECOND_NS
         self._path = folder / "records.arrows"
         self._writer = Writer(self._path)
-        names = (SCHEDULE.streams, SCHEDULE.channels, SCHEDULE.campaigns)
+        names = (SCHEDULE.streams, SCHEDULE.channels, SCHEDULE.campaigns, ())
         self._begin = Begin(1, START_NS, SCHEDULE.duration_s, *names, "run", "{}", Bounds(drain_s=1.0))
         journal = Journal(SCHEDULE, START_NS, self._writer)
         self.conductor = Conductor(self._begin, SCHEDULE, 7, journal, self._sent)
@@ -154,6 +154,7 @@ def test_nobody_at_all_loses_everything_and_still_accounts_for_it(tmp_path: Path
     assert records.request.size == SCHEDULE.due_s.size
 
 
+@pytest.mark.torture
 def test_the_two_commands_of_the_readme_share_a_replay_and_take_in_one_that_comes_late(
     serve, answering, locust, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_two_workers_replay_every_request_once_and_all_counts_agree(serve, answe
     assert (int(found[-1][0]), int(found[-1][1])) == (schedule.due_s.size + 60, 0)
 
 
+@pytest.mark.torture
 def test_a_dead_workers_share_is_lost_and_the_rest_goes_on(serve, answering, tmp_path: Path) -> None:
     server = serve(answering(ACCEPTED))
     schedule = constant(100.0, 7.0)
@@ -125,6 +126,7 @@ def test_a_stopped_fleet_accounts_for_all_that_was_due_and_plays_again(
     assert not (stopped.fault == Fault.LOST_WORKER).any()
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("who", ["parent", "master"])
 def test_no_worker_outlives_a_killed_parent_or_master_for_long(
     serve, answering, tmp_path: Path, who: str

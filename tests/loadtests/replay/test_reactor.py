@@ -5,29 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections import Counter
 
 import numpy as np
 import pytest
 
 from loadtests.replay.exchange import Bounds
-from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.records import Fault, Reply
 from loadtests.replay.schedule import constant
+from tests.loadtests.replay.accounts import assert_accounted, faults
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
-DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
-
-
-def faults(records: SendRecords) -> dict[str, int]:
-    return {Fault(fault).name: times for fault, times in Counter(records.fault.tolist()).items()}
-
-
-def assert_accounted(records: SendRecords, due: int) -> None:
-    """One first attempt for every due send; started_s is missing exactly where it was dropped."""
-    assert records.request[records.attempt == 1].tolist() == list(range(due))
-    assert np.array_equal(np.isnan(records.started_s), np.isin(records.fault, DROPPED))
-    assert (records.picked_s >= records.due_s - 1e-6).all()
-    assert (records.ended_s >= records.picked_s).all()
 
 
 def test_every_due_send_is_sent_once_and_recorded_once(serve, answering, replay) -> None:
@@ -87,62 +74,6 @@ def test_a_429_is_limited_and_a_500_failed(serve, replay) -> None:
     expected = [Reply.LIMITED, Reply.FAILED, Reply.ACCEPTED] * 10
     assert records.reply.tolist() == expected
     assert records.accepted.tolist() == [int(reply == Reply.ACCEPTED) for reply in expected]
-
-
-def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-
-
-def test_a_reset_in_the_middle_of_a_response_is_one_row(serve, replay) -> None:
-    def talk(server, sock: socket.socket) -> None:
-        server.read_request(sock)
-        sock.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nhal")
-        reset(sock)
-
-    records = replay(serve(talk).port, constant(50.0, 0.2))
-    assert_accounted(records, 10)
-    assert set(faults(records)) <= {"RESET", "CLOSED_EARLY"}
-    assert records.request.size == 10
-
-
-@pytest.mark.parametrize(
-    ("answer", "fault"),
-    [
-        (b"HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nhalf", "CLOSED_EARLY"),
-        (b"", "CLOSED_EARLY"),
-        (b"220 mail.example.com ESMTP ready\r\n", "MALFORMED"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nx", "TOO_LARGE"),
-    ],
-    ids=["half a response", "nothing", "another protocol", "100 MB"],
-)
-def test_an_answer_that_is_none_is_one_row_with_its_fault(serve, replay, answer, fault) -> None:
-    def talk(server, sock: socket.socket) -> None:
-        server.read_request(sock)
-        sock.sendall(answer)
-
-    records = replay(serve(talk).port, constant(50.0, 0.2))
-    assert_accounted(records, 10)
-    assert faults(records) == {fault: 10}
-    assert records.request.size == 10
-
-
-def test_a_target_that_nobody_listens_at_refuses_every_send_once(serve, answering, replay) -> None:
-    server = serve(answering(ACCEPTED))
-    server.close()
-    records = replay(server.port, constant(100.0, 0.3))
-    assert_accounted(records, 30)
-    assert faults(records) == {"REFUSED": 30}
-
-
-def test_a_target_that_never_answers_runs_into_the_time_out(serve, replay) -> None:
-    def talk(server, sock: socket.socket) -> None:
-        while server.read_request(sock):
-            pass
-
-    records = replay(serve(talk).port, constant(50.0, 0.2), Bounds(timeout_s=0.3, drain_s=5.0))
-    assert_accounted(records, 10)
-    assert faults(records) == {"TIMEOUT": 10}
-    assert (records.ended_s - records.started_s >= 0.3).all()
 
 
 def test_what_is_unanswered_when_the_run_ends_says_so_and_what_waits_is_dropped(serve, replay) -> None:
@@ -254,3 +185,10 @@ def test_a_waiting_replay_sleeps_instead_of_spinning(serve, answering, replay) -
     before_s = time.thread_time()
     replay(server.port, constant(10.0, 1.0))
     assert time.thread_time() - before_s < 0.5
+
+
+def test_a_stop_leaves_one_row_for_each_of_a_hundred_thousand_waiting_sends(serve, replay) -> None:
+    server = serve(lambda server, sock: time.sleep(5.0))
+    records = replay(server.port, constant(1_000_000.0, 0.1), Bounds(connections=1), stop_after_s=1.0)
+    assert_accounted(records, 100_000)
+    assert faults(records) == {"UNANSWERED": 1, "DROPPED_RUN_ENDED": 99_999}

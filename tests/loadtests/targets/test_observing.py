@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from loadtests.targets import safety
-from loadtests.targets.observing import Observer, number_at
+from loadtests.targets.observing import Observer
+from loadtests.targets.pointers import number_at
 from loadtests.targets.target import Target
 
 

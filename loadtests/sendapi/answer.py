@@ -1,0 +1,81 @@
+"""Requests and responses as the wire formats see them: no ASGI, no sockets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from loadtests.sendapi.formats import Accepted
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json")
+NOTHING = (b"content-length", b"0")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request without its body. `target`: path and query as they stood in the request line."""
+
+    method: str
+    path: str
+    target: str
+    headers: Mapping[bytes, bytes]
+
+    def content_type(self) -> bytes:
+        """The media type alone, in small letters."""
+        return self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that passed every check, and what it is answered once its messages are durable."""
+
+    request: Accepted
+    answer: Answer
+
+
+class Wire(Protocol):
+    """One provider's way to ask and to answer."""
+
+    def carries(self, path: str) -> bool:
+        """Whether a path is one of its routes."""
+
+    def refuse(self, asked: Asked, key: str) -> Answer | None:
+        """What can be refused before the body is read: keys, kinds of content. `key` "" takes any key."""
+
+    def read(self, asked: Asked, body: bytes, key: str, message_id: str) -> Taken | Answer:
+        """The messages of a body, or the refusal that names what is wrong."""
+
+    def told(self, status: int, message: str, headers: Headers) -> Answer:
+        """A refusal in the provider's own form: 405, 413, 429, 503."""
+
+
+def json_answer(status: int, document: Any, headers: Headers | None = None) -> Answer:
+    """A response with a JSON body."""
+    content = msgspec.json.encode(document)
+    return Answer(status, [JSON, length_of(content), *(headers or [])], content)
+
+
+def length_of(content: bytes) -> tuple[bytes, bytes]:
+    """The Content-Length header."""
+    return b"content-length", str(len(content)).encode()
+
+
+def retry_after(after_s: float) -> Headers:
+    """The Retry-After header: whole seconds, at least one."""
+    return [(b"retry-after", str(max(1, math.ceil(after_s))).encode())]

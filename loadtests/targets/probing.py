@@ -1,0 +1,232 @@
+"""One message sent, and all that can be said of it: what came back, what it counts as, what would be seen."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urljoin
+
+from loadtests.replay.http1 import Inbox
+from loadtests.replay.limits import BadResponse
+from loadtests.targets import credentials, safety, trust
+from loadtests.targets.auth import QueryKey
+from loadtests.targets.figure import Meaning, Observe
+from loadtests.targets.observing import Observer
+from loadtests.targets.pointers import NOTHING, value_at
+from loadtests.targets.rendering import Renderer
+from loadtests.targets.replies import Reader
+from loadtests.targets.rules import decoded, header
+from loadtests.targets.safety import Address
+from loadtests.targets.target import Target
+from loadtests.targets.wire import Operation
+from scenarios.problems import EXIT_REFUSED, nearest, user_error
+from scenarios.words import CHANNELS
+
+TIMEOUT_S = 10.0
+READ_BYTES = 65536
+SHOWN_CHARACTERS = 800
+SETTLE_S_MIN = 0.4
+"""The far side has this long to count the message, or one and a half readings of its slowest figure."""
+STANDARD_HEADERS = ("Content-Type", "Retry-After", "Location")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A figure before and after the message; None where it could not be read."""
+
+    name: str
+    unit: str
+    meaning: Meaning
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response as received: status, the header lines, the body, seconds from the first byte sent."""
+
+    status: int
+    head: bytes
+    body: bytes
+    took_s: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one message showed. `headers`: those that matter. `reply`: accepted, partly, limited, rejected or
+    failed, by the rule in `because`; `accepted`: messages it would count. `not_tested`: streams that no
+    operation carries."""
+
+    target: str
+    operation: str
+    method: str
+    url: str
+    channel: str
+    request_bytes: int
+    status: int
+    took_s: float
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    reply: str
+    accepted: int
+    because: str
+    error: str
+    retry_after_s: float | None
+    message_id: str
+    observed: tuple[Seen, ...]
+    not_tested: tuple[str, ...]
+
+
+def probe(
+    target: Target, streams: Sequence[tuple[str, str, str]], *, operation: str = "", channel: str = ""
+) -> Probe:
+    """Send one message by an operation (default: the first) to an address of its channel.
+
+    `streams`: (channel, name, priority) of what is to be rehearsed. Raises UserError, exit code 4 where the
+    target must not be loaded, does not answer, or answers with what is no HTTP.
+    """
+    asked = _operation(target, operation)
+    alone = _only(target, asked)
+    address = safety.check(alone)
+    chosen = channel or next((name for name in asked.carries if name in CHANNELS), CHANNELS[0])
+    environment = credentials.environment(alone, os.environ)
+    request = Renderer(alone, environment, f"probe-{secrets.token_hex(4)}").render(0, 1, chosen, "probe")
+    with Observer(target, safety.permitted(target)[0]) as observer:
+        before = _readings(observer, target.observe)
+        answer = exchange(address, request, ca_file=target.ca_file)
+        after = _readings(observer, target.observe)
+    observed = _seen(target, before, after)
+    return _explained(alone, answer, request, chosen, observed, not_tested(target, streams))
+
+
+def not_tested(target: Target, streams: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Names of the streams that no operation carries."""
+    return tuple(stream[1] for stream in streams if target.operation_for(*stream) is None)
+
+
+def exchange(address: Address, request: bytes, timeout_s: float = TIMEOUT_S, ca_file: str = "") -> Answer:
+    """One request and its response on a connection of its own. Raises UserError with exit code 4."""
+    started_s = time.monotonic()
+    inbox = Inbox()
+    try:
+        with _connected(address, timeout_s, ca_file) as connection:
+            connection.sendall(request)
+            while not _fed(inbox, connection.recv(READ_BYTES)):
+                if time.monotonic() - started_s > timeout_s:
+                    raise TimeoutError(f"no whole response within {timeout_s:g} s")
+    except (OSError, BadResponse) as error:
+        where = f"{address.host}:{address.port}"
+        message = f"it took the connection but gave no response that can be read: {error}"
+        raise user_error(message, key="target", found=where, exit_code=EXIT_REFUSED) from error
+    return Answer(inbox.status, inbox.head, inbox.body, time.monotonic() - started_s)
+
+
+def _connected(address: Address, timeout_s: float, ca_file: str) -> socket.socket:
+    plain = socket.create_connection((address.ip, address.port), timeout=timeout_s)
+    if not address.tls:
+        return plain
+    return trust.context(ca_file).wrap_socket(plain, server_hostname=address.host)
+
+
+def _fed(inbox: Inbox, data: bytes) -> bool:
+    return inbox.feed(data) if data else inbox.end()
+
+
+def _operation(target: Target, name: str) -> Operation:
+    names = [operation.name for operation in target.operations]
+    if not name:
+        return target.operations[0]
+    if name not in names:
+        allowed = ", ".join(names)
+        hint = f"; did you mean {near!r}?" if (near := nearest(name, names)) else ""
+        message = f"the target has no such operation{hint}"
+        raise user_error(message, key="--operation", found=name, allowed=allowed)
+    return target.operations[names.index(name)]
+
+
+def _only(target: Target, operation: Operation) -> Target:
+    """The target as if it had this operation alone, for every stream."""
+    base_url = operation.base_url or target.base_url
+    alone = operation.model_copy(update={"carries": (), "base_url": ""})
+    return target.model_copy(update={"operations": (alone,), "base_url": base_url})
+
+
+def _readings(observer: Observer, figures: Sequence[Observe]) -> Mapping[str, float]:
+    if figures:
+        time.sleep(max(SETTLE_S_MIN, 1.5 * max(figure.every_s for figure in figures)))
+    return observer.newest()
+
+
+def _seen(target: Target, before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Seen, ...]:
+    return tuple(
+        Seen(f.name, f.unit, f.meaning, before.get(f.name), after.get(f.name)) for f in target.observe
+    )
+
+
+def _explained(
+    target: Target,
+    answer: Answer,
+    request: bytes,
+    channel: str,
+    observed: tuple[Seen, ...],
+    missing: tuple[str, ...],
+) -> Probe:
+    operation = target.operations[0]
+    reader = Reader(target)
+    judged = reader.explain(answer.status, answer.head, answer.body, 1)
+    method, path, _ = request.partition(b"\r\n")[0].decode("ascii").split(" ")
+    return Probe(
+        target=target.title,
+        operation=operation.name,
+        method=method,
+        url=urljoin(target.base_url, _without_key(operation, path)),
+        channel=channel,
+        request_bytes=len(request),
+        status=answer.status,
+        took_s=answer.took_s,
+        headers=_headers(operation, answer.head),
+        body=answer.body.decode("utf-8", "replace")[:SHOWN_CHARACTERS],
+        reply=judged.reply.name.lower(),
+        accepted=judged.accepted,
+        because=judged.because,
+        error=_first(operation.replies.error, answer.body) if judged.accepted == 0 else "",
+        retry_after_s=reader.come_again_s(answer.head) if judged.accepted == 0 else None,
+        message_id=_message_id(operation, answer),
+        observed=observed,
+        not_tested=missing,
+    )
+
+
+def _without_key(operation: Operation, path: str) -> str:
+    """A path as it may be shown."""
+    if not isinstance(operation.auth, QueryKey):
+        return path
+    return re.sub(rf"([?&]{re.escape(quote(operation.auth.name))}=)[^&]*", r"\1…", path)
+
+
+def _headers(operation: Operation, head: bytes) -> tuple[tuple[str, str], ...]:
+    """Those that the target's file names, and those that say something of any response."""
+    of = operation.replies
+    named = (of.message_id_header, of.retry_after, of.limit, of.remaining, of.reset_in, of.reset_at)
+    looked_at = (*(name for name in named if name), *(when.header for when in of.when if when.header))
+    names = {name.lower(): name for name in (*STANDARD_HEADERS, *looked_at)}
+    found = ((name, header(head, name)) for name in names.values())
+    return tuple((name, text) for name, text in found if text)
+
+
+def _message_id(operation: Operation, answer: Answer) -> str:
+    of = operation.replies
+    if of.message_id_header is not None:
+        return header(answer.head, of.message_id_header)
+    return "" if of.message_id is None else _first((of.message_id,), answer.body)
+
+
+def _first(pointers: Sequence[str], body: bytes) -> str:
+    document = decoded(body)
+    found = (value_at(document, pointer) for pointer in pointers)
+    return next((str(value) for value in found if value is not NOTHING), "")

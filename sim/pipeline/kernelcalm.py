@@ -1,0 +1,105 @@
+"""The common bin, in closed form: nobody waits, nobody comes back, workers and limits suffice.
+
+Then all that is due is served at once and admitted, and only waits below a bin are left to note. The long
+way round (batches, parcels, pieces) tells the same, a hundred times slower. Compiled into
+sim.pipeline.kernel.
+"""
+
+from __future__ import annotations
+
+from sim.ledger import ACCEPTED, ATTEMPTS, OFFERED
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelparts import light_wait, share_below
+from sim.pipeline.state import (
+    ARRIVING_SHARE,
+    FIRST_BATCH,
+    FRESHNESS_S,
+    NEXT_BATCH,
+    PRIORITY,
+    PROVIDER,
+    UNDER_WAY,
+    UNTIL,
+    WAITS,
+    Floats,
+    Plan,
+    State,
+)
+
+
+@part
+def fresh_at_once(plan: Plan, shares: Floats) -> bool:
+    """Into `shares` (S,): how much of what does not wait arrives fresh. False if some may expire unserved."""
+    safe = True
+    for s in range(shares.shape[0]):
+        freshness_s = plan.streams[s, FRESHNESS_S]
+        shares[s] = share_below(plan.delay_points_s[int(plan.streams[s, PROVIDER])], freshness_s)
+        safe = safe and freshness_s >= plan.bin_s
+    return safe
+
+
+@part
+def is_calm(plan: Plan, state: State, t: int, due: float) -> bool:
+    """Nobody waits or comes back in bin `t`, and the workers can take all that is `due`."""
+    if t <= state.marks[UNTIL] + 1 or due >= plan.capacity * (1.0 - 1e-9):
+        return False
+    for p in range(state.waiting.shape[0]):
+        if state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]:
+            return False
+    return True
+
+
+@part
+def ask_for_all(plan: Plan, j: int, arrivals: Floats, shares: Floats) -> None:
+    """Into `shares` (V,): what asks each provider when all that is due is served at once."""
+    shares[:] = 0.0
+    for s in range(arrivals.shape[0]):
+        shares[int(plan.streams[s, PROVIDER])] += arrivals[s, j]
+
+
+@part
+def all_pass(shares: Floats) -> bool:
+    """No provider refuses any."""
+    passed = True
+    for v in range(shares.shape[0]):
+        passed = passed and shares[v] >= 1.0
+    return passed
+
+
+@part
+def deliver(plan: Plan, state: State, t: int, s: int, mass: float, fresh: float) -> None:
+    """A provider takes `mass` messages of stream `s`, of which `fresh` will be in time: spread them ahead."""
+    coming, delivery, v = state.coming, plan.delivery, int(plan.streams[s, PROVIDER])
+    rows = coming.shape[1]
+    row = t % rows
+    for k in range(delivery.shape[1]):
+        ahead, share = row + int(delivery[v, k, 0]), delivery[v, k, 1]
+        if ahead >= rows:
+            ahead -= rows
+        coming[s, ahead, 0] += mass * share
+        coming[s, ahead, 1] += fresh * share
+    state.streams[s, UNDER_WAY] += mass
+
+
+@part
+def pass_all(
+    plan: Plan, state: State, t: int, j: int, due: float, arrivals: Floats, fresh_shares: Floats, out: Floats
+) -> None:
+    """All that is due in bin `t` is served and admitted at once."""
+    above = 0.0
+    for p in range(state.waiting.shape[0]):
+        own = 0.0
+        for s in range(arrivals.shape[0]):
+            if plan.streams[s, PRIORITY] == p:
+                own += arrivals[s, j]
+        if own <= 0.0:
+            continue
+        cell, chance = light_wait(plan, above / plan.capacity, own / plan.capacity, due / plan.capacity)
+        above += own
+        for s in range(arrivals.shape[0]):
+            mass = arrivals[s, j]
+            if plan.streams[s, PRIORITY] == p and mass > 0.0:
+                out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
+                arriving = mass * plan.streams[s, ARRIVING_SHARE]
+                state.light[s, cell] += arriving * chance
+                state.delays[WAITS, s, 0] += arriving * (1.0 - chance)
+                deliver(plan, state, t, s, mass, mass * fresh_shares[s])

@@ -1,0 +1,136 @@
+"""How fast the simulation is: the message engine against idiomatic SimPy, the cohort engine against its size.
+
+CPU seconds of this process, medians, compilation apart. Both engines are those that run shipped scenarios.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import pytest
+import simpy
+
+from scenarios.catalogue import Loaded
+from sim import cohort, message
+from sim.outcome import Outcome
+from sim.progress import SILENT
+from sim.traffic import Traffic
+from tests.benchmarks.weeks import week
+from tests.sim.pipelines import poisson, scenario, stream, traffic
+
+ROUNDS = 5
+SEASON_S = 60
+OFFERED_PER_S, WORKERS, SERVICE_S, LIMIT_PER_S = 900.0, 100, 0.1, 910.0
+
+
+def queue_and_limit() -> tuple[Loaded, Traffic]:
+    """Poisson 900/s to 100 workers of 0.1 s, a token bucket of 910/s, backoff on 429."""
+    limits = [{"rate": f"{LIMIT_PER_S}/s", "burst": LIMIT_PER_S}]
+    provider = [{"name": "p", "channels": ["email"], "limits": limits}]
+    workers = {"count": WORKERS, "service_time": f"{SERVICE_S}s", "distribution": "exponential"}
+    due = traffic([stream("a")], [poisson(OFFERED_PER_S, SEASON_S, 1)])
+    return scenario(SEASON_S, workers, provider=provider, retries={"attempts": 6, "backoff": "1s"}), due
+
+
+class Idiomatic:
+    """The same model as SimPy's tutorials would have it: a process a message, a Resource of workers."""
+
+    def __init__(self) -> None:
+        self.env, self.random = simpy.Environment(), np.random.default_rng(1)
+        self.workers = simpy.Resource(self.env, WORKERS)
+        self.tokens, self.updated_s = LIMIT_PER_S, 0.0
+        self.sent = 0
+        self.delays_s: list[float] = []
+
+    def messages_per_cpu_s(self) -> float:
+        """Run the season."""
+        began_s = time.process_time()
+        self.env.process(self._source())
+        self.env.run(SEASON_S)
+        return self.sent / (time.process_time() - began_s)
+
+    def _source(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            yield self.env.timeout(self.random.exponential(1.0 / OFFERED_PER_S))
+            self.sent += 1
+            self.env.process(self._message())
+
+    def _message(self) -> Generator[simpy.Event, Any, None]:
+        due_s, backoff_s = self.env.now, 1.0
+        for _ in range(6):
+            with self.workers.request() as worker:
+                yield worker
+                yield self.env.timeout(self.random.exponential(SERVICE_S))
+            if self._admitted():
+                self.delays_s.append(self.env.now - due_s)
+                return
+            yield self.env.timeout(backoff_s * self.random.uniform(0.5, 1.5))
+            backoff_s *= 2.0
+
+    def _admitted(self) -> bool:
+        self.tokens = min(LIMIT_PER_S, self.tokens + (self.env.now - self.updated_s) * LIMIT_PER_S)
+        self.updated_s = self.env.now
+        if self.tokens < 1.0:
+            return False
+        self.tokens -= 1.0
+        return True
+
+
+def ours_per_cpu_s() -> float:
+    """The message engine on the same model, messages per CPU second."""
+    loaded, due = queue_and_limit()
+    _, outcome = message.run(loaded, due, 1, SILENT)
+    return float(due.counts.sum()) / outcome.cpu_s
+
+
+def test_message_engine_against_a_simpy_process_per_message() -> None:
+    """The noise floor is the spread of SimPy's own rounds."""
+    pairs = [(Idiomatic().messages_per_cpu_s(), ours_per_cpu_s()) for _ in range(ROUNDS)]
+    theirs = [pair[0] for pair in pairs]
+    ratios = [ours / simpy_ for simpy_, ours in pairs]
+    print(f"\nmessage engine {statistics.median(p[1] for p in pairs):,.0f} messages/CPU-s")
+    print(f"idiomatic SimPy {statistics.median(theirs):,.0f}, spread {max(theirs) / min(theirs) - 1.0:.0%}")
+    print(f"ratio {statistics.median(ratios):.2f} (bar 3.5), rounds {[round(r, 2) for r in ratios]}")
+
+
+def cohort_run(streams: int, days: float, messages: float, bin_s: float) -> Outcome:
+    """One season at cohort resolution."""
+    return cohort.run(*week(streams, days, messages, bin_s), 1, SILENT)[1]
+
+
+SIZES = {
+    "messages": [(9, 1.0, messages, 1.0) for messages in (1e5, 1e7, 1e9, 1e11)],
+    "streams": [(streams, 1.0, 1e9, 1.0) for streams in (5, 9, 18, 36)],
+    "days": [(9, days, 1e9, 1.0) for days in (0.5, 1.0, 2.0, 4.0)],
+    "bins": [(9, 1.0, 1e9, bin_s) for bin_s in (8.0, 4.0, 2.0, 1.0)],
+}
+
+
+@pytest.mark.parametrize("axis", SIZES)
+def test_cohort_cost(axis: str) -> None:
+    """Flat in messages, linear in streams, days and bins."""
+    cohort_run(3, 0.1, 1e6, 1.0)
+    print(f"\ncohort cost against {axis}: streams, days, messages, bin_s -> CPU-s, ns per stream and bin")
+    for size in SIZES[axis]:
+        runs = [cohort_run(*size) for _ in range(3)]
+        cpu_s = statistics.median(run.cpu_s for run in runs)
+        print(f"  {size!s:32} {cpu_s:7.3f} {cpu_s / runs[0].offered.size * 1e9:7.0f}")
+
+
+def test_cyber_weeks_load() -> None:
+    """18 streams, 7 days, 1 s bins, 68e9 messages and what they trigger; last, for memory only ever grows."""
+    cohort_run(3, 0.1, 1e6, 1.0)
+    outcomes = [cohort_run(18, 7.0, 68e9, 1.0) for _ in range(3)]
+    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    print(
+        f"\n{outcomes[0].totals[0].sum():.3g} messages: {[round(o.cpu_s, 2) for o in outcomes]} CPU-s (bar 3)"
+    )
+    print(
+        f"429s {outcomes[0].limited.sum(dtype=np.float64):.3g}, "
+        f"peak {rss_mb:.0f} MB for three of them at once (bar 600)"
+    )
