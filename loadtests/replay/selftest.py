@@ -21,7 +21,7 @@ FORMAT = "peakday generator 1"
 
 USABLE_SHARE = 0.7
 TEST_S = 0.8
-SHORT_TEST_S = 0.25
+SHORT_TEST_S = 0.08
 SHORT_BUDGET_S = 10.0
 """A search with less time than this gets the short test, which scatters more."""
 PROBE_REQUESTS = 300
