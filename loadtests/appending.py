@@ -1,4 +1,4 @@
-"""Columns appended to one Arrow IPC stream: what was written survives its writer's SIGKILL, however cut off."""
+"""Columns appended to one Arrow IPC stream: what was written survives its writer's SIGKILL."""
 
 from __future__ import annotations
 

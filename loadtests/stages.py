@@ -162,7 +162,12 @@ def replay_stage(
                 rig.observer.refresh()
                 observed = rig.observer.since(played.started_at)
                 measured = measuring.measure(
-                    PEAK, played.schedule, played.records, observed, lateness_s_max(objectives)
+                    PEAK,
+                    played.schedule,
+                    played.records,
+                    observed,
+                    lateness_s_max(objectives),
+                    rig.passage(),
                 )
                 judged = judge_replay(played.schedule, played.records, objectives)
                 document = measuring.to_document(measured) | {"objectives": to_documents(judged)}
