@@ -78,7 +78,8 @@ def replay(screen: Screen, source: str | None, options: ReplayOptions, command: 
     else:
         measured, run = _replay_season(screen, str(source), options, command)
     screen.result(measuring.summary(measured) | named(run), tellings.replayed(measured))
-    return EXIT_DONE if measured.valid else EXIT_INCONCLUSIVE
+    seen = measured.passage is None or measured.passage.valid
+    return EXIT_DONE if measured.valid and seen else EXIT_INCONCLUSIVE
 
 
 def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str) -> tuple[Measurement, Run]:
