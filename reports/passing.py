@@ -54,7 +54,7 @@ def classes(of: Passage) -> Table:
         Column("overtaken by, mean", "messages"),
         Column("overtaken by, most", "messages"),
     )
-    note = "it waits from the service's yes to its delivery; those less urgent that left meanwhile overtook it"
+    note = "it waits from the service's yes to its delivery; whatever less urgent left meanwhile overtook it"
     rows = tuple(_class(each) for each in of.classes)
     return Table("priorities", "Delays behind the service by priority", "MEASURED", columns, rows, note)
 

@@ -33,6 +33,8 @@ Result = dict[str, Any]
 class Postmark:
     """The wire."""
 
+    name = "postmark"
+
     def carries(self, path: str) -> bool:
         """Single and batch."""
         return path in (SINGLE, BATCH)

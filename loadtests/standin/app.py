@@ -142,7 +142,7 @@ class App:
         if body is None:
             return wire.told(413, TOO_LARGE, [])
         self._requests += 1
-        return wire.read(asked, body, key, f"{self._prefix}.{self._requests:x}")
+        return wire.read(asked, self._voice.readable(body), key, f"{self._prefix}.{self._requests:x}")
 
     def _each(
         self, at_s: float, answer: Answer, places: set[int], pieces: int
