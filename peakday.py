@@ -129,39 +129,24 @@ def serve(
     stall: Annotated[str | None, typer.Option(metavar="D/every D", help="400ms/every 60s")] = None,
     queue: Annotated[str | None, typer.Option(metavar="URL", help="valkey, sqlite, sqlite:///path")] = None,
     queue_bound: Annotated[str | None, typer.Option(metavar="COUNT", help="messages; above: 429")] = None,
-    stand_in: Annotated[
-        str | None,
-        typer.Option("--as", metavar="PROVIDER", help="sendgrid, twilio, braze, ses or postmark; no queue"),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(metavar="FILE", help="with --as: its limits; or a shipped profile's name")
-    ] = None,
-    error_share: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="with --as: of the requests, answered 500")
-    ] = None,
-    outage: Annotated[
-        str | None, typer.Option(metavar="D/after D", help="with --as: 503 for so long: 5s/after 30s")
-    ] = None,
-    record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="with --as: every arrival, as FORMATS.md says")
-    ] = None,
+    stand_in: Annotated[str | None, typer.Option("--as", metavar="WIRE", help="play this provider")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="FILE", help="--as: limits; or a name")] = None,
+    error_share: Annotated[str | None, typer.Option(metavar="SHARE", help="--as: answered 500")] = None,
+    outage: Annotated[str | None, typer.Option(metavar="D/after D", help="--as: 503 meanwhile")] = None,
+    record: Annotated[str | None, typer.Option(metavar="FILE", help="--as: every arrival")] = None,
 ) -> None:
     """The reference send API on loopback until Ctrl-C, durable before the 202; or a provider, played.
 
     Example: peakday serve --port 8025 --limit 500/s --service-time 20ms --workers 8
+
     Example: peakday serve --as twilio --profile twilio-short-code --port 8026
     """
-    from reports.commands import standing_in, target
+    from reports.commands import target
 
-    if stand_in is not None:
-        played = standing_in.Options(stand_in, profile, limit, stall, error_share, outage, record)
-        queue_words = {"--service-time": service_time, "--workers": workers, "--queue": queue}
-        queue_words |= {"--queue-bound": queue_bound}
-        _run(lambda screen: standing_in.serve(screen, played, queue_words, host, port), as_json=False)
-        return
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
     asked |= {"queue": queue, "queue-bound": queue_bound}
-    _run(lambda screen: target.serve(screen, asked, host, port), as_json=False)
+    played = {"profile": profile, "error-share": error_share, "outage": outage, "record": record}
+    _run(lambda screen: target.serve(screen, asked, stand_in, played, host, port), as_json=False)
 
 
 @app.command()

@@ -3,9 +3,9 @@
     python examples/retailer.py
 
 POST /messages {"id", "to", "kind", "text"} is answered 202 and waits in one queue, first in, first out. Four
-senders take from it and call SendGrid. Each makes one attempt every 20 ms, whatever comes of it, so the service
-does at most 4 / 20 ms = 200 attempts a second. An attempt that was refused, or not answered within 0.5 s, is made
-again in the sender's next turn, up to eight times in all; then the message is dropped.
+senders take from it and call SendGrid. Each makes one attempt every 20 ms, whatever comes of it, so the
+service does at most 4 / 20 ms = 200 attempts a second. An attempt that was refused, or not answered within
+0.5 s, is made again in the sender's next turn, up to eight times in all; then the message is dropped.
 
 PORT and SENDGRID_URL say where it is and where it sends to; LOG names a file for a line per attempt
 (`id,attempt,status`, status 0 = not answered in time), by which peakday's own counting can be checked.
@@ -21,6 +21,7 @@ import queue
 import sys
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -35,7 +36,7 @@ TIMEOUT_S = 0.5
 ATTEMPTS_MAX = 8
 
 waiting: queue.SimpleQueue = queue.SimpleQueue()
-log = open(LOG, "a", buffering=1) if LOG else None  # noqa: SIM115 - open for as long as the service lives
+log = Path(LOG).open("a", buffering=1) if LOG else None  # noqa: SIM115 - open for as long as it lives
 
 
 def mail(message: dict) -> bytes:
@@ -103,5 +104,5 @@ async def app(scope: dict, receive, send) -> None:
 if __name__ == "__main__":
     for _ in range(SENDERS):
         threading.Thread(target=send_forever, daemon=True).start()
-    print(f"retailer on http://127.0.0.1:{PORT}, sending to {SENDGRID_URL}", file=sys.stderr)
+    sys.stderr.write(f"retailer on http://127.0.0.1:{PORT}, sending to {SENDGRID_URL}\n")
     uvicorn.run(app, host="127.0.0.1", port=PORT, log_level="warning", lifespan="off")

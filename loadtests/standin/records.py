@@ -83,7 +83,7 @@ class Recorder:
     def __init__(self, path: Path | None) -> None:
         head = {_OFFSET: repr(unix_offset_s()).encode()}
         self._file = Appending(path, _SCHEMA, FORMAT, head) if path else None
-        self._rows: list[tuple[float, int, int, int, int, int]] = []
+        self.rows: list[tuple[float, int, int, int, int, int]] = []
         self._delivered: set[tuple[int, int]] = set()
         self.requests = 0
         self.attempts = 0
@@ -99,14 +99,14 @@ class Recorder:
         self.last_at_s = at_s
         for piece, outcome in zip(found, outcomes, strict=True):
             for number in piece.numbers or (NOBODY,):
-                self._rows.append((at_s, self.requests, piece.run, number, status, outcome))
+                self.rows.append((at_s, self.requests, piece.run, number, status, outcome))
                 self._count(piece.run, number, outcome)
 
     def flush(self) -> None:
         """Write what came since the last time."""
-        if not self._rows:
+        if not self.rows:
             return
-        rows, self._rows = self._rows, []
+        rows, self.rows = self.rows, []
         if self._file is not None:
             columns = zip(*rows, strict=True)
             kinds = (field.type.to_pandas_dtype() for field in _SCHEMA)

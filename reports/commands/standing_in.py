@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,45 +21,33 @@ from scenarios.problems import Problem, UserError
 
 NAMED = {"stand_in": "--as"}
 """Options that are not called as the words of `[behind]` are."""
+SHARED = ("limit", "stall")
+"""Options of the reference send API that a stand-in knows too."""
+Typed = Mapping[str, str | int | None]
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options as typed; None where not given."""
-
-    stand_in: str
-    profile: str | None
-    limit: str | None
-    stall: str | None
-    error_share: str | None
-    outage: str | None
-    record: Path | None
-
-
-def serve(screen: Screen, options: Options, of_the_queue: Mapping[str, object], host: str, port: int) -> int:
-    """Play the provider until told to stop. `of_the_queue`: options that only the reference API knows."""
-    behind = _behind(options, of_the_queue)
+def serve(screen: Screen, played: Typed, of_the_api: Typed, host: str, port: int) -> int:
+    """Play the provider until told to stop. Options as typed, by name; None where not given."""
+    typed = dict(played) | {name: of_the_api.get(name) for name in SHARED}
+    behind = _behind(typed, {name: value for name, value in of_the_api.items() if name not in SHARED})
     settings = msgspec.structs.replace(
-        settings_of(behind),
-        host=host,
-        port=port,
-        key=api_key(),
-        records="" if options.record is None else str(options.record),
+        settings_of(behind), host=host, port=port, key=api_key(), records=str(typed["record"] or "")
     )
     server.serve(settings, screen.show)
     return EXIT_DONE
 
 
-def _behind(options: Options, of_the_queue: Mapping[str, object]) -> Behind:
+def _behind(typed: Typed, unknown: Typed) -> Behind:
     """The options read as `[behind]` is. Raises UserError with every problem."""
     problems = [
-        Problem("", name, str(value), "a stand-in has no queue and no workers of its own")
-        for name, value in of_the_queue.items()
+        Problem("", f"--{name}", str(value), "a stand-in has no queue and no workers of its own")
+        for name, value in unknown.items()
         if value is not None
     ]
-    table: dict[str, Any] = {"stand_in": options.stand_in, "port": 1}
-    table |= {name: value for name, value in _plain(options).items() if value is not None}
-    table |= _pairs(options, problems)
+    words = {"profile": typed["profile"], "limit": typed["limit"], "error_share": typed["error-share"]}
+    table: dict[str, Any] = {"stand_in": typed["as"], "port": 1}
+    table |= {name: value for name, value in words.items() if value is not None}
+    table |= _pairs(typed, problems)
     try:
         behind = Behind.model_validate(table)
         found = list(limit_complaints(behind))
@@ -73,19 +59,16 @@ def _behind(options: Options, of_the_queue: Mapping[str, object]) -> Behind:
     return behind
 
 
-def _plain(options: Options) -> dict[str, str | None]:
-    return {"profile": options.profile, "limit": options.limit, "error_share": options.error_share}
-
-
-def _pairs(options: Options, problems: list[Problem]) -> dict[str, dict[str, str]]:
+def _pairs(typed: Typed, problems: list[Problem]) -> dict[str, dict[str, str]]:
     """`D/every D` and `D/after D` as the tables that they stand for."""
     found = {}
-    for name, text, word in (("stall", options.stall, "every"), ("outage", options.outage, "after")):
+    for name, word in (("stall", "every"), ("outage", "after")):
+        text = typed[name]
         if text is None:
             continue
-        match = re.fullmatch(rf"\s*([^/]+?)\s*/\s*{word}\s+(.+?)\s*", text)
+        match = re.fullmatch(rf"\s*([^/]+?)\s*/\s*{word}\s+(.+?)\s*", str(text))
         if match is None:
-            problems.append(Problem("", f"--{name}", text, "cannot be read", f'"2s/{word} 30s"'))
+            problems.append(Problem("", f"--{name}", str(text), "cannot be read", f'"2s/{word} 30s"'))
         else:
             found[name] = {"lasts": match[1], word: match[2]}
     return found
