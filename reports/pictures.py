@@ -107,6 +107,27 @@ def _knee(sheet: Sheet) -> None:
     _legend(axes)
 
 
+def _watched(sheet: Sheet) -> None:
+    """A plot a figure: the later half's mean of each play against its rate, a bar up to the greatest."""
+    names = list(dict.fromkeys(sheet.table.column("figure")))
+    lines = -(-len(names) // 2)
+    sheet.figure.set_figheight(0.6 + 1.9 * lines)
+    grid = list(sheet.figure.subplots(lines, min(2, len(names)), squeeze=False).flat)
+    for axes, name in zip(grid, names, strict=False):
+        rows = [i for i, of in enumerate(sheet.table.column("figure")) if of == name]
+        at, mean, most = (
+            [sheet.table.floats(column)[i] for i in rows]
+            for column in ("offered", "mean of the later half", "greatest")
+        )
+        axes.vlines(at, mean, most, color=GRID)
+        axes.scatter(at, mean, color=BLUE, s=22, zorder=3)
+        axes.set(ylim=(0.0, None))
+        unit = sheet.table.column("unit")[rows[0]]
+        _axis(axes, x="offered, messages/s", y=f"{name}, {unit}" if unit else str(name), x_format=units.count)
+    for axes in grid[len(names) :]:
+        axes.remove()
+
+
 def _demand(sheet: Sheet) -> None:
     """Offered, accepted and delivered per minute, and under them when each campaign is released."""
     gantt = sheet.findings.table("campaigns")
@@ -260,6 +281,7 @@ def _clock_ticks(axes: Axes, table: Table) -> None:
 DRAWERS: dict[str, tuple[str, float, Drawer]] = {
     "gauge": ("gauge", 1.3, _gauge),
     "knee": ("trials", 3.6, _knee),
+    "watched": ("watched", 3.2, _watched),
     "demand": ("demand", 4.0, _demand),
     "backlog": ("demand", 2.2, _backlog),
     "peak": ("peak", 4.2, _peak),
