@@ -1,7 +1,7 @@
-"""Foreign services between a replay and a stand-in: what is told from outside is what they wrote down themselves.
+"""Foreign services between a replay and a stand-in: what is told from outside is what their own logs say.
 
-What the code of each can do is known (its docstring), and each logs every attempt: a counting that knows nothing
-of peakday's.
+What the code of each can do is known (its docstring), and each logs every attempt: a counting that knows
+nothing of peakday's.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,9 +1,9 @@
-"""Another small send service, written quite differently from examples/retailer.py: a clinic's appointment texts.
+"""Another small send service, written differently from examples/retailer.py: a clinic's appointments.
 
 http.server with a thread a request, form bodies at its door, a pool of eight threads behind it, Twilio at its
-exit. Its caller's id and text are not kept: a text of its own goes out under a reference of its own, to the number
-alone. One modem takes a message every 10 ms, so it does 100 a second at most. What is not answered within 0.4 s
-or refused is sent again, at once, four times in all.
+exit. Its caller's id and text are not kept: a text of its own goes out under a reference of its own, to the
+number alone. One modem takes a message every 10 ms, so it does 100 a second at most. What is not answered
+within 0.4 s or refused is sent again, at once, four times in all.
 """
 
 from __future__ import annotations
