@@ -127,12 +127,14 @@ class App:
         if refused is not None:
             words, headers = self._voice.too_many(refused), self._voice.headers(refused)
             return wire.told(429, words, headers), [Outcome.LIMITED] * pieces
-        told = Answer(
-            found.answer.status,
-            [*found.answer.headers, *self._voice.headers(self._gate.standing(at_s))],
-            found.answer.body,
-        )
-        return told, [Outcome.DELIVERED if p in places else Outcome.REJECTED for p in range(pieces)]
+        outcomes = [Outcome.DELIVERED if place in places else Outcome.REJECTED for place in range(pieces)]
+        return self._yes(at_s, found.answer), outcomes
+
+    def _yes(self, at_s: float, answer: Answer) -> Answer:
+        if not self._voice.tells_all:
+            return answer
+        headers = [*answer.headers, *self._voice.headers(self._gate.standing(at_s))]
+        return Answer(answer.status, headers, answer.body)
 
     def _read(self, asked: Asked, body: bytes | None) -> Taken | Answer:
         wire, key = self._voice.wire, self._settings.key
