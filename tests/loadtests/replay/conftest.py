@@ -24,6 +24,7 @@ from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.stencils import Stencil
 from loadtests.targets.rules import header
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
@@ -111,6 +112,12 @@ class Plain:
         body += b"x" * (self._body_bytes - len(body))
         return b"POST /send HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
+    def stencil(self, messages: int, channel: str, campaign: str, priority: str = "") -> Stencil | None:
+        return None
+
+    def plainly_accepted(self, operation: int) -> list[int]:
+        return list(range(200, 300))
+
     def read(
         self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0
     ) -> tuple[Reply, int, float | None]:
@@ -158,6 +165,8 @@ def replay(tmp_path: Path) -> Replay:
         makes: Makes = Connection,
     ) -> SendRecords:
         plain = Plain(body_bytes)
+        kernel = plain_kernel()
+        kernel.compiles()
         start_ns = time.monotonic_ns() + 5_000_000
         path = tmp_path / "records.arrows"
         writer = Writer(path)
@@ -167,7 +176,7 @@ def replay(tmp_path: Path) -> Replay:
             Agenda(schedule, plain, plain, plain, 0),
             lambda rows: journal.take(rows, time.monotonic_ns()),
             bounds=bounds or Bounds(),
-            kernel=plain_kernel(),
+            kernel=kernel,
         )
         if stop_after_s is not None:
             threading.Timer(stop_after_s, reactor.stop).start()
