@@ -10,9 +10,9 @@ import select
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EBADF
-from functools import cache
 from typing import Any
+
+from loadtests.replay.compiling import compiled
 
 _PR_SET_TIMERSLACK = 29
 _OTHER_DESCRIPTORS = 64
@@ -22,29 +22,17 @@ _NICE = -10
 @dataclass(frozen=True)
 class Kernel:
     """`socket` makes sockets, `epoll` an epoll object; `select` sleeps microseconds where epoll sleeps ms;
-    `compiles`: whether turns can be compiled here."""
+    `compiled`: whether turns can be taken in compiled code now."""
 
     socket: type[socket.socket]
     epoll: Callable[[], Any]
     select: Callable[..., Any]
-    compiles: Callable[[], bool]
+    compiled: Callable[[], bool]
 
 
 def plain_kernel() -> Kernel:
     """The calls of a process that nobody patched."""
-    return Kernel(socket.socket, select.epoll, select.select, can_compile)
-
-
-@cache
-def can_compile() -> bool:
-    """Load the compiled turn, which takes half a second, or compile it, and try it once on nothing; False
-    where numba, the C library or the kernel lacks what it needs (epoll_pwait2: Linux 5.11)."""
-    try:
-        from loadtests.replay import lanecode  # numba: only where it is used
-
-        return lanecode.try_on_nothing() == EBADF
-    except Exception:  # noqa: BLE001 - whatever it is that a strange machine lacks, Python does the same
-        return False
+    return Kernel(socket.socket, select.epoll, select.select, compiled)
 
 
 def wake_on_time() -> None:

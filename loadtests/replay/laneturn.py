@@ -8,7 +8,7 @@ from errno import EAGAIN
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay import lanecode as code
+from loadtests.replay import lanelayout as layout
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Connection
 from loadtests.replay.exchange import Exchange
@@ -122,12 +122,12 @@ class LaneTurn:
         """False where it is not about a connection."""
         connection = self._take_back(odd.fd)
         exchange = self._exchange
-        if odd.kind == code.NEWS:
+        if odd.kind == layout.NEWS:
             return exchange.has_news(odd.fd, odd.value)
         assert connection is not None, "only what is lent is read and written"
         if odd.value < 0 and odd.value != -EAGAIN:
             exchange.lost(connection, fault_of(OSError(-odd.value, "")))
-        elif odd.kind == code.WRITTEN:
+        elif odd.kind == layout.WRITTEN:
             exchange.written(connection, odd.data, max(0, odd.value))
         elif odd.value >= 0:
             exchange.received(connection, odd.data or b"")

@@ -20,9 +20,10 @@ from locust.stats import StatsEntry, StatsError, print_stats
 
 from loadtests.children import Link
 from loadtests.replay import byhand, driven
+from loadtests.replay.compiling import compiled
 from loadtests.replay.counting import Counting
 from loadtests.replay.fleet import Fleet, Work
-from loadtests.replay.kernel import Kernel, can_compile, go_first, wake_on_time
+from loadtests.replay.kernel import Kernel, go_first, wake_on_time
 from loadtests.replay.member import Member
 from loadtests.replay.messages import TYPE, Begin, End, Message, pack, unpack
 from loadtests.replay.player import Listeners, Player, Surroundings, kit_of
@@ -238,7 +239,7 @@ def _kernel() -> Kernel:
         get_original("socket", "socket"),
         get_original("select", "epoll"),
         get_original("select", "select"),
-        can_compile,
+        compiled,
     )
 
 
