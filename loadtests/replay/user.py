@@ -20,6 +20,7 @@ from locust.stats import StatsEntry, StatsError, print_stats
 
 from loadtests.children import Link
 from loadtests.replay import byhand, driven
+from loadtests.replay.compiling import compiled
 from loadtests.replay.counting import Counting
 from loadtests.replay.fleet import Fleet, Work
 from loadtests.replay.kernel import Kernel, go_first, wake_on_time
@@ -235,7 +236,10 @@ class Station:
 
 def _kernel() -> Kernel:
     return Kernel(
-        get_original("socket", "socket"), get_original("select", "epoll"), get_original("select", "select")
+        get_original("socket", "socket"),
+        get_original("select", "epoll"),
+        get_original("select", "select"),
+        compiled,
     )
 
 
