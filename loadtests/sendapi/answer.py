@@ -48,9 +48,18 @@ class Taken:
     request: Accepted
     answer: Answer
 
+    @property
+    def messages(self) -> int:
+        """Messages that became durable with it: none in sandbox mode."""
+        return 0 if self.request.sandbox else self.request.messages
+
 
 class Wire(Protocol):
-    """One provider's way to ask and to answer."""
+    """One provider's way to ask and to answer. `name`: what it is called in counts and logs."""
+
+    @property
+    def name(self) -> str:
+        """ "sendgrid"."""
 
     def carries(self, path: str) -> bool:
         """Whether a path is one of its routes."""

@@ -92,6 +92,9 @@ class Backend(Protocol):
     async def delete(self, keys: Sequence[tuple[Lane, bytes]]) -> None:
         """Forget these blocks for ever."""
 
+    async def ping(self) -> None:
+        """Returns when the far side is there and would take a block."""
+
     async def close(self) -> None:
         """Leave; what is stored stays."""
 

@@ -16,6 +16,8 @@ _SANDBOXED = Answer(200, [NOTHING])
 class SendGrid:
     """The wire."""
 
+    name = "sendgrid"
+
     def carries(self, path: str) -> bool:
         """Its one route."""
         return path == PATH

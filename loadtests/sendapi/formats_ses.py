@@ -34,6 +34,8 @@ Tags = dict[str, str]
 class Ses:
     """The wire."""
 
+    name = "ses"
+
     def carries(self, path: str) -> bool:
         """Single and bulk."""
         return path in (SINGLE, BULK)

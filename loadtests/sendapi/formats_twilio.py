@@ -32,6 +32,8 @@ _SENDER = re.compile(r"(?:whatsapp:)?\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{
 class Twilio:
     """The wire."""
 
+    name = "twilio"
+
     def carries(self, path: str) -> bool:
         """The messages of any account."""
         return _ROUTE(path) is not None

@@ -57,6 +57,8 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `wait_bound_s`: a request that would wait longer for a free worker is answered 503 at once.
     `queue_bound` (messages, 0 = none) and `queue_bytes` cap the queue: beyond, 429 with Retry-After.
     `freshness_s` 0 = messages never expire in the queue. `data` "" = the folder given at the start.
+    `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
+    to append a JSON line for each answer to, "-" = stderr, "" = none.
     """
 
     host: str = "127.0.0.1"
@@ -77,6 +79,8 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     freshness_s: float = 0.0
     seed: int = 1
     data: str = ""
+    drain_s: float = 10.0
+    access_log: str = ""
 
     def limits(self) -> tuple[ProviderLimit, ...]:
         """The providers that together carry every channel; channels nobody names are unlimited."""
@@ -184,6 +188,7 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         ("freshness", knobs.freshness_s, "below zero", "0s (for ever) or more")
         if knobs.freshness_s < 0
         else None,
+        ("drain", knobs.drain_s, "below zero", "0s or more") if knobs.drain_s < 0 else None,
         (
             "stall",
             f"{stall.length_s:g}s/every {stall.every_s:g}s",

@@ -1,4 +1,4 @@
-"""Puts an ASGI application on a socket with uvicorn and stops it in good order within a second."""
+"""Puts an ASGI application on a socket with uvicorn; says when to leave, and how quickly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from typing import Any
 
 from loadtests.children import Link
@@ -32,8 +32,12 @@ def listening(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def serve_on(sock: socket.socket, app: object, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Serve until `stop` is set, then finish what is in flight, bounded."""
+@contextlib.asynccontextmanager
+async def served(sock: socket.socket, app: object) -> AsyncIterator[asyncio.Task[None]]:
+    """`app` on `sock` while the context is open; then what is in flight is finished, IN_FLIGHT_S at most.
+
+    Gives the serving task: it ends by itself only where the server fails.
+    """
     import uvicorn  # takes 0.1 s, which the null server spares
 
     config = uvicorn.Config(
@@ -50,23 +54,46 @@ async def serve_on(sock: socket.socket, app: object, stop: asyncio.Event, ready:
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # ours are set by `stoppable`
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
-    stopping = asyncio.create_task(stop.wait())
-    ready()
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    stopping.cancel()
-    await serving
+    serving = asyncio.create_task(server.serve(sockets=[sock]), name="server")
+    try:
+        yield serving
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class Stop:
+    """That the API is to leave: in good order; within IN_FLIGHT_S where asked twice or its parent is gone."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+
+    def ask(self) -> None:
+        """SIGINT or SIGTERM."""
+        if self.asked.is_set():
+            self.at_once.set()
+        self.asked.set()
+
+    def hurry(self) -> None:
+        """Nobody is left who would wait."""
+        self.at_once.set()
+        self.asked.set()
+
+    async def overdue(self) -> None:
+        """Returns when what is under way has had its IN_FLIGHT_S since the hurry."""
+        await self.at_once.wait()
+        await asyncio.sleep(IN_FLIGHT_S)
 
 
 @contextlib.asynccontextmanager
-async def stoppable() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set."""
-    stop = asyncio.Event()
+async def stoppable() -> AsyncIterator[Stop]:
+    """What SIGINT and SIGTERM ask for."""
+    stop = Stop()
     loop = asyncio.get_running_loop()
     caught = (signal.SIGINT, signal.SIGTERM)
     for number in caught:
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.ask)
     try:
         yield stop
     finally:
@@ -74,13 +101,21 @@ async def stoppable() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def leave_with(parent: Link, stop: asyncio.Event) -> None:
-    """Set `stop` when the parent's lifeline closes."""
+async def first(*awaitables: Awaitable[object]) -> None:
+    """Until one of them is done; the others are not left running."""
+    tasks = [asyncio.ensure_future(one) for one in awaitables]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+def leave_with(parent: Link, stop: Stop) -> None:
+    """Hurry when the parent's lifeline closes."""
     loop = asyncio.get_running_loop()
 
     def gone() -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended already: nothing left to stop
-            loop.call_soon_threadsafe(stop.set)
+            loop.call_soon_threadsafe(stop.hurry)
 
     parent.watch(lambda _: None, gone)
 

@@ -67,6 +67,14 @@ class SqliteQueue:
 
         await self._run(run)
 
+    async def ping(self) -> None:
+        """The file can be read."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("SELECT 1 FROM blocks LIMIT 1").fetchall()
+
+        await self._run(run)
+
     async def close(self) -> None:
         """Let the log be folded into the file."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)

@@ -64,6 +64,14 @@ class ValkeyQueue:
 
         await self._run(run)
 
+    async def ping(self) -> None:
+        """The server answers."""
+
+        async def run(client: Any) -> None:
+            await client.ping()
+
+        await self._run(run)
+
     async def close(self) -> None:
         """Hang up; end the server if it is ours."""
         await self._client.aclose()

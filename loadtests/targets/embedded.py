@@ -37,6 +37,8 @@ class Embedded:
     queue: str | None = None
     queue_bound: int | None = None
     freshness_s: float | None = None
+    drain_s: float | None = None
+    access_log: str | None = None
 
     def over(self, base: Knobs) -> Knobs:
         """`base` with what was asked on top. Raises UserError where that makes no sense.
@@ -66,6 +68,8 @@ _PLAIN = (
     "queue",
     "queue_bound",
     "freshness_s",
+    "drain_s",
+    "access_log",
 )
 
 
@@ -99,6 +103,8 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "queue": ("queue", str),
     "queue-bound": ("queue_bound", parse_count),
     "freshness": ("freshness_s", parse_duration),
+    "drain": ("drain_s", parse_duration),
+    "access-log": ("access_log", str),
 }
 _DISTRIBUTIONS = ("deterministic", "exponential", "lognormal")
 
