@@ -7,17 +7,15 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from loadtests.sendapi.answer import Answer, Asked, Taken, Wire, retry_after
-from loadtests.sendapi.blocks import Entry, Lane, QueueFull, StoreFailed
+from loadtests.sendapi.answer import BODY_BYTES_MAX, Answer, Asked, Headers, Short, Taken, Wire, retry_after
+from loadtests.sendapi.blocks import LANE_OF, Entry, Lane, QueueFull, StoreFailed
 from loadtests.sendapi.door import Busy, Door
-from loadtests.sendapi.formats import Accepted
 from loadtests.sendapi.formats_braze import Braze
 from loadtests.sendapi.formats_sendgrid import SendGrid
 from loadtests.sendapi.formats_ses import Ses
 from loadtests.sendapi.formats_twilio import Twilio
 from loadtests.sendapi.store import Store
 
-BODY_BYTES_MAX = 30 * 1024 * 1024
 TOO_LARGE = "the body is too large"
 FULL_RETRY_S = 1
 
@@ -64,32 +62,66 @@ class App:
         return await self._accept(wire, asked, body)
 
     async def _accept(self, wire: Wire, asked: Asked, body: bytes) -> Taken | Answer:
-        self._requests += 1
-        message_id = f"{self._message_prefix}.{self._requests:x}"
+        message_id = self._new_id()
         taken = wire.read(asked, body, self._key, message_id)
         if isinstance(taken, Answer):
             return taken
         try:
             await self._door.pass_through()
             if not taken.request.sandbox:
-                entries = _entries(taken.request, message_id, body)
-                await self._store.put(entries, taken.request.messages, len(body))
-        except QueueFull:
-            self.limited += 1
-            return wire.told(429, "too many requests", retry_after(FULL_RETRY_S))
-        except Busy as busy:
-            self.limited += 1
-            return wire.told(503, "service busy", retry_after(busy.retry_after_s))
-        except StoreFailed:
-            return wire.told(503, "the queue is unavailable", retry_after(FULL_RETRY_S))
+                await self._store.put(_entries(taken, message_id, body), taken.request.messages, len(body))
+        except (QueueFull, StoreFailed, Busy) as error:
+            return self._turned_away(wire, error)
         return taken
 
+    def is_plain(self) -> bool:
+        """Whether nothing but checks and the queue stands between a request and its answer, now."""
+        return self._door.open
 
-def _entries(request: Accepted, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
+    def short_way(self, url: bytes, method: bytes, headers: Headers) -> Short | None:
+        """A send that nothing refuses before its body is read; None for all else."""
+        path = url.partition(b"?")[0].decode("latin-1")
+        wire = wire_of(path)
+        if wire is None or "%" in path:
+            return None
+        asked = Asked(method.decode("latin-1"), path, url.decode("latin-1"), dict(headers))
+        return None if _refusal(wire, asked, self._key) is not None else Short(wire, asked)
+
+    def take_soon(self, short: Short, body: bytes, settled: Callable[[Taken | Answer], None]) -> None:
+        """`take` without waiting: `settled` is told once, now or when the messages are on disk."""
+        wire, message_id = short.wire, self._new_id()
+        taken = wire.read(short.asked, body, self._key, message_id)
+        if isinstance(taken, Answer) or taken.request.sandbox:
+            settled(taken)
+            return
+
+        def stored(error: QueueFull | StoreFailed | None) -> None:
+            settled(taken if error is None else self._turned_away(wire, error))
+
+        try:
+            entries = _entries(taken, message_id, body)
+            self._store.offer(entries, taken.request.messages, len(body), stored)
+        except (QueueFull, StoreFailed) as error:
+            stored(error)
+
+    def _new_id(self) -> str:
+        self._requests += 1
+        return f"{self._message_prefix}.{self._requests:x}"
+
+    def _turned_away(self, wire: Wire, error: QueueFull | StoreFailed | Busy) -> Answer:
+        if isinstance(error, StoreFailed):
+            return wire.told(503, "the queue is unavailable", retry_after(FULL_RETRY_S))
+        self.limited += 1
+        if isinstance(error, Busy):
+            return wire.told(503, "service busy", retry_after(error.retry_after_s))
+        return wire.told(429, "too many requests", retry_after(FULL_RETRY_S))
+
+
+def _entries(taken: Taken, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
     now_s = time.time()
     return [
-        (Lane(g.priority, g.channel), Entry(message_id, now_s, g.campaign, g.ids, g.places, body))
-        for g in request.groups
+        (LANE_OF[g.priority, g.channel], Entry(message_id, now_s, g.campaign, g.ids, g.places, body))
+        for g in taken.request.groups
     ]
 
 

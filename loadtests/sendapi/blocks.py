@@ -22,6 +22,8 @@ class Lane(NamedTuple):
 
 
 LANES = tuple(Lane(priority, channel) for priority, channel in product(PRIORITIES, CHANNELS))
+LANE_OF = {(lane.priority, lane.channel): lane for lane in LANES}
+"""Each lane, made once."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -83,8 +85,12 @@ class Backend(Protocol):
     def durable(self) -> bool:
         """Whether `append` returns only once the blocks survive a power cut."""
 
+    @property
+    def in_flight(self) -> int:
+        """How many `append`s may be on their way at once."""
+
     async def append(self, writes: Sequence[Write]) -> None:
-        """All blocks on disk before it returns. QueueFull when there is no room."""
+        """All blocks on disk before it returns. QueueFull when there is no room: none of them is."""
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Up to `count` blocks behind the key `after` (b"" = from the first), oldest first."""

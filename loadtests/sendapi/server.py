@@ -120,6 +120,8 @@ def main(config: Path) -> int:
 
 async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health], None]) -> None:
     """From the socket to the last answer: probes are answered while the queue is still being opened."""
+    from loadtests.sendapi.protocol import SendProtocol  # uvicorn takes 0.1 s, which the CLI spares
+
     sock = _bind(knobs)
     base_url = _url(knobs.host, sock.getsockname()[1])
     with contextlib.ExitStack() as kept:
@@ -130,12 +132,13 @@ async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health],
         async with serving.stoppable() as stop:
             if parent is not None:
                 serving.leave_with(parent, stop)
-            async with serving.served(sock, surface) as server:
+            async with serving.served(sock, surface, SendProtocol) as server:
                 store = await _opened(knobs, stop)
                 if store is None:
                     return
                 async with _dispatched(store, knobs) as source:
                     surface.open(source)
+                    serving.collect_seldom()
                     ready(base_url, surface.own.health())
                     await serving.first(stop.asked.wait(), asyncio.shield(server))
                     await serving.first(surface.life.drain(knobs.drain_s), stop.overdue())

@@ -25,6 +25,7 @@ class SqliteQueue:
     """Blocks as rows; AUTOINCREMENT never gives a deleted row's key again, so a cursor stays true."""
 
     name = "sqlite"
+    in_flight = 1
 
     def __init__(self, path: Path, *, durable: bool) -> None:
         self.durable = durable

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from loadtests.sendapi.accesslog import AccessLog, Line
-from loadtests.sendapi.answer import Answer, Asked, Taken, Wire, retry_after
-from loadtests.sendapi.app import FULL_RETRY_S, App, HungUp, Receive, Scope, wire_of
+from loadtests.sendapi.answer import Answer, Asked, Client, Headers, Short, Taken, Wire, retry_after
+from loadtests.sendapi.app import FULL_RETRY_S, TOO_LARGE, App, HungUp, Receive, Scope, wire_of
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.life import Life
 from loadtests.sendapi.meter import Meter
@@ -43,9 +43,10 @@ class Surface:
         if scope["type"] != "http":
             return
         began_s = time.perf_counter()
-        wire = wire_of(scope["path"])
+        asked = asked_of(scope)
+        wire = wire_of(asked.path)
         try:
-            taken = await (self._own(scope) if wire is None else self._send(wire, scope, receive))
+            taken = await (self.own.answer(asked) if wire is None else self._send(wire, asked, receive))
         except HungUp:
             return
         answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
@@ -53,23 +54,54 @@ class Surface:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": body})
         name = OWN if wire is None else wire.name
-        took_s = time.perf_counter() - began_s
-        self._meter.note(name, answer.status, took_s, messages)
-        if self._log is not None:
-            self._log.write(_line(scope, name, answer, took_s, messages))
+        self._note(asked, name, answer, began_s, messages, scope.get("client"))
 
-    async def _own(self, scope: Scope) -> Answer:
-        return await self.own.answer(asked_of(scope))
+    def is_plain(self) -> bool:
+        """Whether there is a short way for sends, now."""
+        return self._app is not None and self.life.state == "serving" and self._app.is_plain()
 
-    async def _send(self, wire: Wire, scope: Scope, receive: Receive) -> Taken | Answer:
+    def short_way(self, url: bytes, method: bytes, headers: Headers) -> Short | None:
+        """The request, where it may go the short way; the same for the same arguments."""
+        return self._app.short_way(url, method, headers) if self._app is not None else None
+
+    def too_large(self, short: Short) -> Answer:
+        """The refusal of a body beyond BODY_BYTES_MAX."""
+        return short.wire.told(413, TOO_LARGE, [])
+
+    def accept_soon(
+        self, short: Short, body: bytes, began_s: float, client: Client, respond: Callable[[Answer], None]
+    ) -> None:
+        """A send that ASGI is spared, timed and counted like any other. `respond` is called once."""
+        app = self._app
+        if app is None:
+            raise RuntimeError("the queue is not open")
+        self.life.begin()
+
+        def settled(taken: Taken | Answer) -> None:
+            self.life.end()
+            answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
+            respond(answer)
+            self._note(short.asked, short.wire.name, answer, began_s, messages, client)
+
+        app.take_soon(short, body, settled)
+
+    async def _send(self, wire: Wire, asked: Asked, receive: Receive) -> Taken | Answer:
         if self._app is None or self.life.state != "serving":
             again = [*retry_after(FULL_RETRY_S), (b"connection", b"close")]
             return wire.told(503, NOT_SERVING.get(self.life.state, ""), again)
         self.life.begin()
         try:
-            return await self._app.take(wire, asked_of(scope), receive)
+            return await self._app.take(wire, asked, receive)
         finally:
             self.life.end()
+
+    def _note(
+        self, asked: Asked, name: str, answer: Answer, began_s: float, messages: int, client: Client
+    ) -> None:
+        took_s = time.perf_counter() - began_s
+        self._meter.note(name, answer.status, took_s, messages)
+        if self._log is not None:
+            self._log.write(_line(asked, name, answer, took_s, messages, client))
 
 
 def asked_of(scope: Scope) -> Asked:
@@ -80,14 +112,14 @@ def asked_of(scope: Scope) -> Asked:
     return Asked(scope["method"], scope["path"], target, dict(scope["headers"]))
 
 
-def _line(scope: Scope, wire: str, answer: Answer, took_s: float, messages: int) -> Line:
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    client = scope.get("client") or ("", 0)
+def _line(asked: Asked, wire: str, answer: Answer, took_s: float, messages: int, client: Client) -> Line:
+    length = asked.headers.get(b"content-length", b"")
+    host, port = client or ("", 0)
     return Line(
         at=round(time.time() - took_s, 6),
-        client=f"{client[0]}:{client[1]}",
-        method=scope["method"],
-        path=scope["path"],
+        client=f"{host}:{port}",
+        method=asked.method,
+        path=asked.path,
         status=answer.status,
         ms=round(took_s * 1e3, 3),
         wire=wire,
