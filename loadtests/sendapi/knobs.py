@@ -57,6 +57,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `wait_bound_s`: a request that would wait longer for a free worker is answered 503 at once.
     `queue_bound` (messages, 0 = none) and `queue_bytes` cap the queue: beyond, 429 with Retry-After.
     `freshness_s` 0 = messages never expire in the queue. `data` "" = the folder given at the start.
+    `hold`: nothing is delivered, what is accepted piles up: a consumer that stands still.
     `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
     to append a JSON line for each answer to, "-" = stderr, "" = none.
     """
@@ -79,6 +80,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     freshness_s: float = 0.0
     seed: int = 1
     data: str = ""
+    hold: bool = False
     drain_s: float = 10.0
     access_log: str = ""
 

@@ -156,7 +156,8 @@ async def _dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
     """Dispatcher and app over the queue; afterwards what waits stays in its files."""
     sink = CountingSink()
     dispatcher = Dispatcher(store, sink, knobs.limits(), freshness_s=knobs.freshness_s)
-    dispatcher.start()
+    if not knobs.hold:
+        dispatcher.start()
     try:
         yield Source(App(knobs.key, Door(knobs), store), store, dispatcher, sink)
     finally:
