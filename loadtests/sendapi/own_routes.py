@@ -13,6 +13,7 @@ from loadtests.sendapi.formats_sendgrid import SendGrid
 from loadtests.sendapi.health import Health, Source, own_version
 from loadtests.sendapi.life import Life
 from loadtests.sendapi.metrics import Metrics
+from loadtests.sendapi.schemas import Json
 
 QUEUE_ANSWERS_S = 1.0
 """A queue that takes longer to say that it is there is away."""
@@ -35,14 +36,16 @@ class Ready(msgspec.Struct, frozen=True):
 class OwnRoutes:
     """Answers every path that no wire format carries."""
 
-    def __init__(self, life: Life, metrics: Metrics) -> None:
+    def __init__(self, life: Life, metrics: Metrics, document: Callable[[], Json]) -> None:
         self.source: Source | None = None
         self._life = life
         self._metrics = metrics
+        self._document = document
         self._routes: dict[str, dict[str, Route]] = {}
         self.add("/healthz", self._healthz)
         self.add("/readyz", self._readyz)
         self.add("/metrics", self._metrics_told)
+        self.add("/openapi.json", self._openapi)
 
     def add(self, path: str, route: Route, methods: tuple[str, ...] = READING) -> None:
         """Answer a path, to these methods."""
@@ -75,6 +78,9 @@ class OwnRoutes:
 
     async def _metrics_told(self, asked: Asked) -> Answer:
         return self._metrics.told(asked.headers.get(b"accept", b"").decode("latin-1"))
+
+    async def _openapi(self, _: Asked) -> Answer:
+        return json_answer(200, self._document())
 
     async def _why_not_ready(self) -> str:
         if self._life.state != "serving" or self.source is None:

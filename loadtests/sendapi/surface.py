@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from loadtests.sendapi.accesslog import AccessLog, Line
@@ -13,6 +14,7 @@ from loadtests.sendapi.health import Source
 from loadtests.sendapi.life import Life
 from loadtests.sendapi.meter import Meter
 from loadtests.sendapi.metrics import Metrics
+from loadtests.sendapi.openapi import document
 from loadtests.sendapi.own_routes import OwnRoutes
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -24,11 +26,11 @@ NOT_SERVING = {"starting": "the queue is being opened", "draining": "the service
 class Surface:
     """One process's. Sends are refused with 503 until `open` and from a drain on."""
 
-    def __init__(self, log: AccessLog | None = None) -> None:
+    def __init__(self, key: str, log: AccessLog | None = None) -> None:
         self.life = Life()
         self._meter = Meter()
         self._metrics = Metrics(self._meter, self.life)
-        self.own = OwnRoutes(self.life, self._metrics)
+        self.own = OwnRoutes(self.life, self._metrics, partial(document, any_key=not key))
         self._log = log
         self._app: App | None = None
 
