@@ -127,7 +127,10 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="requests in service at once")] = None,
     stall: Annotated[str | None, typer.Option(metavar="D/every D", help="400ms/every 60s")] = None,
-    queue: Annotated[str | None, typer.Option(metavar="URL", help="valkey, sqlite, sqlite:///path")] = None,
+    queue: Annotated[
+        str | None, typer.Option(metavar="URL", help="auto, valkey, sqlite, sqlite:///path, redis://…")
+    ] = None,
+    queue_size: Annotated[str | None, typer.Option(metavar="BYTES", help="50MB; above: 429")] = None,
     queue_bound: Annotated[str | None, typer.Option(metavar="COUNT", help="messages; above: 429")] = None,
     access_log: Annotated[
         str | None, typer.Option(metavar="FILE", help="a JSON line for each answer; -: stderr")
@@ -143,7 +146,8 @@ def serve(
     from reports.commands import target
 
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
-    asked |= {"queue": queue, "queue-bound": queue_bound, "access-log": access_log, "drain": drain}
+    asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
+    asked |= {"access-log": access_log, "drain": drain}
     _run(lambda screen: target.serve(screen, asked, host, port), as_json=False)
 
 

@@ -98,6 +98,9 @@ class Backend(Protocol):
     async def delete(self, keys: Sequence[tuple[Lane, bytes]]) -> None:
         """Forget these blocks for ever."""
 
+    async def compact(self) -> None:
+        """Give back the disk that forgotten blocks still take. It may go on after this returns."""
+
     async def ping(self) -> None:
         """Returns when the far side is there and would take a block."""
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from loadtests.sendapi.resp import place_of
 from scenarios.problems import Problem, UserError
 from scenarios.providers import LimitWord, limit_of, limit_table
 from scenarios.words import CHANNELS, Channel
@@ -21,7 +22,10 @@ ALL = "all"
 """The provider's name where one carries every channel."""
 
 Distribution = Literal["deterministic", "exponential", "lognormal"]
-QUEUES = '"valkey", "sqlite", "sqlite:///path/file.db", "redis://host:port/n" or "valkey://host:port/n"'
+QUEUES = (
+    '"auto" (Valkey, SQLite where there is none), "valkey", "sqlite", "sqlite:///path/file.db", '
+    '"redis://host:port/n" or "valkey://host:port/n"'
+)
 
 
 class Stall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +78,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     workers: int = 8
     wait_bound_s: float = 60.0
     stall: Stall | None = None
-    queue: str = "valkey"
+    queue: str = "auto"
     queue_bound: int = 0
     queue_bytes: int = 1024 * MEBIBYTE
     freshness_s: float = 0.0
@@ -144,8 +148,10 @@ def is_loopback(host: str) -> bool:
     return bool(found) and all(ipaddress.ip_address(str(address)).is_loopback for address in found)
 
 
-def queue_kind(url: str) -> Literal["valkey", "sqlite", "remote"] | None:
+def queue_kind(url: str) -> Literal["auto", "valkey", "sqlite", "remote"] | None:
     """Our own Valkey, SQLite, or a server that runs already ("remote"); None = no such queue."""
+    if url == "auto":
+        return "auto"
     if url == "valkey":
         return "valkey"
     if url == "sqlite" or (url.startswith("sqlite:///") and len(url) > len("sqlite:///")):
@@ -186,7 +192,7 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         ("queue_bytes", knobs.queue_bytes, "too small", "1 MiB or more")
         if knobs.queue_bytes < MEBIBYTE
         else None,
-        ("queue", knobs.queue, "unknown queue", QUEUES) if queue_kind(knobs.queue) is None else None,
+        ("queue", knobs.queue, wrong, QUEUES) if (wrong := _wrong_queue(knobs.queue)) else None,
         ("freshness", knobs.freshness_s, "below zero", "0s (for ever) or more")
         if knobs.freshness_s < 0
         else None,
@@ -201,6 +207,17 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         else None,
     ]
     return [entry for entry in checks if entry is not None]
+
+
+def _wrong_queue(url: str) -> str:
+    kind = queue_kind(url)
+    if kind != "remote":
+        return "" if kind else "unknown queue"
+    try:
+        place_of(url)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _bad(rate: float | None) -> bool:

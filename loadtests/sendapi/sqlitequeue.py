@@ -68,6 +68,15 @@ class SqliteQueue:
 
         await self._run(run)
 
+    async def compact(self) -> None:
+        """The log is folded into the file, and the file shrinks to what it holds."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        await self._run(run)
+
     async def ping(self) -> None:
         """The file can be read."""
 

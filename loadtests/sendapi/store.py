@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from loadtests.sendapi.blocks import (
@@ -28,6 +29,10 @@ COUNTED_AT_ONCE = 64
 DONE_WAIT_S = 0.05
 """Deletions are gathered for this long."""
 DELETE_RETRY_S = 1.0
+COMPACT_BYTES = 32 * 1024 * 1024
+"""Once this much was written, the backend gives disk back as soon as the queue is empty ..."""
+IDLE_S = 0.5
+"""... for this long."""
 
 Settled = Callable[[QueueFull | StoreFailed | None], None]
 """Told once: None = on disk."""
@@ -78,6 +83,7 @@ class Store:
         self._done_wake = asyncio.Event()
         self._reading = asyncio.Lock()
         self._arrival: asyncio.Future[None] | None = None
+        self._written = 0
         self._uncertain = True
         self._closing = False
         self._on_their_way: set[asyncio.Task[None]] = set()
@@ -222,6 +228,7 @@ class Store:
             self.received += messages
             self._held += messages
             self._held_size += len(data)
+            self._written += len(data)
         self._tell_arrival()
 
     def _tell_arrival(self) -> None:
@@ -231,12 +238,23 @@ class Store:
 
     async def _forget_for_ever(self) -> None:
         while True:
-            await self._done_wake.wait()
+            await self._until_done_or_idle()
             await asyncio.sleep(DONE_WAIT_S)
             self._done_wake.clear()
             if not await self._forget():
                 await asyncio.sleep(DELETE_RETRY_S)
                 self._done_wake.set()
+
+    async def _until_done_or_idle(self) -> None:
+        """Wait until something is done; what an emptied queue leaves on disk is given back meanwhile."""
+        while self._written >= COMPACT_BYTES and not self._held and not self._done_wake.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._done_wake.wait(), IDLE_S)
+                break
+            with suppress(StoreFailed):
+                await self.backend.compact()
+            self._written = 0
+        await self._done_wake.wait()
 
     async def _forget(self) -> bool:
         """Delete what is done; what fails stays on the list and, after a crash, is delivered once more."""

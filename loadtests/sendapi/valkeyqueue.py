@@ -71,6 +71,10 @@ class ValkeyQueue:
             return {}
         return {name.decode(): value.decode() for name, value in zip(told[::2], told[1::2], strict=True)}
 
+    async def compact(self) -> None:
+        """The append-only file is written anew, by a process of the server's own."""
+        await self._ask([packed("BGREWRITEAOF")])
+
     async def ping(self) -> None:
         """The server answers; our own is started where it does not run."""
         await self._ask([packed("PING")])
