@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import passage as passages
 from loadtests import percentiles as times
 from loadtests.attempts import Flags, Requests, requests
 from loadtests.farside import FarFigure, far_side
 from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
+from loadtests.passage import Passage
 from loadtests.percentiles import Percentiles as Percentiles  # the type of this seam's own fields
 from loadtests.percentiles import percentiles
 from loadtests.replay.records import Fault, Reply, SendRecords
@@ -50,7 +52,7 @@ class Measurement:
     batch; infinite where it was not accepted in the end: limited, rejected, failed, timed out, dropped.
     service_s, lateness_s, wait_s: by request. goodput_per_s counts what was accepted within `duration_s`,
     shifted by the fastest answer. Figures of the far side are None where it was not observed; its rates are
-    of the second half, when a burst allowance is used up.
+    of the second half, when a burst allowance is used up. passage: where we play the provider behind it.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Measurement:
     complete: bool
     providers: tuple[FarProvider, ...] = ()
     figures: tuple[FarFigure, ...] = ()
+    passage: Passage | None = None
 
 
 def measure(
@@ -98,11 +101,13 @@ def measure(
     records: SendRecords,
     observed: Observed | None = None,
     lateness_s_max: float = LATENESS_S_P99_MAX,
+    passage: Passage | None = None,
 ) -> Measurement:
     """What a replay of `schedule` showed.
 
     `observed`: the far side's counters, their times relative to the play's start. `lateness_s_max` bounds the
-    generator's own p99 lateness; above it the measurement is not valid.
+    generator's own p99 lateness; above it the measurement is not valid. `passage`: what the provider behind
+    the target saw, where we play it; what the target does not tell of itself is taken from there.
     """
     sent = requests(schedule, records)
     duration_s = min(schedule.duration_s, records.duration_s) or schedule.duration_s
@@ -130,8 +135,8 @@ def measure(
         messages_accepted=int(sent.accepted.sum()),
         messages_received=far.received,
         messages_delivered=far.delivered,
-        lost=far.lost,
-        duplicated=far.duplicated,
+        lost=passage.lost if far.lost is None and passage else far.lost,
+        duplicated=passage.duplicated if far.duplicated is None and passage else far.duplicated,
         duration_s=duration_s,
         offered_per_s=float(sent.messages.sum()) / duration_s,
         goodput_per_s=_goodput_per_s(sent, duration_s),
@@ -153,6 +158,7 @@ def measure(
         complete=records.complete and sent.due_s.size == schedule.due_s.size,
         providers=far.providers,
         figures=far.figures,
+        passage=passage,
     )
 
 
@@ -225,6 +231,7 @@ def summary(of: Measurement) -> dict[str, Any]:
         "service_s": times.summary(of.service_s),
         "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
         "observed": [asdict(figure) for figure in of.figures],
+        "behind": passages.summary(of.passage) if of.passage else None,
         "valid": of.valid,
         "invalid_because": of.invalid_because,
     }
@@ -243,6 +250,8 @@ def to_document(of: Measurement) -> dict[str, Any]:
             value = [[times.number(number) for number in astuple(window)] for window in value]
         elif field.name in ("providers", "figures"):
             value = [asdict(item) for item in value]
+        elif isinstance(value, Passage):
+            value = passages.to_document(value)
         document[field.name] = value
     return document
 
@@ -250,7 +259,8 @@ def to_document(of: Measurement) -> dict[str, Any]:
 def from_document(document: Mapping[str, Any]) -> Measurement:
     """What `to_document` made. Raises UserError for another format."""
     require(document.get("format"), FORMAT)
-    names = [field.name for field in fields(Measurement) if field.name in document or field.name != "figures"]
+    later = ("figures", "passage")
+    names = [field.name for field in fields(Measurement) if field.name in document or field.name not in later]
     values = {name: document[name] for name in names}
     for name in ("latency_s", "service_s", "lateness_s", "wait_s"):
         values[name] = times.from_document(values[name])
@@ -259,6 +269,7 @@ def from_document(document: Mapping[str, Any]) -> Measurement:
     values["windows"] = tuple(_restored_window(row) for row in values["windows"])
     values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
     values["figures"] = tuple(FarFigure(**figure) for figure in values.get("figures", ()))
+    values["passage"] = passages.from_document(values["passage"]) if values.get("passage") else None
     return Measurement(**values)
 
 
