@@ -85,7 +85,7 @@ def ordinary(data: Any, at: Any, end: Any) -> Any:
         if data[digit] < _ZERO or data[digit] > _NINE:
             return 0
         status = status * 10 + (data[digit] - _ZERO)
-    if status < 200 or status >= STATUSES or status == _NO_CONTENT or status == _NOT_MODIFIED:
+    if status < 200 or status >= STATUSES or status in (_NO_CONTENT, _NOT_MODIFIED):
         return 0
     if data[at + 12] != _SPACE and data[at + 12] != _CR:
         return 0

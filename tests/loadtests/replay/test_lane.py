@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from loadtests.replay.answercode import ordinary
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.http1 import Inbox
-from loadtests.replay.limits import BadResponse
 from loadtests.replay.records import Fault, SendRecords
 from loadtests.replay.schedule import constant
 from loadtests.replay.stencils import ID_DIGITS, Stencil
