@@ -16,10 +16,10 @@ from loadtests.replay import lanelayout as layout
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answercode import STATUSES
 from loadtests.replay.connection import Connection
-from loadtests.replay.exchange import Waiting
 from loadtests.replay.lanecode import turn
 from loadtests.replay.rows import Rows
 from loadtests.replay.stencils import Stencils
+from loadtests.replay.waiting import Waiting
 
 FIRST_QUEUE = 4096
 FIRST_DESCRIPTORS = 256
