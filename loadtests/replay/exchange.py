@@ -66,7 +66,6 @@ class Exchange:
         self.behind: Behind = Nobody()
         self.pool = Pool(peer, bounds.connections, kernel, clock, self._not_opened)
         self.epoll = self.pool.epoll
-        self._poll = self.epoll.poll
         self._free = self.pool.free
         self._agenda = agenda
         self._answers = Answers(agenda)
@@ -95,7 +94,7 @@ class Exchange:
 
     def hear(self) -> list[int]:
         """Take what the sockets have now, a few at a time; descriptors of others are returned."""
-        return [fd for fd, event in self._poll(0, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
+        return [fd for fd, event in self.epoll.poll(0, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
 
     def has_news(self, fd: int, event: int) -> bool:
         """Take up an event of the epoll; False where it is not about a connection."""
@@ -273,9 +272,13 @@ class Exchange:
         self.open_needed(self._clock())
 
     def open_needed(self, now_ns: int) -> None:
-        """Begin to open a connection for every waiting send, up to the bound."""
-        while self.pool.lacks(len(self.waiting) + self.behind.waiting) and self.pool.begin(now_ns):
+        """Begin to open a connection for every send that waits for one, up to the bound."""
+        while self.pool.lacks(self._lacking) and self.pool.begin(now_ns):
             pass
+
+    @property
+    def _lacking(self) -> int:
+        return len(self.waiting) + self.behind.lacking - len(self._free)
 
     def _not_opened(self, opened_ns: int, fault: Fault) -> None:
         """A connection that the target refused fails the send that waited longest."""

@@ -69,6 +69,11 @@ class Lane:
         return int(self._s[layout.PICKED] - self._s[layout.HEAD])
 
     @property
+    def lacking(self) -> int:
+        """How many of these have no free connection here."""
+        return max(0, self.waiting - self.idle)
+
+    @property
     def upcoming(self) -> int:
         """Sends that are not due, as far as was last looked."""
         return int(self._s[layout.TAIL] - self._s[layout.PICKED])

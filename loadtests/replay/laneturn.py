@@ -78,7 +78,7 @@ class LaneTurn:
             more=self._more,
         )
         foreign = [one.fd for one in odd if not self._see_to(one)]
-        if lane.waiting > lane.idle:
+        if lane.lacking:
             exchange.open_needed(self._clock())
         return foreign
 

@@ -14,8 +14,8 @@ class Behind(Protocol):
     """Sends that wait behind those of an exchange, in somebody else's hands."""
 
     @property
-    def waiting(self) -> int:
-        """How many."""
+    def lacking(self) -> int:
+        """How many of them no free connection is at hand for."""
 
     def release(self, most: int) -> list[Waiting]:
         """Up to so many, those that wait longest first: they are the exchange's now."""
@@ -24,7 +24,7 @@ class Behind(Protocol):
 class Nobody:
     """Nobody waits there."""
 
-    waiting = 0
+    lacking = 0
 
     def release(self, most: int) -> list[Waiting]:  # noqa: ARG002 - there is none
         """None."""
