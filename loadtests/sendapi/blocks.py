@@ -58,6 +58,14 @@ class Write(NamedTuple):
     data: bytes
 
 
+class Once(NamedTuple):
+    """That something is stored once under a name. `record` is kept with it for `keep_s`."""
+
+    name: bytes
+    record: bytes
+    keep_s: float
+
+
 class Stored(NamedTuple):
     """One block as a backend hands it back."""
 
@@ -91,6 +99,9 @@ class Backend(Protocol):
 
     async def append(self, writes: Sequence[Write]) -> None:
         """All blocks on disk before it returns. QueueFull when there is no room: none of them is."""
+
+    async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
+        """`append`, unless there is a record by that name: then this, and nothing is stored."""
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Up to `count` blocks behind the key `after` (b"" = from the first), oldest first."""
