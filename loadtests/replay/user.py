@@ -20,6 +20,7 @@ from locust.stats import StatsEntry, StatsError, print_stats
 
 from loadtests.children import Link
 from loadtests.replay import byhand, driven
+from loadtests.replay.compiling import compiled, loaded
 from loadtests.replay.counting import Counting
 from loadtests.replay.fleet import Fleet, Work
 from loadtests.replay.kernel import Kernel, go_first, wake_on_time
@@ -175,7 +176,8 @@ class Station:
     def _surroundings(self) -> Surroundings:
         wake_on_time()
         go_first()
-        return Surroundings(_kernel(), self._breathe)
+        # A worker that is silent while it loads compiled code is lost to its master.
+        return Surroundings(_kernel(not isinstance(self._environment.runner, WorkerRunner)), self._breathe)
 
     def _breathe(self) -> None:
         try:
@@ -233,9 +235,12 @@ class Station:
         gevent.spawn(self._environment.runner.quit)
 
 
-def _kernel() -> Kernel:
+def _kernel(waits: bool) -> Kernel:
     return Kernel(
-        get_original("socket", "socket"), get_original("select", "epoll"), get_original("select", "select")
+        get_original("socket", "socket"),
+        get_original("select", "epoll"),
+        get_original("select", "select"),
+        compiled if waits else loaded,
     )
 
 
@@ -257,6 +262,8 @@ def _replaying(environment: Any) -> type[ReplayUser]:
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator] # locust is untyped here
 def _on_parser(parser: Any) -> None:
     byhand.add_arguments(parser)
+    # Before anybody waits for this process, and before Locust forks.
+    compiled()
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator] # locust is untyped here

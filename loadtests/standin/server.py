@@ -119,7 +119,9 @@ async def _run(
             serving.leave_with(parent, stop)
         writing = asyncio.create_task(_flush(recorder))
         try:
-            await serving.serve_on(sock, App(settings, recorder), stop, lambda: ready(base_url))
+            async with serving.served(sock, App(settings, recorder)) as failing:
+                ready(base_url)
+                await serving.first(stop.asked.wait(), asyncio.shield(failing))
         finally:
             writing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

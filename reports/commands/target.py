@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 from loadtests import alone
 from loadtests import calibration as calibrating
@@ -19,7 +18,7 @@ from loadtests.sendapi import server
 from loadtests.sendapi.knobs import Knobs
 from loadtests.stages import Asked, Part
 from loadtests.targets.behind import STAND_INS
-from loadtests.targets.embedded import parse_embedded
+from loadtests.targets.embedded import parse_serve
 from reports import tellings
 from reports.commands import standing_in
 from reports.commands.options import Options, must_answer
@@ -82,8 +81,7 @@ def serve(
         raise user_error(
             message, key=f"--{given[0]}", found=str(played[given[0]]), allowed=", ".join(STAND_INS)
         )
-    query = "&".join(f"{name}={quote(str(value))}" for name, value in options.items() if value is not None)
-    knobs = parse_embedded(f"embedded?{query}").over(Knobs(host=host, port=port, key=api_key()))
+    knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key()))
     server.serve(knobs, screen.show)
     return EXIT_DONE
 
