@@ -43,19 +43,17 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class App:
-    """One provider. `delivered` hears of the bodies whose messages were taken."""
+    """One provider."""
 
     def __init__(
         self,
         settings: Settings,
         recorder: Recorder,
-        delivered: Callable[[Asked, list[bytes], Answer], None] = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         now_s = clock()
         self._settings = settings
         self._recorder = recorder
-        self._delivered = delivered
         self._clock = clock
         self._voice = VOICES[settings.provider]
         self._gate = Gate(settings.limits, settings.counts, now_s, time.time() - now_s)
@@ -103,9 +101,6 @@ class App:
         pieces = self._voice.parted(asked.path, body or b"")
         answer, outcomes = self._decided(at_s, asked, body, len(pieces))
         self._recorder.add(at_s, [find(piece) for piece in pieces], outcomes, answer.status)
-        taken = [p for p, outcome in zip(pieces, outcomes, strict=True) if outcome == Outcome.DELIVERED]
-        if taken:
-            self._delivered(asked, taken, answer)
         return answer
 
     def _decided(
