@@ -27,6 +27,13 @@ def parent_link() -> Link | None:
     return link()
 
 
+def leave_with(parent: Link) -> None:
+    """Stay until the parent is gone, then end this process at once."""
+    while not parent.lines.closed:
+        parent.lines.read(3600.0)
+    os._exit(0)
+
+
 class Plays(Protocol):
     """Alone or a whole fleet: how one ordered replay is done."""
 
@@ -47,6 +54,13 @@ def serve(parent: Link, plays: Plays, count: Count) -> None:
             )
             duration_s = plays(play, listeners, parent)
             parent.tell_surely("played", name=play.name, duration_s=duration_s)
+
+
+def await_workers(parent: Link, fleet: Fleet, expected: int, pause: Callable[[float], object]) -> None:
+    """Return once all workers came, or the parent is gone."""
+    while fleet.workers < expected and not parent.lines.closed:
+        pause(0.05)
+        parent.lines.read(0.0)
 
 
 class Alone:

@@ -66,7 +66,7 @@ class Reactor:
         self._chunks: Iterator[list[Send]] = iter(())
         self._start_ns = self._tick_ns = self._flush_ns = self._end_ns = 0
         self._running = True
-        self._stopped = False
+        self._stopped_ns = 0
 
     @property
     def in_flight(self) -> int:
@@ -98,12 +98,12 @@ class Reactor:
             replayed_s = (self._settle() - start_ns) / 1e9
         finally:
             self._exchange.close()
-        return min(schedule.duration_s, max(0.0, replayed_s)) if self._stopped else schedule.duration_s
+        return min(schedule.duration_s, max(0.0, replayed_s)) if self._stopped_ns else schedule.duration_s
 
     def stop(self) -> None:
         """End now: what waits is dropped, what is under way stays unanswered, the rest was never due."""
         self._running = False
-        self._stopped = True
+        self._stopped_ns = self._stopped_ns or self._clock()
 
     def _send_due(self) -> None:
         clock, upcoming, rendered = self._clock, self._upcoming, self._rendered
@@ -154,8 +154,8 @@ class Reactor:
         return self._next_due_ns() == NEVER_NS and self._agenda.over and not is_busy
 
     def _settle(self) -> int:
-        """Account for all that is due by now; the moment up to which that is so."""
-        now_ns = self._clock()
+        """Account for all that was due when it was over; that moment."""
+        now_ns = self._stopped_ns or self._clock()
         self._exchange.settle(now_ns)
         if self._next_due_ns() <= now_ns:
             unsent = self._agenda.unsent(self._upcoming, now_ns, self._start_ns)
