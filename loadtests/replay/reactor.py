@@ -15,6 +15,7 @@ from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Peer
 from loadtests.replay.exchange import Bounds, Exchange
 from loadtests.replay.kernel import Kernel
+from loadtests.replay.multiplexed import Multiplexed
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import RawRows, Rows
 
@@ -56,7 +57,8 @@ class Reactor:
         self._clock = clock
         self._breathe = breathe
         self._control_fd, self._on_control = control or (-1, breathe)
-        self._exchange = Exchange(peer, agenda, self._rows, bounds, kernel, clock)
+        carries = Multiplexed if peer.http == "2" else Exchange
+        self._exchange = carries(peer, agenda, self._rows, bounds, kernel, clock)
         self._submit = self._exchange.submit
         if control:
             self._exchange.epoll.register(self._control_fd, EPOLLIN)
