@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from loadtests.replay.schedule import Schedule
 from loadtests.replay.selftest import Maximum, own_maximum
 from loadtests.rig import Rig
 from loadtests.sendapi.knobs import to_json
+from loadtests.targets.target import Embedded, Target
 from scenarios.catalogue import Loaded
 from scenarios.objectives import Objective
 from scenarios.problems import user_error
@@ -35,7 +36,7 @@ from sim.outcome import Resolution, write_outcome
 from sim.progress import Interrupted, Watcher
 from sim.rulings import to_documents
 from sim.runs import Run
-from sim.simulate import Simulated
+from sim.simulate import Carries, Simulated
 from sim.traffic import write_traffic
 
 SIMULATION = "simulation.json"
@@ -73,6 +74,10 @@ class Part:
     def carried(self) -> float:
         """Messages at the target per message of the season."""
         return self.scale * self.share
+
+    def at(self, target: Target | Embedded) -> Part:
+        """The same for a target whose file says that it carries only a share of the season."""
+        return replace(self, share=self.share * target.share) if isinstance(target, Target) else self
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ def simulate_stage(
     replications: int,
     resolution: Resolution = "cohort",
     again: bool = False,
+    carries: Carries | None = None,
 ) -> Simulated:
     """Simulate the season; leaves scenario, traffic, outcome and simulation."""
     prefix = AGAIN if again else ""
@@ -126,6 +132,7 @@ def simulate_stage(
             seed=seed,
             replications=replications,
             watcher=Named(watcher, name, replications),
+            carries=carries,
         )
         run.commit(prefix + TRAFFIC, lambda path: write_traffic(simulated.traffic, path))
         run.commit(prefix + OUTCOME, lambda path: write_outcome(simulated.outcome, path))
