@@ -21,6 +21,7 @@ from h2.events import (
 from h2.exceptions import DenialOfServiceError, ProtocolError
 from h2.settings import SettingCodes, Settings
 
+from loadtests.replay.fields import FieldsOf
 from loadtests.replay.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, BadResponse
 from loadtests.replay.records import Fault
 
@@ -29,12 +30,8 @@ STREAMS_MAX = 256
 WINDOW_BYTES = 1 << 20
 FRAME_BYTES_MAX = 1 << 14
 FRAME_HEAD_BYTES = 9
-HEADS_KEPT = 256
 _GOAWAY = 7
 _STREAM_MAX = (1 << 31) - 1
-_OF_HTTP_1 = frozenset({b"host", b"connection", b"transfer-encoding", b"keep-alive"})
-
-Fields = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +79,12 @@ class Session:
     def __init__(self, scheme: str) -> None:
         self.over = False
         self.fault = Fault.CLOSED_EARLY
-        self._scheme = scheme.encode()
         self._ready = False
         self._going_away = False
         self._rest = b""
         self._news: list[News] = []
         self._streams: dict[int, _Stream] = {}
-        self._fields: dict[bytes, Fields] = {}
+        self._fields = FieldsOf(scheme.encode())
         self._h2 = _connection()
         self._heard: dict[type[Event], Callable[[Any], None]] = {
             RemoteSettingsChanged: self._settings,
@@ -121,7 +117,7 @@ class Session:
         head, _, body = request.partition(b"\r\n\r\n")
         number = int(self._h2.get_next_available_stream_id())
         self._going_away = self._going_away or number + 2 > _STREAM_MAX
-        self._h2.send_headers(number, self._fields_of(head), end_stream=not body)
+        self._h2.send_headers(number, self._fields[head], end_stream=not body)
         self._streams[number] = stream = _Stream(body)
         self._send_body(number, stream)
         return number
@@ -259,30 +255,6 @@ class Session:
         self.over, self.fault = True, fault
         for number in list(self._streams):
             self._fail(number, fault)
-
-    def _fields_of(self, head: bytes) -> Fields:
-        """Heads repeat, so that few are read."""
-        if (fields := self._fields.get(head)) is None:
-            if len(self._fields) >= HEADS_KEPT:
-                self._fields.clear()
-            self._fields[head] = fields = fields_of(head, self._scheme)
-        return fields
-
-
-def fields_of(head: bytes, scheme: bytes) -> Fields:
-    """The head of an HTTP/1.1 request as HTTP/2 has it (RFC 9113, 8.3): names in small letters, the host as
-    authority, nothing about the connection."""
-    first, *lines = head.split(b"\r\n")
-    method, path, _ = first.split(b" ", 2)
-    named = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
-    authority = dict(named).get(b"host", b"")
-    pseudo = (
-        (b":method", method),
-        (b":scheme", scheme),
-        (b":authority", authority),
-        (b":path", path),
-    )
-    return (*pseudo, *(field for field in named if field[0] not in _OF_HTTP_1))
 
 
 def _connection() -> H2Connection:

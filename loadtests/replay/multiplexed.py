@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from select import EPOLLOUT
 
 from loadtests.replay.agenda import Agenda, Send
@@ -17,6 +16,7 @@ from loadtests.replay.exchange import EVENTS_AT_ONCE, STALE_ATTEMPTS_MAX, Bounds
 from loadtests.replay.http2 import Answer, News, Session
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.limits import BadResponse
+from loadtests.replay.lines import Carried, Line
 from loadtests.replay.pool import Pool, fault_of
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.retrying import Comebacks
@@ -25,28 +25,6 @@ from scenarios.pipeline import Retries
 
 ROOM_EXPECTED = 100
 """Streams that a connection is taken to have room for until its target says (RFC 9113, 6.5.2)."""
-
-
-@dataclass(slots=True)
-class _Carried:
-    """A send on its stream."""
-
-    send: Send
-    attempt: int
-    picked_ns: int
-    started_ns: int
-
-
-@dataclass(slots=True)
-class _Line:
-    """A connection, what is spoken on it, what it carries by stream; when something came of it last."""
-
-    connection: Connection
-    session: Session
-    heard_ns: int
-    used: bool = False
-    served: int = 0
-    carried: dict[int, _Carried] = field(default_factory=dict)
 
 
 class Multiplexed:
@@ -69,8 +47,8 @@ class Multiplexed:
         self._timeout_ns = int(bounds.timeout_s * 1e9)
         self._clock = clock
         self._expiry_ns = clock() + self._timeout_ns
-        self._lines: dict[int, _Line] = {}
-        self._with_room: _Line | None = None
+        self._lines: dict[int, Line] = {}
+        self._with_room: Line | None = None
         law = Retries(attempts=bounds.retries + 1)
         draw = random.Random(agenda.schedule.seed).uniform
         self._comebacks = Comebacks(law, bounds.retry_budget_share, draw)
@@ -130,32 +108,32 @@ class Multiplexed:
             self._start(line, waiting)
             self._write(line)
 
-    def _line_with_room(self) -> _Line | None:
+    def _line_with_room(self) -> Line | None:
         """The one that was used last, as long as it has room: few connections carry a low rate."""
         if self._with_room is None or self._with_room.session.room <= 0:
             lines = self._lines.values()
             self._with_room = next((line for line in lines if line.session.room > 0), None)
         return self._with_room
 
-    def _start(self, line: _Line, waiting: Waiting) -> None:
+    def _start(self, line: Line, waiting: Waiting) -> None:
         send, attempt, picked_ns, data, _ = waiting
         if data is None:
             data = self._agenda.render(send)
         started_ns = self._clock()
         line.used = True
         number = line.session.begin(data)
-        line.carried[number] = _Carried(send, attempt, picked_ns, started_ns)
+        line.carried[number] = Carried(send, attempt, picked_ns, started_ns)
         self.in_flight += 1
 
     def _connecting(self, connection: Connection) -> None:
         if self._pool.go_on(connection):
-            line = _Line(connection, Session(self._scheme), self._clock())
+            line = Line(connection, Session(self._scheme), self._clock())
             self._lines[connection.fd] = line
             self._write(line)
         else:
             self._open_needed(self._clock())
 
-    def _news_of(self, line: _Line, event: int) -> None:
+    def _news_of(self, line: Line, event: int) -> None:
         connection = line.connection
         try:
             if event & EPOLLOUT and connection.write_on():
@@ -172,7 +150,7 @@ class Multiplexed:
         else:
             self._lost(line, Fault.CLOSED_EARLY)
 
-    def _take(self, line: _Line, news: list[News]) -> None:
+    def _take(self, line: Line, news: list[News]) -> None:
         """What the session made of what came."""
         now_ns = line.heard_ns = self._clock()
         for one in news:
@@ -197,7 +175,7 @@ class Multiplexed:
             self._write(line)
         self._open_needed(now_ns)
 
-    def _write(self, line: _Line) -> None:
+    def _write(self, line: Line) -> None:
         """Everything that the session has to say; what the socket does not take waits until it does."""
         connection = line.connection
         if connection.unsent is None and (data := line.session.output()):
@@ -207,7 +185,7 @@ class Multiplexed:
             except OSError as error:
                 self._lost(line, fault_of(error))
 
-    def _answered(self, line: _Line, carried: _Carried, answer: Answer, now_ns: int) -> None:
+    def _answered(self, line: Line, carried: Carried, answer: Answer, now_ns: int) -> None:
         line.served += 1
         send, attempt = carried.send, carried.attempt
         reply, accepted, come_again_s = self._agenda.read(send, answer.status, answer.head, answer.body)
@@ -215,7 +193,7 @@ class Multiplexed:
         self._rows.add(send[1], attempt, *times, answer.status, reply, 0, accepted)
         self._comebacks.take_back(send, attempt, reply, Fault.NONE, come_again_s, now_ns)
 
-    def _fail(self, carried: _Carried, fault: Fault, now_ns: int, *, again: bool) -> None:
+    def _fail(self, carried: Carried, fault: Fault, now_ns: int, *, again: bool) -> None:
         self._failed(carried, now_ns, fault)
         send, attempt = carried.send, carried.attempt
         if again and attempt < STALE_ATTEMPTS_MAX:
@@ -223,7 +201,7 @@ class Multiplexed:
         else:
             self._comebacks.take_back(send, attempt, Reply.NONE, fault, None, now_ns)
 
-    def _lost(self, line: _Line, fault: Fault) -> None:
+    def _lost(self, line: Line, fault: Fault) -> None:
         """The connection is of no more use, and what it carried failed with it."""
         now_ns = self._clock()
         for one in line.session.end(fault):
@@ -234,7 +212,7 @@ class Multiplexed:
         self._give_up(line, fault)
         self._go_on(now_ns)
 
-    def _give_up(self, line: _Line, fault: Fault) -> None:
+    def _give_up(self, line: Line, fault: Fault) -> None:
         if self._lines.pop(line.connection.fd, None) is None:
             return
         if line is self._with_room:
@@ -248,7 +226,7 @@ class Multiplexed:
         late_ns, first_ns = now_ns - self._timeout_ns, now_ns
         for line in list(self._lines.values()):
             self._expire_on(line, late_ns, now_ns)
-            first_ns = min([first_ns, *(carried.started_ns for carried in line.carried.values())])
+            first_ns = min(first_ns, line.oldest_ns(now_ns))
         for connection in list(self._pool.connections.values()):
             open_line = self._lines.get(connection.fd)
             if open_line is None or not open_line.session.ready:
@@ -258,8 +236,8 @@ class Multiplexed:
                     self._pool.discard(connection)
         self._expiry_ns = first_ns + self._timeout_ns
 
-    def _expire_on(self, line: _Line, late_ns: int, now_ns: int) -> None:
-        late = [number for number, carried in line.carried.items() if carried.started_ns <= late_ns]
+    def _expire_on(self, line: Line, late_ns: int, now_ns: int) -> None:
+        late = line.started_by(late_ns)
         for number in late:
             line.session.cancel(number)
             self.in_flight -= 1
@@ -287,10 +265,10 @@ class Multiplexed:
             now_ns = self._clock()
             send, attempt, picked_ns, _, _ = self.waiting.popleft()
             self._fail(
-                _Carried(send, attempt, picked_ns, max(opened_ns, picked_ns)), fault, now_ns, again=False
+                Carried(send, attempt, picked_ns, max(opened_ns, picked_ns)), fault, now_ns, again=False
             )
 
-    def _failed(self, carried: _Carried, now_ns: int, fault: Fault) -> None:
+    def _failed(self, carried: Carried, now_ns: int, fault: Fault) -> None:
         times = (carried.picked_ns, carried.started_ns, now_ns)
         self._rows.add(carried.send[1], carried.attempt, *times, 0, 0, fault, 0)
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.replay.exchange import Bounds
-from loadtests.replay.http2 import Session, fields_of
+from loadtests.replay.fields import fields_of
+from loadtests.replay.http2 import Session
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.schedule import constant
 from loadtests.replay.tls import Secure
