@@ -127,8 +127,17 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="requests in service at once")] = None,
     stall: Annotated[str | None, typer.Option(metavar="D/every D", help="400ms/every 60s")] = None,
-    queue: Annotated[str | None, typer.Option(metavar="URL", help="valkey, sqlite, sqlite:///path")] = None,
+    queue: Annotated[
+        str | None, typer.Option(metavar="URL", help="auto, valkey, sqlite, sqlite:///path, redis://…")
+    ] = None,
+    queue_size: Annotated[str | None, typer.Option(metavar="BYTES", help="50MB; above: 429")] = None,
     queue_bound: Annotated[str | None, typer.Option(metavar="COUNT", help="messages; above: 429")] = None,
+    access_log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="a JSON line for each answer; -: stderr")
+    ] = None,
+    drain: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="for requests under way at SIGTERM")
+    ] = None,
 ) -> None:
     """The reference send API on loopback until Ctrl-C: SendGrid's wire format, durable before the 202.
 
@@ -137,7 +146,8 @@ def serve(
     from reports.commands import target
 
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
-    asked |= {"queue": queue, "queue-bound": queue_bound}
+    asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
+    asked |= {"access-log": access_log, "drain": drain}
     _run(lambda screen: target.serve(screen, asked, host, port), as_json=False)
 
 

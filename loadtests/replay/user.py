@@ -21,6 +21,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC, StatsEntry, StatsError, print_s
 
 from loadtests.children import Link
 from loadtests.replay import byhand, driven
+from loadtests.replay.compiling import compiled
 from loadtests.replay.counting import Counting
 from loadtests.replay.fleet import Fleet
 from loadtests.replay.kernel import Kernel, go_first, wake_on_time
@@ -190,7 +191,8 @@ class Station:
     def _surroundings(self) -> Surroundings:
         wake_on_time()
         go_first()
-        return Surroundings(_kernel(), self._breathe)
+        make, (epoll, select) = get_original("socket", "socket"), get_original("select", ["epoll", "select"])
+        return Surroundings(Kernel(make, epoll, select, compiled), self._breathe)
 
     def _breathe(self) -> None:
         try:
@@ -258,11 +260,6 @@ class Station:
         # Should Locust's own way out take longer, the alarm's default action ends the process.
         signal.setitimer(signal.ITIMER_REAL, LEAVE_S)
         gevent.spawn(self._environment.runner.quit)
-
-
-def _kernel() -> Kernel:
-    names = (("socket", "socket"), ("select", "epoll"), ("select", "select"))
-    return Kernel(*(get_original(*name) for name in names))
 
 
 def _station(environment: Any) -> Station:

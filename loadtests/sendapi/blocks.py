@@ -22,6 +22,8 @@ class Lane(NamedTuple):
 
 
 LANES = tuple(Lane(priority, channel) for priority, channel in product(PRIORITIES, CHANNELS))
+LANE_OF = {(lane.priority, lane.channel): lane for lane in LANES}
+"""Each lane, made once."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -83,14 +85,24 @@ class Backend(Protocol):
     def durable(self) -> bool:
         """Whether `append` returns only once the blocks survive a power cut."""
 
+    @property
+    def in_flight(self) -> int:
+        """How many `append`s may be on their way at once."""
+
     async def append(self, writes: Sequence[Write]) -> None:
-        """All blocks on disk before it returns. QueueFull when there is no room."""
+        """All blocks on disk before it returns. QueueFull when there is no room: none of them is."""
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Up to `count` blocks behind the key `after` (b"" = from the first), oldest first."""
 
     async def delete(self, keys: Sequence[tuple[Lane, bytes]]) -> None:
         """Forget these blocks for ever."""
+
+    async def compact(self) -> None:
+        """Give back the disk that forgotten blocks still take. It may go on after this returns."""
+
+    async def ping(self) -> None:
+        """Returns when the far side is there and would take a block."""
 
     async def close(self) -> None:
         """Leave; what is stored stays."""

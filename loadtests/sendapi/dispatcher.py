@@ -17,7 +17,7 @@ import msgspec
 
 from loadtests.sendapi.blocks import LANES, Block, Entry, Lane, StoreFailed
 from loadtests.sendapi.knobs import ProviderLimit
-from loadtests.sendapi.sinks import Sink
+from loadtests.sendapi.sinks import BulkSink, Sink
 from loadtests.sendapi.store import Store
 from scenarios.providers import LimitWord, TokenBucket
 from sim.pipeline.limits import Limiter
@@ -128,9 +128,13 @@ class Dispatcher:
         limiter, chunk = limiter_of(provider, now_s, self._unix_clock() - now_s), chunk_of(provider)
         outgoing = Outgoing(tuple(lane for lane in LANES if lane.channel in provider.channels))
         turn_ends_s = self._clock() + TURN_S
+        bulk = self._sink if self._may_go_at_once(provider) and isinstance(self._sink, BulkSink) else None
         while True:
             hand = await self._next(outgoing)
-            wait_s = await self._send_some(provider.name, hand, limiter, chunk)
+            if bulk is not None:
+                wait_s = await self._send_block(provider.name, hand, bulk)
+            else:
+                wait_s = await self._send_some(provider.name, hand, limiter, chunk)
             if wait_s > 0.0:
                 await asyncio.sleep(min(wait_s, PATIENCE_S))
             elif self._clock() > turn_ends_s:
@@ -156,6 +160,17 @@ class Dispatcher:
             await asyncio.sleep(RETRY_S)
             return deque()
         return deque(InHand(block) for block in blocks)
+
+    def _may_go_at_once(self, provider: ProviderLimit) -> bool:
+        return not _limits_of(provider) and self._freshness_s == 0.0
+
+    async def _send_block(self, name: str, hand: deque[InHand], sink: BulkSink) -> float:
+        """Deliver the first block in hand: nothing limits it and nothing expires."""
+        block = hand[0].block
+        await sink.deliver_all(block.lane, block.entries)
+        self.delivered_by[name] += block.messages
+        self._store.done(hand.popleft().block)
+        return 0.0
 
     async def _send_some(self, name: str, hand: deque[InHand], limiter: Limiter, chunk: int) -> float:
         """Deliver one chunk of the first block in hand; the seconds to wait where the limit says so."""

@@ -36,6 +36,8 @@ WANTED = {"email": ("app_id", "from", "subject", "body"), "sms": ("subscription_
 class Braze:
     """The wire."""
 
+    name = "braze"
+
     def carries(self, path: str) -> bool:
         """Its one route."""
         return path == PATH

@@ -78,7 +78,7 @@ async def _run() -> None:
         if parent is not None:
             serving.leave_with(parent, stop)
             parent.tell("ready", port=sock.getsockname()[1])
-        await stop.wait()
+        await stop.asked.wait()
         server.close()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import logging
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +19,16 @@ import msgspec
 from loadtests.children import Child, Link, link, python_module
 from loadtests.sendapi import knobs as knob_file
 from loadtests.sendapi import serving
-from loadtests.sendapi.app import App, Health
+from loadtests.sendapi.accesslog import FileLog
+from loadtests.sendapi.app import App
 from loadtests.sendapi.dispatcher import Dispatcher
 from loadtests.sendapi.door import Door
+from loadtests.sendapi.health import Health, Source
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.opening import open_store
 from loadtests.sendapi.sinks import CountingSink
+from loadtests.sendapi.store import Store
+from loadtests.sendapi.surface import Surface
 from scenarios.problems import UserError, user_error
 
 READY_S = 30.0
@@ -113,21 +119,50 @@ def main(config: Path) -> int:
 
 
 async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health], None]) -> None:
+    """From the socket to the last answer: probes are answered while the queue is still being opened."""
+    from loadtests.sendapi.protocol import SendProtocol  # uvicorn takes 0.1 s, which the CLI spares
+
     sock = _bind(knobs)
     base_url = _url(knobs.host, sock.getsockname()[1])
-    async with serving.stoppable() as stop:
-        if parent is not None:
-            serving.leave_with(parent, stop)
-        store = await open_store(knobs, Path(knobs.data))
-        sink = CountingSink()
-        dispatcher = Dispatcher(store, sink, knobs.limits(), freshness_s=knobs.freshness_s)
-        app = App(knobs.key, Door(knobs), store, dispatcher, sink)
+    with contextlib.ExitStack() as kept:
+        log = FileLog(knobs.access_log) if knobs.access_log else None
+        if log is not None:
+            kept.callback(log.close)
+        surface = Surface(knobs.key, log)
+        async with serving.stoppable() as stop:
+            if parent is not None:
+                serving.leave_with(parent, stop)
+            async with serving.served(sock, surface, SendProtocol) as server:
+                store = await _opened(knobs, stop)
+                if store is None:
+                    return
+                async with _dispatched(store, knobs) as source:
+                    surface.open(source)
+                    serving.collect_seldom()
+                    ready(base_url, surface.own.health())
+                    await serving.first(stop.asked.wait(), asyncio.shield(server))
+                    await serving.first(surface.life.drain(knobs.drain_s), stop.overdue())
+
+
+async def _opened(knobs: Knobs, stop: serving.Stop) -> Store | None:
+    """The queue; None where the API is told to leave before it is open."""
+    opening = asyncio.create_task(open_store(knobs, Path(knobs.data)), name="opening")
+    await serving.first(opening, stop.asked.wait())
+    return opening.result() if opening.done() else None
+
+
+@asynccontextmanager
+async def _dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
+    """Dispatcher and app over the queue; afterwards what waits stays in its files."""
+    sink = CountingSink()
+    dispatcher = Dispatcher(store, sink, knobs.limits(), freshness_s=knobs.freshness_s)
+    if not knobs.hold:
         dispatcher.start()
-        try:
-            await serving.serve_on(sock, app, stop, lambda: ready(base_url, app.health()))
-        finally:
-            await dispatcher.stop()
-            await store.close()
+    try:
+        yield Source(App(knobs.key, Door(knobs), store), store, dispatcher, sink)
+    finally:
+        await dispatcher.stop()
+        await store.close()
 
 
 def _bind(knobs: Knobs) -> socket.socket:

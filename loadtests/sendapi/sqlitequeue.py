@@ -25,6 +25,7 @@ class SqliteQueue:
     """Blocks as rows; AUTOINCREMENT never gives a deleted row's key again, so a cursor stays true."""
 
     name = "sqlite"
+    in_flight = 1
 
     def __init__(self, path: Path, *, durable: bool) -> None:
         self.durable = durable
@@ -64,6 +65,23 @@ class SqliteQueue:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany("DELETE FROM blocks WHERE id = ?", [(int(key),) for _, key in keys])
+
+        await self._run(run)
+
+    async def compact(self) -> None:
+        """The log is folded into the file, and the file shrinks to what it holds."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        await self._run(run)
+
+    async def ping(self) -> None:
+        """The file can be read."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("SELECT 1 FROM blocks LIMIT 1").fetchall()
 
         await self._run(run)
 

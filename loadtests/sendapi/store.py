@@ -1,13 +1,14 @@
 """Durable before success: messages on disk before `put` returns, taken in order, deleted once delivered.
 
-Whatever waits to be written travels in one commit: one block per lane, one fsync for all. A block that was
-taken but not reported done is still on disk and is handed out again after a restart: at least once.
+What arrives in one turn of the loop travels in one commit: one block per lane, one fsync for all. A block
+that was taken but not reported done is still on disk and is handed out again after a restart: at least once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from loadtests.sendapi.blocks import (
@@ -26,14 +27,22 @@ from loadtests.sendapi.blocks import (
 COUNTED_AT_ONCE = 64
 """Blocks read at a time while the backlog of an earlier run is counted."""
 DONE_WAIT_S = 0.05
-"""Deletions wait this long for a commit to travel with."""
+"""Deletions are gathered for this long."""
+DELETE_RETRY_S = 1.0
+COMPACT_BYTES = 32 * 1024 * 1024
+"""Once this much was written, the backend gives disk back as soon as the queue is empty ..."""
+IDLE_S = 0.5
+"""... for this long."""
+
+Settled = Callable[[QueueFull | StoreFailed | None], None]
+"""Told once: None = on disk."""
 
 
 @dataclass
 class _Commit:
     """What the next commit carries, and who waits for it."""
 
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    waiters: list[Settled] = field(default_factory=list)
     entries: list[tuple[Lane, Entry]] = field(default_factory=list)
     messages: int = 0
     size: int = 0
@@ -67,25 +76,33 @@ class Store:
         self._bound = bound
         self._bytes_max = bytes_max
         self._next: _Commit | None = None
-        self._current: _Commit | None = None
+        self._held = self._held_size = 0
+        self._arriving = self._arriving_size = 0
         self._done: list[tuple[Lane, bytes]] = []
-        self._done_timer: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
+        self._done_wake = asyncio.Event()
         self._reading = asyncio.Lock()
         self._arrival: asyncio.Future[None] | None = None
+        self._written = 0
         self._uncertain = True
         self._closing = False
+        self._on_their_way: set[asyncio.Task[None]] = set()
         self._committer: asyncio.Task[None] | None = None
+        self._forgetter: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Count what an earlier run left, then start to commit."""
         await self._recount()
         self._committer = asyncio.create_task(self._commit_for_ever(), name="committer")
+        self._forgetter = asyncio.create_task(self._forget_for_ever(), name="forgetter")
 
-    async def put(self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int) -> None:
-        """Returns once all entries are on disk. `messages` and `size` (bytes) are theirs, for the caps.
+    def offer(
+        self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, settled: Settled
+    ) -> None:
+        """`settled` is told once all entries are on disk. `messages`, `size` (bytes): theirs, for the caps.
 
-        Raises QueueFull (nothing was stored) or StoreFailed (unknown: the client should try again).
+        Raises QueueFull (nothing was stored) or StoreFailed (unknown: the client should try again), or tells
+        them to `settled`.
         """
         if self._closing:
             raise StoreFailed("the store is closing")
@@ -93,13 +110,28 @@ class Store:
             raise QueueFull
         if self._next is None:
             self._next = _Commit()
+            self._wake.set()
         commit = self._next
         commit.entries.extend(entries)
+        commit.waiters.append(settled)
         commit.messages += messages
         commit.size += size
+        self._arriving += messages
+        self._arriving_size += size
+
+    async def put(self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int) -> None:
+        """`offer`, returning once all is on disk."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        commit.waiters.append(waiter)
-        self._wake.set()
+
+        def settled(error: QueueFull | StoreFailed | None) -> None:
+            if waiter.done():  # whoever asked has left
+                return
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+        self.offer(entries, messages, size, settled)
         await waiter
 
     async def take(self, lane: Lane, count: int) -> list[Block]:
@@ -119,14 +151,15 @@ class Store:
         return blocks
 
     def done(self, block: Block) -> None:
-        """This block is delivered (or expired): forget it with one of the next commits."""
+        """This block is delivered (or expired): forget it with one of the next deletions."""
         state = self.lanes[block.lane]
         state.in_hand -= block.messages
         state.in_hand_size -= block.size
+        self._held -= block.messages
+        self._held_size -= block.size
         self.finished += block.messages
         self._done.append((block.lane, block.key))
-        if self._done_timer is None:
-            self._done_timer = asyncio.get_running_loop().call_later(DONE_WAIT_S, self._wake.set)
+        self._done_wake.set()
 
     def next_arrival(self) -> asyncio.Future[None]:
         """Done once something more can be taken; ask for it before looking, then nothing is missed."""
@@ -136,57 +169,66 @@ class Store:
 
     def backlog(self) -> int:
         """Messages that are durable and not done."""
-        return sum(state.untaken + state.in_hand for state in self.lanes.values())
+        return self._held
 
     async def close(self) -> None:
         """Commit what is waiting, then leave."""
         self._closing = True
         self._wake.set()
-        if self._committer is not None:
+        if self._committer is not None and self._forgetter is not None:
             committer, self._committer = self._committer, None
             await committer
-            await self._forget()  # what was done while the last commit was on its way
+            self._forgetter.cancel()
+            await asyncio.gather(self._forgetter, return_exceptions=True)
+            await self._forget()
             await self.backend.close()
 
     def _has_room(self, messages: int, size: int) -> bool:
-        waiting = [commit for commit in (self._next, self._current) if commit is not None]
-        held = sum(state.untaken_size + state.in_hand_size for state in self.lanes.values())
-        if held + size + sum(commit.size for commit in waiting) > self._bytes_max:
+        if self._held_size + self._arriving_size + size > self._bytes_max:
             return False
-        if not self._bound:
-            return True
-        return self.backlog() + messages + sum(commit.messages for commit in waiting) <= self._bound
+        return not self._bound or self._held + self._arriving + messages <= self._bound
 
     async def _commit_for_ever(self) -> None:
+        """Each turn's arrivals are one commit; as many are on their way as the backend can use."""
         while not self._closing or self._next is not None:
             await self._wake.wait()
             self._wake.clear()
-            self._current, self._next = self._next, None
-            if self._current is not None:
-                await self._commit(self._current)
-                self._current = None
-            await self._forget()
+            while len(self._on_their_way) >= (1 if self._uncertain else self.backend.in_flight):
+                await asyncio.wait(self._on_their_way, return_when=asyncio.FIRST_COMPLETED)
+            commit, self._next = self._next, None
+            if commit is not None:
+                task = asyncio.create_task(self._commit(commit))
+                self._on_their_way.add(task)
+                task.add_done_callback(self._on_their_way.discard)
+        if self._on_their_way:
+            await asyncio.wait(self._on_their_way)
 
     async def _commit(self, commit: _Commit) -> None:
+        error: QueueFull | StoreFailed | None = None
         try:
             if self._uncertain:
                 await self._recount()
             writes = packed(commit.entries)
             await self.backend.append(writes)
-        except QueueFull as error:
-            _settle(commit.waiters, error)
-        except StoreFailed as error:
-            self._uncertain = True
-            _settle(commit.waiters, error)
-        else:
             self._count(writes)
-            _settle(commit.waiters, None)
+        except QueueFull as full:
+            error = full
+        except StoreFailed as failed:
+            self._uncertain = True
+            error = failed
+        self._arriving -= commit.messages
+        self._arriving_size -= commit.size
+        for settled in commit.waiters:
+            settled(error)
 
     def _count(self, writes: list[Write]) -> None:
         for lane, messages, data in writes:
             self.lanes[lane].untaken += messages
             self.lanes[lane].untaken_size += len(data)
             self.received += messages
+            self._held += messages
+            self._held_size += len(data)
+            self._written += len(data)
         self._tell_arrival()
 
     def _tell_arrival(self) -> None:
@@ -194,19 +236,36 @@ class Store:
         if arrival is not None and not arrival.done():
             arrival.set_result(None)
 
-    async def _forget(self) -> None:
+    async def _forget_for_ever(self) -> None:
+        while True:
+            await self._until_done_or_idle()
+            await asyncio.sleep(DONE_WAIT_S)
+            self._done_wake.clear()
+            if not await self._forget():
+                await asyncio.sleep(DELETE_RETRY_S)
+                self._done_wake.set()
+
+    async def _until_done_or_idle(self) -> None:
+        """Wait until something is done; what an emptied queue leaves on disk is given back meanwhile."""
+        while self._written >= COMPACT_BYTES and not self._held and not self._done_wake.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._done_wake.wait(), IDLE_S)
+                break
+            with suppress(StoreFailed):
+                await self.backend.compact()
+            self._written = 0
+        await self._done_wake.wait()
+
+    async def _forget(self) -> bool:
         """Delete what is done; what fails stays on the list and, after a crash, is delivered once more."""
         keys, self._done = self._done, []
-        if self._done_timer is not None:
-            self._done_timer.cancel()
-            self._done_timer = None
-        if not keys:
-            return
         try:
-            await self.backend.delete(keys)
+            if keys:
+                await self.backend.delete(keys)
         except StoreFailed:
             self._done = keys + self._done
-            self._done_timer = asyncio.get_running_loop().call_later(1.0, self._wake.set)
+            return False
+        return True
 
     async def _recount(self) -> None:
         """Count what lies behind each cursor. Raises StoreFailed."""
@@ -215,6 +274,9 @@ class Store:
                 messages, size = await self._behind(lane, state.cursor)
                 self.recovered += messages - state.untaken
                 state.untaken, state.untaken_size = messages, size
+        states = self.lanes.values()
+        self._held = sum(state.untaken + state.in_hand for state in states)
+        self._held_size = sum(state.untaken_size + state.in_hand_size for state in states)
         self._uncertain = False
         self._tell_arrival()
 
@@ -225,14 +287,3 @@ class Store:
             size += sum(len(one.data) for one in stored)
             cursor = stored[-1].key
         return messages, size
-
-
-def _settle(waiters: list[asyncio.Future[None]], error: Exception | None) -> None:
-    """Tell everybody who still waits; a waiter that was cancelled is done already."""
-    for waiter in waiters:
-        if waiter.done():
-            continue
-        if error is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(error)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 from loadtests import alone
 from loadtests import calibration as calibrating
@@ -18,7 +17,7 @@ from loadtests.rig import api_key
 from loadtests.sendapi import server
 from loadtests.sendapi.knobs import Knobs
 from loadtests.stages import Asked, Part
-from loadtests.targets.embedded import parse_embedded
+from loadtests.targets.embedded import parse_serve
 from reports import tellings
 from reports.commands.options import Options, must_answer
 from reports.commands.runs import named, run_of, run_without_season
@@ -63,8 +62,7 @@ class CeilingOptions:
 
 def serve(screen: Screen, options: Mapping[str, str | int | None], host: str, port: int) -> int:
     """The reference send API in the foreground until it is told to stop; options as in embedded?…"""
-    query = "&".join(f"{name}={quote(str(value))}" for name, value in options.items() if value is not None)
-    knobs = parse_embedded(f"embedded?{query}").over(Knobs(host=host, port=port, key=api_key()))
+    knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key()))
     server.serve(knobs, screen.show)
     return EXIT_DONE
 

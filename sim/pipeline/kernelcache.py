@@ -12,6 +12,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +49,18 @@ def part(function: F) -> F:
     """
     made: F = numba.njit(no_cpython_wrapper=True, **_LEAN)(function)
     return made
+
+
+@contextmanager
+def kept_by(*sources: Path) -> Iterator[None]:
+    """What is compiled inside is kept by the hash of these files: all that it calls, in whatever file."""
+    usual = numba.config.CACHE_DIR
+    digest = hashlib.sha256(b"/".join(source.read_bytes() for source in sources)).hexdigest()
+    numba.config.CACHE_DIR = usual and str(Path(usual) / digest[:16])
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = usual
 
 
 def cache_folder() -> Path | None:

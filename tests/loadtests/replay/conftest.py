@@ -12,12 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from loadtests.replay.agenda import Agenda
+from loadtests.replay.compiling import works
 from loadtests.replay.connection import Connection, Makes, Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
@@ -25,6 +27,7 @@ from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.stencils import ID_DIGITS, Stencil
 from loadtests.targets.rules import header
 from tests.loadtests.replay.certificates import Certified
 
@@ -109,9 +112,18 @@ class Plain:
         return 0
 
     def render(self, first_id: int, messages: int, channel: str, campaign: str, priority: str = "") -> bytes:
-        body = b"%d,%d,%b," % (first_id, messages, channel.encode())
+        body = b"%0*d,%d,%b," % (ID_DIGITS, first_id, messages, channel.encode())
         body += b"x" * (self._body_bytes - len(body))
         return b"POST /send HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    def stencil(self, messages: int, channel: str, campaign: str, priority: str = "") -> Stencil | None:
+        if messages > 2:
+            return None
+        text = self.render(0, messages, channel, campaign, priority)
+        return Stencil(text, ((text.index(b"0" * ID_DIGITS), 0),))
+
+    def plainly_accepted(self, operation: int) -> list[int]:
+        return list(range(200, 300))
 
     def read(
         self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0
@@ -147,9 +159,10 @@ def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
     return always
 
 
-@pytest.fixture
-def replay(tmp_path: Path) -> Replay:
-    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, http)`."""
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.torture)], ids=["compiled", "by hand"])
+def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
+    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, compiled,
+    http)`."""
 
     def run(
         port: int,
@@ -158,9 +171,12 @@ def replay(tmp_path: Path) -> Replay:
         body_bytes: int = 20,
         stop_after_s: float | None = None,
         makes: Makes = Connection,
+        compiled: bool = request.param,
         http: str = "1.1",
     ) -> SendRecords:
         plain = Plain(body_bytes)
+        kernel = replace(plain_kernel(), compiled=(lambda: compiled and works()))
+        kernel.compiled()
         start_ns = time.monotonic_ns() + 5_000_000
         path = tmp_path / "records.arrows"
         writer = Writer(path)
@@ -170,7 +186,7 @@ def replay(tmp_path: Path) -> Replay:
             Agenda(schedule, plain, plain, plain, 0),
             lambda rows: journal.take(rows, time.monotonic_ns()),
             bounds=bounds or Bounds(),
-            kernel=plain_kernel(),
+            kernel=kernel,
         )
         if stop_after_s is not None:
             threading.Timer(stop_after_s, reactor.stop).start()
