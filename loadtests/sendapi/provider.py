@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from loadtests.replay.records import Reply
-from loadtests.replay.stencils import ID_DIGITS, OPEN_COUNT, OPEN_ID, Filling, Frame, Rows, frame
+from loadtests.replay.stencils import ID_DIGITS
 from loadtests.sendapi.blocks import Entry, Lane
 from loadtests.sendapi.carriers import DELIVERED, Fate
 from loadtests.sendapi.loopback import Loopback, Unanswered
 from loadtests.targets.credentials import environment
 from loadtests.targets.encoding import ESCAPES
+from loadtests.targets.frames import OPEN_COUNT, OPEN_ID, Filling, Frame, Rows, frame
 from loadtests.targets.rendering import signed
 from loadtests.targets.replies import Reader
 from loadtests.targets.safety import Address
