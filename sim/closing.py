@@ -28,12 +28,12 @@ class Stopwatch:
     def __init__(self) -> None:
         self._wall_s, self._cpu_s = time.perf_counter(), time.process_time()
         self.compile_s = 0.0
-        self._compile_cpu_s = 0.0
+        self.compile_cpu_s = 0.0
 
     def compiled(self) -> None:
         """All that passed until now was compilation."""
         self.compile_s = time.perf_counter() - self._wall_s
-        self._compile_cpu_s = time.process_time() - self._cpu_s
+        self.compile_cpu_s = time.process_time() - self._cpu_s
 
     def wall_s(self) -> float:
         """Wall seconds, with compilation: what the user waited."""
@@ -41,7 +41,7 @@ class Stopwatch:
 
     def cpu_s(self) -> float:
         """CPU seconds of this process, without compilation."""
-        return time.process_time() - self._cpu_s - self._compile_cpu_s
+        return time.process_time() - self._cpu_s - self.compile_cpu_s
 
 
 @dataclass(frozen=True)
@@ -86,4 +86,9 @@ def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
         series=Memory({}, 0),
     )
     series = ledger.shelf.series(metadata(description(outcome)))
-    return replace(outcome, series=series, file_cpu_s=ledger.shelf.cpu_s)
+    return replace(
+        outcome,
+        series=series,
+        file_cpu_s=ledger.shelf.cpu_s,
+        compile_cpu_s=books.watch.compile_cpu_s,
+    )

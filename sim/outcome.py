@@ -46,7 +46,8 @@ class Outcome:
     offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog + under_way.
     totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
     delay_counts: float64 (streams, histogram bins of sim.histogram), delivered messages by delivered - due.
-    stages: "workers", "provider:<name>", … cpu_s: neither compiling nor writing a file; file_cpu_s: that.
+    stages: "workers", "provider:<name>", … cpu_s: neither
+    compiling (compile_s of wall time) nor writing a file.
     """
 
     streams: tuple[Stream, ...]
@@ -66,6 +67,7 @@ class Outcome:
     compile_s: float
     series: Series
     file_cpu_s: float = 0.0
+    compile_cpu_s: float = 0.0
 
     @property
     def bins(self) -> int:
@@ -86,11 +88,8 @@ class Outcome:
         return self.series.rows(quantity, range(len(own)) if which is None else which)
 
     def total(self, quantity: str, which: Sequence[int] | None = None) -> Floats:
-        """float64 (bins,): the sum of these rows, one read at a time."""
-        sums = np.zeros(self.bins)
-        for i in range(len(self.streams)) if which is None else which:
-            sums += self.series.rows(quantity, [i])[0]
-        return sums
+        """float64 (bins,): the sum of these rows."""
+        return self.series.total(quantity, range(len(self.streams)) if which is None else which)
 
     @property
     def offered(self) -> Counts:

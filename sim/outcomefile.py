@@ -24,11 +24,13 @@ from sim.histogram import BINS
 from sim.ledger import QUANTITIES, ROWS
 from sim.outcome import FORMAT, PLAIN, Customers, Outcome, description, row_names
 from sim.parquet import Opened, metadata, opened, writer
-from sim.shelf import Counts, Page, Series, in_memory, width
+from sim.shelf import Counts, Page, Series, in_memory, summed, width
 from sim.traffic import Stream
 
 GROUP_BINS = 32_768
 """Bins a row group: 27 MB of 18 streams while they wait to be written."""
+SUMMED = ("offered", "delivered", "backlog")
+"""Quantities whose sums over all streams are kept while the file is written: every summary asks for them."""
 MEMORY_BYTES = 64_000_000
 """A file whose values are no more than this is kept in memory once it was read."""
 
@@ -40,10 +42,13 @@ class FileShelf:
         began_s = time.process_time()
         self._path, self._bins = path, bins
         self._first = dict(zip(rows, np.cumsum([0, *map(len, rows.values())]).tolist(), strict=False))
+        self._count = {quantity: len(own) for quantity, own in rows.items()}
         names = [f"{quantity}[{name}]" for quantity, own in rows.items() for name in own]
         self._schema = pa.schema([(name, pa.float32()) for name in names])
         # floats in no order: their bytes in columns compress, a dictionary of them would not
         self._writer = writer(path, self._schema, use_dictionary=False, column_encoding="BYTE_STREAM_SPLIT")
+        self._sums = {quantity: np.zeros(bins) for quantity in SUMMED}
+        self._written = 0
         self._group = np.zeros((len(names), min(GROUP_BINS, bins)), dtype=np.float32)
         self._filled = 0
         self.cpu_s = time.process_time() - began_s
@@ -65,6 +70,11 @@ class FileShelf:
 
     def _write(self) -> None:
         arrays = [pa.array(row[: self._filled]) for row in self._group]
+        written = slice(self._written, self._written + self._filled)
+        for quantity, sums in self._sums.items():
+            rows = slice(self._first[quantity], self._first[quantity] + self._count[quantity])
+            self._group[rows, : self._filled].sum(axis=0, dtype=np.float64, out=sums[written])
+        self._written = written.stop
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._group[:] = 0.0
         self._filled = 0
@@ -75,14 +85,15 @@ class FileShelf:
             self._write()
         self._writer.add_key_value_metadata(dict(told))
         self._writer.close()
-        return Columns(opened(self._path, FORMAT))
+        return Columns(opened(self._path, FORMAT), self._sums)
 
 
 class Columns:
     """A Series that reads columns of the file when they are asked for."""
 
-    def __init__(self, file: Opened) -> None:
+    def __init__(self, file: Opened, sums: Mapping[str, npt.NDArray[np.float64]] | None = None) -> None:
         self.bins = file.rows
+        self._sums = sums or {}
         self._file = file
         self._rows: dict[str, list[str]] = {}
         for name in file.names:
@@ -99,6 +110,12 @@ class Columns:
                 row[first : first + table.num_rows] = table[name].to_numpy()
             first += table.num_rows
         return found
+
+    def total(self, quantity: str, which: Sequence[int]) -> npt.NDArray[np.float64]:
+        """float64 (bins,): the sum of these rows."""
+        if quantity in self._sums and len(which) == len(self._rows[quantity]):
+            return self._sums[quantity]
+        return summed(self, quantity, which)
 
     def tried(self) -> Series:
         """Every value read once, so that damage is told now; kept in memory where that is little."""

@@ -26,6 +26,17 @@ class Series(Protocol):
     def rows(self, quantity: str, which: Sequence[int]) -> Counts:
         """float32 (which, bins)."""
 
+    def total(self, quantity: str, which: Sequence[int]) -> npt.NDArray[np.float64]:
+        """float64 (bins,): the sum of these rows."""
+
+
+def summed(series: Series, quantity: str, which: Sequence[int]) -> npt.NDArray[np.float64]:
+    """float64 (bins,): the sum of these rows, one in hand at a time."""
+    sums = np.zeros(series.bins)
+    for i in which:
+        sums += series.rows(quantity, [i])[0]
+    return sums
+
 
 class Shelf(Protocol):
     """Takes pages in order, from bin 0 on and without gaps; `series` gives them back once it is closed.
@@ -66,6 +77,10 @@ class Memory:
         if quantity not in self._arrays:
             return np.zeros((len(which), self.bins), dtype=np.float32)
         return self._arrays[quantity][list(which)]
+
+    def total(self, quantity: str, which: Sequence[int]) -> npt.NDArray[np.float64]:
+        """float64 (bins,): the sum of these rows."""
+        return summed(self, quantity, which)
 
 
 def in_memory(page: Page) -> Series:

@@ -112,7 +112,7 @@ def simulate(
         judged,
         tuple(found),
         wall_s=time.monotonic() - began,
-        cpu_s=max(0.0, _cpu_s() - used - outcome.compile_s - outcome.file_cpu_s),
+        cpu_s=max(0.0, _cpu_s() - used - outcome.compile_cpu_s - outcome.file_cpu_s),
     )
 
 

@@ -105,11 +105,16 @@ def peak(per_bin: npt.NDArray[Any], bin_s: float) -> Peak:
     Messages are taken as even within their bin, so the greatest minute begins or ends at a bin's edge.
     A season shorter than a minute is taken at its mean rate.
     """
-    edges_s = np.arange(len(per_bin) + 1) * bin_s
     cumulated = np.concatenate(([0.0], np.cumsum(per_bin, dtype=np.float64)))
-    span_s = min(MINUTE_S, float(edges_s[-1]))
+    span_s = min(MINUTE_S, len(per_bin) * bin_s)
     if span_s <= 0.0:
         return Peak(0.0, 0.0)
+    whole_bins = round(span_s / bin_s)
+    if abs(whole_bins * bin_s - span_s) < 1e-9:
+        sums = cumulated[whole_bins:] - cumulated[:-whole_bins]
+        at = int(np.argmax(sums))
+        return Peak(float(sums[at]) * MINUTE_S / span_s, at * bin_s)
+    edges_s = np.arange(len(per_bin) + 1) * bin_s
     starts_s = np.concatenate((edges_s, edges_s - span_s))
     starts_s = np.unique(starts_s[(starts_s >= 0.0) & (starts_s <= edges_s[-1] - span_s + 1e-9)])
     sums = np.interp(starts_s + span_s, edges_s, cumulated) - np.interp(starts_s, edges_s, cumulated)
