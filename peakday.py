@@ -132,6 +132,12 @@ def serve(
     ] = None,
     queue_size: Annotated[str | None, typer.Option(metavar="BYTES", help="50MB; above: 429")] = None,
     queue_bound: Annotated[str | None, typer.Option(metavar="COUNT", help="messages; above: 429")] = None,
+    freshness: Annotated[str | None, typer.Option(metavar="DURATION", help="older: not delivered")] = None,
+    sink: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="count, smtp://127.0.0.1:port, sendgrid+http://127.0.0.1:port, …"),
+    ] = None,
+    attempts: Annotated[int | None, typer.Option(min=1, help="at the sink, with a backoff between")] = None,
     access_log: Annotated[
         str | None, typer.Option(metavar="FILE", help="a JSON line for each answer; -: stderr")
     ] = None,
@@ -155,6 +161,7 @@ def serve(
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
     asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
     asked |= {"access-log": access_log, "drain": drain}
+    asked |= {"freshness": freshness, "sink": sink, "attempts": attempts}
     played = {"profile": profile, "error-share": error_share, "outage": outage, "record": record}
     _run(lambda screen: target.serve(screen, asked, stand_in, played, host, port), as_json=False)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
-from reports import actions, disclosure, passing, tables, timeline, units, watched
+from reports import actions, disclosure, passing, tables, timeline, watched, words
 from reports.bottleneck import Binding, behind, binding, resources
 from reports.findings import (
     Action,
@@ -161,7 +161,7 @@ def _why_not(measured: Ceiling | Measurement | None, missing: str) -> str:
 
 
 def _missed(objective: ObjectiveFinding) -> str:
-    return f"{objective.name} ({units.by_unit(objective.value, objective.unit)})"
+    return f"{objective.name} ({words.reached(objective)})"
 
 
 def _missed_p90(simulated: Simulated | None) -> str:

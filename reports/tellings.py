@@ -18,6 +18,7 @@ def replayed(of: Measurement) -> str:
     rows = [
         ("due", f"{of.due:,} requests, {of.messages_due:,} messages: {of.origin}"),
         ("started", f"{of.started:,}, dropped {of.dropped:,}"),
+        ("attempts", f"{of.attempts:,} for {of.started:,} requests"),
         (
             "accepted",
             f"{of.accepted:,}, limited {of.limited:,}, rejected {of.rejected:,}, errors {of.errors:,}",
@@ -28,7 +29,10 @@ def replayed(of: Measurement) -> str:
         ("service time", _percentiles(of.service_s) + " from the first byte"),
         ("lateness", _percentiles(of.lateness_s) + ", the generator's own"),
     ]
-    rows += [("fault", f"{name}: {count:,}") for name, count in of.faults.items()]
+    rows += [("replies", ", ".join(f"{status}: {times:,}" for status, times in of.statuses.items()))]
+    rows += [("error", f"{words}: {times:,}") for words, times in of.errors_by_kind.items()]
+    if of.below_target_because:
+        rows.append(("below target", of.below_target_because))
     rows += _behind(of.passage) if of.passage else []
     verdict = "valid" if of.valid else f"NOT VALID: {of.invalid_because}"
     return "\n".join([*columns(rows), verdict])

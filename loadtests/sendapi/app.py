@@ -71,7 +71,7 @@ class App:
             await self._door.pass_through()
             if taken.request.sandbox:
                 return taken
-            return await self._keep(wire, asked, taken, _entries(taken, message_id, body), body)
+            return await self._keep(wire, asked, taken, _entries(wire.name, taken, message_id, body), body)
         except (QueueFull, StoreFailed, Busy) as error:
             return self._turned_away(wire, error)
 
@@ -112,7 +112,7 @@ class App:
             settled(taken if error is None else self._turned_away(wire, error))
 
         try:
-            entries = _entries(taken, message_id, body)
+            entries = _entries(wire.name, taken, message_id, body)
             self._store.offer(entries, taken.request.messages, len(body), stored)
         except (QueueFull, StoreFailed) as error:
             stored(error)
@@ -130,10 +130,10 @@ class App:
         return wire.told(429, "too many requests", retry_after(FULL_RETRY_S))
 
 
-def _entries(taken: Taken, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
+def _entries(wire: str, taken: Taken, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
     now_s = time.time()
     return [
-        (LANE_OF[g.priority, g.channel], Entry(message_id, now_s, g.campaign, g.ids, g.places, body))
+        (LANE_OF[g.priority, g.channel], Entry(message_id, now_s, g.campaign, g.ids, g.places, body, wire))
         for g in taken.request.groups
     ]
 

@@ -29,7 +29,7 @@ LANE_OF = {(lane.priority, lane.channel): lane for lane in LANES}
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Messages of one request in one lane. `places`: their personalizations in `body`, [] = all, in order.
 
-    `accepted_s` is Unix time: freshness is counted across restarts.
+    `accepted_s` is Unix time: freshness is counted across restarts. `wire`: whose format `body` is in.
     """
 
     message_id: str
@@ -38,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ids: list[str]
     places: list[int]
     body: bytes
+    wire: str = ""
 
 
 class Block(NamedTuple):

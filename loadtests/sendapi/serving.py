@@ -108,10 +108,10 @@ async def stoppable() -> AsyncIterator[Stop]:
             loop.remove_signal_handler(number)
 
 
-async def first(*awaitables: Awaitable[object]) -> None:
+async def first(*awaitables: Awaitable[object], within_s: float | None = None) -> None:
     """Until one of them is done; the others are not left running."""
     tasks = [asyncio.ensure_future(one) for one in awaitables]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=within_s)
     for task in tasks:
         task.cancel()
 

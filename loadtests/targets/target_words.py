@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -18,6 +19,8 @@ class Target(Word):
     """A target file as written; secrets stay `${ENV_NAME}` until a request is rendered.
 
     `like` names a shipped target whose operations are taken when the file has none of its own.
+    `http` "2": HTTP/2, agreed on in TLS (ALPN) or, over http://, taken for granted (prior knowledge); what
+    is observed is read over HTTP/1.1 all the same.
     `share` is the part of the season that this target carries. `allow_hosts` names the hosts that may be
     loaded besides this machine, exactly as they stand in `base_url`. `ca_file`: whom TLS trusts instead of
     this system's authorities (PEM, from the target file's folder); certificates are checked in any case.
@@ -27,6 +30,7 @@ class Target(Word):
     title: str = ""
     like: str = ""
     base_url: str = ""
+    http: Literal["1.1", "2"] = "1.1"
     share: Share = 1.0
     allow_hosts: tuple[str, ...] = ()
     ca_file: str = ""
