@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from loadtests.sendapi.answer import Answer, Asked, Wire
+from loadtests.sendapi.answer import BODY_BYTES_MAX, Answer, Asked, Wire
 
-BODY_BYTES_MAX = 30 * 1024 * 1024
 TOO_LARGE = "the body is too large"
 
 Scope = MutableMapping[str, Any]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hmac
-import time
 
-from loadtests.sendapi.answer import NOTHING, Answer, Asked, Headers, Taken, json_answer
+from loadtests.sendapi.answer import NOTHING, Answer, Asked, Headers, Taken, json_answer, used_up
 from loadtests.sendapi.complaints import FieldError
 from loadtests.sendapi.formats import Refused, read
 
@@ -47,9 +46,7 @@ class SendGrid:
         if status == 413:
             message = "The JSON payload you have included in your request is too large."
         if status == 429:
-            resets_at = str(int(time.time()) + 1).encode()
-            limit = [(b"x-ratelimit-limit", b"%d" % RATE_PER_S), (b"x-ratelimit-remaining", b"0")]
-            headers = [*headers, *limit, (b"x-ratelimit-reset", resets_at)]
+            headers = used_up(RATE_PER_S, headers)
         return errors(status, FieldError(message), headers=headers)
 
 

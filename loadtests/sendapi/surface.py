@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from loadtests.sendapi.accesslog import AccessLog, Line
 from loadtests.sendapi.answer import Answer, Asked, Client, Headers, Short, Taken, Wire, retry_after
-from loadtests.sendapi.app import FULL_RETRY_S, TOO_LARGE, App, HungUp, Receive, Scope, wire_of
+from loadtests.sendapi.app import FULL_RETRY_S, App, wire_of
+from loadtests.sendapi.asgi import TOO_LARGE, HungUp, Receive, Scope, Send, asked_of, reply
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.life import Life
 from loadtests.sendapi.meter import Meter
@@ -17,7 +17,6 @@ from loadtests.sendapi.metrics import Metrics
 from loadtests.sendapi.openapi import document
 from loadtests.sendapi.own_routes import OwnRoutes
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 OWN = "own"
 """What the API's own routes are called where wire formats are told apart."""
 NOT_SERVING = {"starting": "the queue is being opened", "draining": "the service is shutting down"}
@@ -52,9 +51,7 @@ class Surface:
         except HungUp:
             return
         answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": body})
+        await reply(send, scope, answer)
         name = OWN if wire is None else wire.name
         self._note(asked, name, answer, began_s, messages, scope.get("client"))
 
@@ -104,14 +101,6 @@ class Surface:
         self._meter.note(name, answer.status, took_s, messages)
         if self._log is not None:
             self._log.write(_line(asked, name, answer, took_s, messages, client))
-
-
-def asked_of(scope: Scope) -> Asked:
-    """The request without its body."""
-    path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
-    query = scope.get("query_string", b"").decode("latin-1")
-    target = f"{path}?{query}" if query else path
-    return Asked(scope["method"], scope["path"], target, dict(scope["headers"]))
 
 
 def _line(asked: Asked, wire: str, answer: Answer, took_s: float, messages: int, client: Client) -> Line:
