@@ -65,7 +65,8 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
     to append a JSON line for each answer to, "-" = stderr, "" = none.
     `sink`: where delivered messages go, over how many `connections`; a message that is refused there is tried
-    `attempts` times, after backoffs as the simulation's `Retries`.
+    `attempts` times, after backoffs as the simulation's `Retries`. `webhook`: a URL on this machine that
+    is told what becomes of messages, "" = nobody is.
     """
 
     host: str = "127.0.0.1"
@@ -90,6 +91,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     drain_s: float = 10.0
     access_log: str = ""
     sink: str = "count"
+    webhook: str = ""
     connections: int = 8
     attempts: int = 8
     backoff_s: float = 1.0

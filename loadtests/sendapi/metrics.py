@@ -89,6 +89,11 @@ def _messages(health: Health) -> Iterator[Metric]:
         for name, flow in health.providers.items():
             family.add_metric([name], getattr(flow, kind))
         yield family
+    if health.webhook is not None:
+        yield _counter("peakday_webhook_posted_events", "Events that a webhook took", health.webhook.posted)
+        given_up = health.webhook.given_up
+        yield _counter("peakday_webhook_given_up_events", "Events that no webhook took", given_up)
+        yield _gauge("peakday_webhook_waiting_events", "Events still to be posted", health.webhook.waiting)
 
 
 def _queue(source: Source) -> Iterator[Metric]:
