@@ -7,10 +7,13 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import msgspec
+
 from loadtests.sendapi import once
 from loadtests.sendapi.answer import BODY_BYTES_MAX, Answer, Asked, Headers, Short, Taken, Wire, retry_after
 from loadtests.sendapi.blocks import LANE_OF, Entry, Lane, QueueFull, StoreFailed
 from loadtests.sendapi.door import Busy, Door
+from loadtests.sendapi.faults import ERROR, Switchboard
 from loadtests.sendapi.formats_braze import Braze
 from loadtests.sendapi.formats_sendgrid import SendGrid
 from loadtests.sendapi.formats_ses import Ses
@@ -44,11 +47,12 @@ def wire_of(path: str) -> Wire | None:
 class App:
     """One instance serves one store. `key` "" takes any key. `limited`: requests that it turned away."""
 
-    def __init__(self, key: str, door: Door, store: Store) -> None:
+    def __init__(self, key: str, door: Door, store: Store, faults: Switchboard | None = None) -> None:
         self.limited = 0
         self._key = key
         self._door = door
         self._store = store
+        self._faults = faults
         self._message_prefix = secrets.token_urlsafe(12)
         self._requests = 0
 
@@ -57,7 +61,7 @@ class App:
         refusal = _refusal(wire, asked, self._key)
         if refusal is not None:
             return refusal
-        body = await _body(receive)
+        body = await body_of(receive)
         if body is None:
             return wire.told(413, TOO_LARGE, [])
         return await self._accept(wire, asked, body)
@@ -67,6 +71,8 @@ class App:
         taken = wire.read(asked, body, self._key, message_id)
         if isinstance(taken, Answer):
             return taken
+        if self._faults is not None and self._faults.hits():
+            return msgspec.structs.replace(wire.told(500, "internal error", []), fault=ERROR)
         try:
             await self._door.pass_through()
             if taken.request.sandbox:
@@ -89,7 +95,7 @@ class App:
 
     def is_plain(self) -> bool:
         """Whether nothing but checks and the queue stands between a request and its answer, now."""
-        return self._door.open
+        return self._door.open and (self._faults is None or not self._faults.now.error_share)
 
     def short_way(self, url: bytes, method: bytes, headers: Headers) -> Short | None:
         """A send that nothing refuses before its body is read; None for all else."""
@@ -151,7 +157,7 @@ def _refusal(wire: Wire, asked: Asked, key: str) -> Answer | None:
     return wire.told(413, TOO_LARGE, []) if too_large else None
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def body_of(receive: Receive) -> bytes | None:
     """The whole body; None as soon as it is too large. HungUp where it does not come to its end."""
     parts: list[bytes] = []
     size = 0

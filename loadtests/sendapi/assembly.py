@@ -15,6 +15,7 @@ from loadtests.sendapi.deadletters import DeadLetters
 from loadtests.sendapi.dispatcher import Dispatcher
 from loadtests.sendapi.door import Door
 from loadtests.sendapi.exits import carrier_of, exit_of, on_this_machine
+from loadtests.sendapi.faults import Switchboard
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.relay import Rules
@@ -63,7 +64,9 @@ async def dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
     if not knobs.hold:
         dispatcher.start()
     try:
-        yield Source(App(knobs.key, Door(knobs), store), store, dispatcher, sink, webhook)
+        door = Door(knobs)
+        faults = Switchboard(door, dispatcher, knobs.seed)
+        yield Source(App(knobs.key, door, store, faults), store, dispatcher, sink, faults, webhook)
     finally:
         await dispatcher.stop()
         if relaying is not None:

@@ -11,6 +11,7 @@ import msgspec
 
 from loadtests.sendapi.app import App
 from loadtests.sendapi.dispatcher import Dispatcher, Flow
+from loadtests.sendapi.faults import Switchboard
 from loadtests.sendapi.life import State
 from loadtests.sendapi.sinks import CountingSink
 from loadtests.sendapi.store import Store
@@ -58,6 +59,7 @@ class Source:
     store: Store
     dispatcher: Dispatcher
     sink: CountingSink
+    faults: Switchboard
     webhook: Webhook | None = None
 
     def health(self, state: State = "serving") -> Health:

@@ -23,6 +23,7 @@ REFUSALS = {
     413: "More than 30 MiB",
     415: "Another media type",
     429: "The queue is full, or a limit is reached",
+    500: "A fault that an administrator switched on",
     503: "The service is busy, starting, draining, or without its queue",
 }
 

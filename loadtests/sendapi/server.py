@@ -125,7 +125,7 @@ async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health],
         log = FileLog(knobs.access_log) if knobs.access_log else None
         if log is not None:
             kept.callback(log.close)
-        surface = Surface(knobs.key, log)
+        surface = Surface(knobs.key, log, knobs.admin_key)
         async with serving.stoppable() as stop:
             if parent is not None:
                 serving.leave_with(parent, stop)
