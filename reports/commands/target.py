@@ -83,10 +83,8 @@ def serve(
         raise user_error(
             message, key=f"--{given[0]}", found=str(played[given[0]]), allowed=", ".join(STAND_INS)
         )
-    set_key = os.environ.get("PEAKDAY_ADMIN_KEY", "")
-    admin_key = set_key or secrets.token_urlsafe(12)
+    admin_key = os.environ.get(server.ADMIN_KEY, "") or secrets.token_urlsafe(12)
     knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key(), admin_key=admin_key))
-    screen.show(f"faults: PATCH /admin/faults, Bearer {'$PEAKDAY_ADMIN_KEY' if set_key else admin_key}")
     server.serve(knobs, screen.show)
     return EXIT_DONE
 
