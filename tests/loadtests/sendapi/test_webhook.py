@@ -72,6 +72,7 @@ def test_delivered_events_are_batched_signed_and_posted_again_until_they_are_tak
         client = client_of(api)
         assert client.post(mail(messages=300, custom_args={"campaign": "launch"})).status == 202
         assert eventually(lambda: len(webhook.events()) == 300)
+        assert eventually(lambda: api.health().webhook.posted == 300)  # the answer is read a moment later
         state = api.health().webhook
         assert b"peakday_webhook_posted_events_total 300.0" in client.ask("GET", "/metrics").body
     assert (state.posted, state.waiting, state.given_up) == (300, 0, 0)
