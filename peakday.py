@@ -137,6 +137,9 @@ def serve(
         str | None,
         typer.Option(metavar="URL", help="count, smtp://127.0.0.1:port, sendgrid+http://127.0.0.1:port, …"),
     ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="on this machine; told what becomes of messages")
+    ] = None,
     attempts: Annotated[int | None, typer.Option(min=1, help="at the sink, with a backoff between")] = None,
     access_log: Annotated[
         str | None, typer.Option(metavar="FILE", help="a JSON line for each answer; -: stderr")
@@ -161,7 +164,7 @@ def serve(
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
     asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
     asked |= {"access-log": access_log, "drain": drain}
-    asked |= {"freshness": freshness, "sink": sink, "attempts": attempts}
+    asked |= {"freshness": freshness, "sink": sink, "webhook": webhook, "attempts": attempts}
     played = {"profile": profile, "error-share": error_share, "outage": outage, "record": record}
     _run(lambda screen: target.serve(screen, asked, stand_in, played, host, port), as_json=False)
 

@@ -36,11 +36,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One response."""
+    """One response. `fault`: the fault switched on by an administrator that it comes from."""
 
     status: int
     headers: Headers
     body: bytes = b""
+    fault: str = ""
 
 
 class Taken(msgspec.Struct, frozen=True):

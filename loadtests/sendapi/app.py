@@ -6,11 +6,14 @@ import secrets
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from loadtests.sendapi import once
 from loadtests.sendapi.answer import Answer, Asked, Headers, Short, Taken, Wire, retry_after
 from loadtests.sendapi.asgi import TOO_LARGE, Receive, body_of, refusal
 from loadtests.sendapi.blocks import LANE_OF, Entry, Lane, QueueFull, StoreFailed
 from loadtests.sendapi.door import Busy, Door
+from loadtests.sendapi.faults import ERROR, Switchboard
 from loadtests.sendapi.formats_braze import Braze
 from loadtests.sendapi.formats_sendgrid import SendGrid
 from loadtests.sendapi.formats_ses import Ses
@@ -34,11 +37,12 @@ def wire_of(path: str) -> Wire | None:
 class App:
     """One instance serves one store. `key` "" takes any key. `limited`: requests that it turned away."""
 
-    def __init__(self, key: str, door: Door, store: Store) -> None:
+    def __init__(self, key: str, door: Door, store: Store, faults: Switchboard | None = None) -> None:
         self.limited = 0
         self._key = key
         self._door = door
         self._store = store
+        self._faults = faults
         self._message_prefix = secrets.token_urlsafe(12)
         self._requests = 0
 
@@ -57,6 +61,8 @@ class App:
         taken = wire.read(asked, body, self._key, message_id)
         if isinstance(taken, Answer):
             return taken
+        if self._faults is not None and self._faults.hits():
+            return msgspec.structs.replace(wire.told(500, "internal error", []), fault=ERROR)
         try:
             await self._door.pass_through()
             if taken.request.sandbox:
@@ -79,7 +85,7 @@ class App:
 
     def is_plain(self) -> bool:
         """Whether nothing but checks and the queue stands between a request and its answer, now."""
-        return self._door.open
+        return self._door.open and (self._faults is None or not self._faults.now.error_share)
 
     def short_way(self, url: bytes, method: bytes, headers: Headers) -> Short | None:
         """A send that nothing refuses before its body is read; None for all else."""

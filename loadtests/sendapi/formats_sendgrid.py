@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 
 from loadtests.sendapi.answer import NOTHING, Answer, Asked, Headers, Taken, json_answer, used_up
 from loadtests.sendapi.complaints import FieldError
@@ -53,6 +54,13 @@ class SendGrid:
 def errors(status: int, *found: FieldError, headers: Headers | None = None) -> Answer:
     """SendGrid's body of errors."""
     return json_answer(status, {"errors": found}, headers)
+
+
+def not_allowed(methods: Sequence[str]) -> Answer:
+    """405 with the methods that are."""
+    allowed = ", ".join(methods)
+    message = FieldError(f"{allowed} method allowed only")
+    return errors(405, message, headers=[(b"allow", allowed.encode())])
 
 
 def is_bearer(authorization: bytes, key: bytes) -> bool:

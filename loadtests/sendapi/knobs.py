@@ -62,10 +62,12 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `queue_bound` (messages, 0 = none) and `queue_bytes` cap the queue: beyond, 429 with Retry-After.
     `freshness_s` 0 = messages never expire in the queue. `data` "" = the folder given at the start.
     `hold`: nothing is delivered, what is accepted piles up: a consumer that stands still.
-    `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
-    to append a JSON line for each answer to, "-" = stderr, "" = none.
+    `drain_s`: how long requests under way may still take once the API is told to leave.
+    `admin_key` opens /admin/faults, "" = there is none. `access_log`: a file to append a JSON line for each
+    answer to, "-" = stderr, "" = none.
     `sink`: where delivered messages go, over how many `connections`; a message that is refused there is tried
-    `attempts` times, after backoffs as the simulation's `Retries`.
+    `attempts` times, after backoffs as the simulation's `Retries`. `webhook`: a URL on this machine that
+    is told what becomes of messages, "" = nobody is.
     """
 
     host: str = "127.0.0.1"
@@ -88,8 +90,10 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     data: str = ""
     hold: bool = False
     drain_s: float = 10.0
+    admin_key: str = ""
     access_log: str = ""
     sink: str = "count"
+    webhook: str = ""
     connections: int = 8
     attempts: int = 8
     backoff_s: float = 1.0

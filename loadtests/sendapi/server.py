@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import logging
+import os
 import socket
 import sys
 import tempfile
@@ -28,6 +29,8 @@ from loadtests.sendapi.store import Store
 from loadtests.sendapi.surface import Surface
 from scenarios.problems import UserError, user_error
 
+ADMIN_KEY = "PEAKDAY_ADMIN_KEY"
+"""The environment variable with the key of /admin/faults; made up where it is not set."""
 READY_S = 30.0
 STOP_S = 2.0
 HEALTH_S = 5.0
@@ -91,6 +94,9 @@ def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
             say(f"peakday send API on {base_url}/v3/mail/send (health: {base_url}/healthz)")
             queue = queue_words(health.queue, health.durable)
             say(f"queue: {queue}, in {placed.data}; Ctrl-C stops it")
+            if knobs.admin_key:
+                key = f"${ADMIN_KEY}" if os.environ.get(ADMIN_KEY) else knobs.admin_key
+                say(f"faults are switched at {base_url}/admin/faults with the bearer key {key}")
             say("it also speaks Twilio Messages, Braze messages/send, Amazon SES v2, each at its own path")
 
         serving.run(_run(placed, None, ready))
@@ -125,7 +131,7 @@ async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health],
         log = FileLog(knobs.access_log) if knobs.access_log else None
         if log is not None:
             kept.callback(log.close)
-        surface = Surface(knobs.key, log)
+        surface = Surface(knobs.key, log, knobs.admin_key)
         async with serving.stoppable() as stop:
             if parent is not None:
                 serving.leave_with(parent, stop)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from loadtests.sendapi.accesslog import AccessLog, Line
+from loadtests.sendapi.accesslog import AccessLog, Changed, Line
+from loadtests.sendapi.admin import Admin
 from loadtests.sendapi.answer import Answer, Asked, Client, Headers, Short, Taken, Wire, retry_after
 from loadtests.sendapi.app import FULL_RETRY_S, App, wire_of
 from loadtests.sendapi.asgi import TOO_LARGE, HungUp, Receive, Scope, Send, asked_of, reply
@@ -25,19 +26,28 @@ NOT_SERVING = {"starting": "the queue is being opened", "draining": "the service
 class Surface:
     """One process's. Sends are refused with 503 until `open` and from a drain on."""
 
-    def __init__(self, key: str, log: AccessLog | None = None) -> None:
+    def __init__(self, key: str, log: AccessLog | None = None, admin_key: str = "") -> None:
         self.life = Life()
         self._meter = Meter()
         self._metrics = Metrics(self._meter, self.life)
-        self.own = OwnRoutes(self.life, self._metrics, partial(document, any_key=not key))
+        self.own = OwnRoutes(
+            self.life, self._metrics, partial(document, any_key=not key, administered=bool(admin_key))
+        )
         self._log = log
+        self._admin_key = admin_key
         self._app: App | None = None
 
     def open(self, source: Source) -> None:
         """The queue is open: take sends."""
         self._app = source.app
         self._metrics.source = self.own.source = source
+        if self._admin_key:
+            self.own.admin = Admin(self._admin_key, source.faults, self._tell)
         self.life.serve()
+
+    def _tell(self, changed: Changed) -> None:
+        if self._log is not None:
+            self._log.write(changed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -47,7 +57,9 @@ class Surface:
         asked = asked_of(scope)
         wire = wire_of(asked.path)
         try:
-            taken = await (self.own.answer(asked) if wire is None else self._send(wire, asked, receive))
+            taken = await (
+                self.own.answer(asked, receive) if wire is None else self._send(wire, asked, receive)
+            )
         except HungUp:
             return
         answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
@@ -116,4 +128,5 @@ def _line(asked: Asked, wire: str, answer: Answer, took_s: float, messages: int,
         wire=wire,
         bytes=int(length) if length.isdigit() else 0,
         messages=messages,
+        fault=answer.fault,
     )

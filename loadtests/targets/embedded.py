@@ -43,6 +43,7 @@ class Embedded:
     drain_s: float | None = None
     access_log: str | None = None
     sink: str | None = None
+    webhook: str | None = None
     attempts: int | None = None
     backoff_s: float | None = None
 
@@ -78,6 +79,7 @@ _PLAIN = (
     "drain_s",
     "access_log",
     "sink",
+    "webhook",
     "attempts",
     "backoff_s",
 )
@@ -117,6 +119,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "drain": ("drain_s", parse_duration),
     "access-log": ("access_log", str),
     "sink": ("sink", str),
+    "webhook": ("webhook", str),
     "attempts": ("attempts", parse_count),
     "backoff": ("backoff_s", parse_duration),
 }

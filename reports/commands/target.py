@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -81,7 +83,8 @@ def serve(
         raise user_error(
             message, key=f"--{given[0]}", found=str(played[given[0]]), allowed=", ".join(STAND_INS)
         )
-    knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key()))
+    admin_key = os.environ.get(server.ADMIN_KEY, "") or secrets.token_urlsafe(12)
+    knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key(), admin_key=admin_key))
     server.serve(knobs, screen.show)
     return EXIT_DONE
 
