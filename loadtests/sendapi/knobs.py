@@ -62,6 +62,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `queue_bound` (messages, 0 = none) and `queue_bytes` cap the queue: beyond, 429 with Retry-After.
     `freshness_s` 0 = messages never expire in the queue. `data` "" = the folder given at the start.
     `hold`: nothing is delivered, what is accepted piles up: a consumer that stands still.
+    `processes`: that share the port, each with its own `workers`, before one queue and one dispatcher.
     `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
     to append a JSON line for each answer to, "-" = stderr, "" = none.
     `sink`: where delivered messages go, over how many `connections`; a message that is refused there is tried
@@ -88,6 +89,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     data: str = ""
     hold: bool = False
     drain_s: float = 10.0
+    processes: int = 1
     access_log: str = ""
     sink: str = "count"
     connections: int = 8
@@ -192,6 +194,9 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         else None,
         ("variation", knobs.variation, "below zero", "0 or more") if knobs.variation < 0 else None,
         ("workers", knobs.workers, "nobody would answer", "1 or more") if knobs.workers < 1 else None,
+        ("processes", knobs.processes, "nobody would answer", "1 to 64")
+        if not 1 <= knobs.processes <= 64
+        else None,
         ("wait_bound", knobs.wait_bound_s, "below zero", "0s or more") if knobs.wait_bound_s < 0 else None,
         ("queue_bound", knobs.queue_bound, "below zero", "0 (no bound) or more")
         if knobs.queue_bound < 0
