@@ -127,6 +127,7 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="requests in service at once")] = None,
     stall: Annotated[str | None, typer.Option(metavar="D/every D", help="400ms/every 60s")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, max=64, help="that share the port")] = None,
     queue: Annotated[
         str | None, typer.Option(metavar="URL", help="auto, valkey, sqlite, sqlite:///path, redis://…")
     ] = None,
@@ -162,6 +163,7 @@ def serve(
     from reports.commands import target
 
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
+    asked |= {"processes": processes}
     asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
     asked |= {"access-log": access_log, "drain": drain}
     asked |= {"freshness": freshness, "sink": sink, "webhook": webhook, "attempts": attempts}

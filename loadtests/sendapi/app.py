@@ -18,7 +18,7 @@ from loadtests.sendapi.formats_braze import Braze
 from loadtests.sendapi.formats_sendgrid import SendGrid
 from loadtests.sendapi.formats_ses import Ses
 from loadtests.sendapi.formats_twilio import Twilio
-from loadtests.sendapi.store import Store
+from loadtests.sendapi.intake import Intake
 
 FULL_RETRY_S = 1
 
@@ -37,7 +37,7 @@ def wire_of(path: str) -> Wire | None:
 class App:
     """One instance serves one store. `key` "" takes any key. `limited`: requests that it turned away."""
 
-    def __init__(self, key: str, door: Door, store: Store, faults: Switchboard | None = None) -> None:
+    def __init__(self, key: str, door: Door, store: Intake, faults: Switchboard | None = None) -> None:
         self.limited = 0
         self._key = key
         self._door = door

@@ -38,6 +38,11 @@ def refusal(wire: Wire, asked: Asked, key: str) -> Answer | None:
     return wire.told(413, TOO_LARGE, []) if too_large else None
 
 
+async def no_body() -> Message:
+    """What `receive` gives for a request that came without its body: that it is empty."""
+    return {"type": "http.request"}
+
+
 async def body_of(receive: Receive) -> bytes | None:
     """The whole body; None as soon as it is too large. HungUp where it does not come to its end."""
     parts: list[bytes] = []

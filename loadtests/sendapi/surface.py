@@ -13,7 +13,7 @@ from loadtests.sendapi.app import FULL_RETRY_S, App, wire_of
 from loadtests.sendapi.asgi import TOO_LARGE, HungUp, Receive, Scope, Send, asked_of, reply
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.life import Life
-from loadtests.sendapi.meter import Meter
+from loadtests.sendapi.meter import Meter, Notes
 from loadtests.sendapi.metrics import Metrics
 from loadtests.sendapi.openapi import document
 from loadtests.sendapi.own_routes import OwnRoutes
@@ -24,12 +24,18 @@ NOT_SERVING = {"starting": "the queue is being opened", "draining": "the service
 
 
 class Surface:
-    """One process's. Sends are refused with 503 until `open` and from a drain on."""
+    """One process's. Sends are refused with 503 until `open` and from a drain on.
 
-    def __init__(self, key: str, log: AccessLog | None = None, admin_key: str = "") -> None:
+    `note` counts an answer: in `notes`, where somebody else counts, else here.
+    """
+
+    def __init__(
+        self, key: str, log: AccessLog | None = None, notes: Notes | None = None, admin_key: str = ""
+    ) -> None:
         self.life = Life()
-        self._meter = Meter()
-        self._metrics = Metrics(self._meter, self.life)
+        meter = Meter()
+        self.note = (notes or meter).note
+        self._metrics = Metrics(meter, self.life)
         self.own = OwnRoutes(
             self.life, self._metrics, partial(document, any_key=not key, administered=bool(admin_key))
         )
@@ -57,9 +63,7 @@ class Surface:
         asked = asked_of(scope)
         wire = wire_of(asked.path)
         try:
-            taken = await (
-                self.own.answer(asked, receive) if wire is None else self._send(wire, asked, receive)
-            )
+            taken = await (self._own(asked, receive) if wire is None else self._send(wire, asked, receive))
         except HungUp:
             return
         answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
@@ -96,6 +100,9 @@ class Surface:
 
         app.take_soon(short, body, settled)
 
+    async def _own(self, asked: Asked, receive: Receive) -> Answer:
+        return await self.own.answer(asked, receive)
+
     async def _send(self, wire: Wire, asked: Asked, receive: Receive) -> Taken | Answer:
         if self._app is None or self.life.state != "serving":
             again = [*retry_after(FULL_RETRY_S), (b"connection", b"close")]
@@ -110,7 +117,7 @@ class Surface:
         self, asked: Asked, name: str, answer: Answer, began_s: float, messages: int, client: Client
     ) -> None:
         took_s = time.perf_counter() - began_s
-        self._meter.note(name, answer.status, took_s, messages)
+        self.note(name, answer.status, took_s, messages)
         if self._log is not None:
             self._log.write(_line(asked, name, answer, took_s, messages, client))
 

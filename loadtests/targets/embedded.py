@@ -33,6 +33,7 @@ class Embedded:
     distribution: Distribution | None = None
     variation: float | None = None
     workers: int | None = None
+    processes: int | None = None
     wait_bound_s: float | None = None
     stall_s: float = 0.0
     stall_every_s: float = 0.0
@@ -71,6 +72,7 @@ _PLAIN = (
     "distribution",
     "variation",
     "workers",
+    "processes",
     "wait_bound_s",
     "queue",
     "queue_bound",
@@ -110,6 +112,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "distribution": ("distribution", str),
     "variation": ("variation", _number),
     "workers": ("workers", parse_count),
+    "processes": ("processes", parse_count),
     "wait-bound": ("wait_bound_s", parse_duration),
     "stall": ("stall_s stall_every_s", parse_stall),
     "queue": ("queue", str),
