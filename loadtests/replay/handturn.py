@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.exchange import Exchange
 from loadtests.replay.kernel import Kernel
+from loadtests.replay.multiplexed import Multiplexed
 
 BURST_SENDS = 16
 AHEAD_SENDS = 64
@@ -20,7 +21,12 @@ class HandTurn:
     from Python sleeps whole milliseconds); `spin_ns` of every pause are spent awake."""
 
     def __init__(
-        self, exchange: Exchange, agenda: Agenda, kernel: Kernel, clock: Callable[[], int], spin_ns: int
+        self,
+        exchange: Exchange | Multiplexed,
+        agenda: Agenda,
+        kernel: Kernel,
+        clock: Callable[[], int],
+        spin_ns: int,
     ) -> None:
         self._exchange = exchange
         self._submit = exchange.submit

@@ -16,6 +16,7 @@ from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import Bounds, Exchange
 from loadtests.replay.handturn import NEVER_NS, HandTurn
 from loadtests.replay.kernel import Kernel
+from loadtests.replay.multiplexed import Multiplexed
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows, Sink
 
@@ -79,13 +80,14 @@ class Reactor:
         self._clock = clock
         self._breathe = breathe
         self._control_fd, self._on_control = control or (-1, breathe)
-        self._exchange = Exchange(peer, agenda, self._rows, bounds, kernel, clock)
+        carries = Multiplexed if peer.http == "2" else Exchange
+        self._exchange = carries(peer, agenda, self._rows, bounds, kernel, clock)
         self._turns = _turns(peer, agenda, self._rows, bounds, kernel, clock, self._exchange)
         if control:
             self._exchange.epoll.register(self._control_fd, EPOLLIN)
         self._start_ns = self._tick_ns = self._flush_ns = self._step_ns = self._end_ns = 0
         self._running = True
-        self._stopped = False
+        self._stopped_ns = 0
 
     @property
     def in_flight(self) -> int:
@@ -113,12 +115,12 @@ class Reactor:
             replayed_s = (self._settle() - start_ns) / 1e9
         finally:
             self._exchange.close()
-        return min(schedule.duration_s, max(0.0, replayed_s)) if self._stopped else schedule.duration_s
+        return min(schedule.duration_s, max(0.0, replayed_s)) if self._stopped_ns else schedule.duration_s
 
     def stop(self) -> None:
         """End now: what waits is dropped, what is under way stays unanswered, the rest was never due."""
         self._running = False
-        self._stopped = True
+        self._stopped_ns = self._stopped_ns or self._clock()
 
     def _tick(self) -> None:
         now_ns = self._clock()
@@ -143,15 +145,15 @@ class Reactor:
         return self._turns.next_due_ns() == NEVER_NS and self._agenda.over and not is_busy
 
     def _settle(self) -> int:
-        """Account for all that is due by now; the moment up to which that is so."""
-        now_ns = self._clock()
-        upcoming = self._turns.settle(now_ns)
-        if self._turns.next_due_ns() <= now_ns:
-            unsent = self._agenda.unsent(upcoming, now_ns, self._start_ns)
-            self._rows.add_dropped(unsent, now_ns, Fault.DROPPED_RUN_ENDED)
+        """Account for all that was due when it was over; that moment."""
+        upcoming = self._turns.settle(self._clock())
+        over_ns = self._stopped_ns or self._clock()
+        if self._turns.next_due_ns() <= over_ns:
+            unsent = self._agenda.unsent(upcoming, over_ns, self._start_ns)
+            self._rows.add_dropped(unsent, over_ns, Fault.DROPPED_RUN_ENDED)
         self._rows.flush()
         self._rows.finish()
-        return now_ns
+        return over_ns
 
 
 def _turns(
@@ -161,11 +163,11 @@ def _turns(
     bounds: Bounds,
     kernel: Kernel,
     clock: Callable[[], int],
-    exchange: Exchange,
+    exchange: Exchange | Multiplexed,
 ) -> Turns:
     """In compiled code where it is plain HTTP/1.1 and code can be compiled; by hand elsewhere."""
     spin_ns = int(bounds.spin_s * 1e9)
-    if peer.makes is Connection and type(exchange) is Exchange and kernel.compiled():
+    if peer.makes is Connection and isinstance(exchange, Exchange) and kernel.compiled():
         from loadtests.replay.laneturn import LaneTurn  # loads numba, which TLS does without
 
         return LaneTurn(exchange, agenda, rows, clock, spin_ns)

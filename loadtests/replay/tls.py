@@ -13,6 +13,7 @@ import ssl
 from loadtests.replay.connection import READ_BYTES, Connection
 from loadtests.replay.limits import BadResponse
 from loadtests.replay.records import Fault
+from loadtests.targets import trust
 
 PLAIN_BYTES = 16384
 """The longest record: OpenSSL hands out at most one a call."""
@@ -20,10 +21,11 @@ PLAIN_BYTES = 16384
 
 class Secure:
     """Makes the connections to one host. `context` trusts whom it trusts; `host` goes into SNI and is what
-    the certificate must name."""
+    the certificate must name; `http` is the version that both must agree on."""
 
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, context: ssl.SSLContext, host: str, http: str = "1.1") -> None:
         self.session: ssl.SSLSession | None = None
+        self.http = http
         self._context = context
         self._host = host
 
@@ -72,6 +74,7 @@ class SecureConnection(Connection):
             self._put_out()
             raise
         self._put_out()
+        trust.must_agree(self._engine.selected_alpn_protocol(), self._maker.http)
         return True
 
     def read(self) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -28,6 +29,7 @@ from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.stencils import ID_DIGITS, Stencil
 from loadtests.targets.rules import header
+from tests.loadtests.replay.certificates import Certified
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
@@ -159,7 +161,8 @@ def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
 
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.torture)], ids=["compiled", "by hand"])
 def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
-    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, compiled)`."""
+    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, compiled,
+    http)`."""
 
     def run(
         port: int,
@@ -169,6 +172,7 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
         stop_after_s: float | None = None,
         makes: Makes = Connection,
         compiled: bool = request.param,
+        http: str = "1.1",
     ) -> SendRecords:
         plain = Plain(body_bytes)
         kernel = replace(plain_kernel(), compiled=(lambda: compiled and works()))
@@ -178,7 +182,7 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
         writer = Writer(path)
         journal = Journal(schedule, start_ns, writer)
         reactor = Reactor(
-            Peer(socket.AF_INET, "127.0.0.1", port, makes),
+            Peer(socket.AF_INET, "127.0.0.1", port, makes, http),
             Agenda(schedule, plain, plain, plain, 0),
             lambda rows: journal.take(rows, time.monotonic_ns()),
             bounds=bounds or Bounds(),
@@ -190,6 +194,20 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
         return read_records([path])
 
     return run
+
+
+@pytest.fixture(scope="session")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
+    """Certificates of an authority of their own."""
+    if shutil.which("openssl") is None:
+        pytest.skip("makes its certificates with openssl, which is not installed")
+    return Certified(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def trusting(certified: Certified) -> ssl.SSLContext:
+    """A context that trusts that authority."""
+    return ssl.create_default_context(cafile=str(certified.ca))
 
 
 Locust = Callable[..., subprocess.Popen[str]]
