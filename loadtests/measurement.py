@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import passage as passages
 from loadtests import percentiles as times
 from loadtests import reasons
 from loadtests.attempts import Requests, requests
 from loadtests.farside import FarFigure, far_side
 from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
+from loadtests.passage import Passage
 from loadtests.percentiles import Percentiles as Percentiles  # the type of this seam's own fields
 from loadtests.percentiles import percentiles
 from loadtests.replay.records import Fault, Reply, SendRecords
@@ -29,7 +31,7 @@ LATENESS_S_P99_MAX = 0.025
 """A tenth of the usual limit of 250 ms: beyond, latency says more about the generator than may be."""
 WINDOW_S = 1.0
 
-LATER = ("figures", "statuses", "errors_by_kind", "below_target_because")
+LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage")
 """What documents of this format may lack."""
 
 
@@ -56,7 +58,7 @@ class Measurement:
     batch; infinite where it was not accepted in the end: limited, rejected, failed, timed out, dropped.
     service_s, lateness_s, wait_s: by request. goodput_per_s counts what was accepted within `duration_s`,
     shifted by the fastest answer. Figures of the far side are None where it was not observed; its rates are
-    of the second half, when a burst allowance is used up.
+    of the second half, when a burst allowance is used up. passage: where we play the provider behind it.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Measurement:
     below_target_because: str = ""
     providers: tuple[FarProvider, ...] = ()
     figures: tuple[FarFigure, ...] = ()
+    passage: Passage | None = None
 
 
 def measure(
@@ -107,11 +110,13 @@ def measure(
     records: SendRecords,
     observed: Observed | None = None,
     lateness_s_max: float = LATENESS_S_P99_MAX,
+    passage: Passage | None = None,
 ) -> Measurement:
     """What a replay of `schedule` showed.
 
     `observed`: the far side's counters, their times relative to the play's start. `lateness_s_max` bounds the
-    generator's own p99 lateness; above it the measurement is not valid.
+    generator's own p99 lateness; above it the measurement is not valid. `passage`: what the provider behind
+    the target saw, where we play it; what the target does not tell of itself is taken from there.
     """
     sent = requests(schedule, records)
     duration_s = min(schedule.duration_s, records.duration_s) or schedule.duration_s
@@ -144,8 +149,8 @@ def measure(
         messages_accepted=int(sent.accepted.sum()),
         messages_received=far.received,
         messages_delivered=far.delivered,
-        lost=far.lost,
-        duplicated=far.duplicated,
+        lost=passage.lost if far.lost is None and passage else far.lost,
+        duplicated=passage.duplicated if far.duplicated is None and passage else far.duplicated,
         duration_s=duration_s,
         offered_per_s=offered_per_s,
         goodput_per_s=goodput_per_s,
@@ -167,6 +172,7 @@ def measure(
         complete=records.complete and sent.due_s.size == schedule.due_s.size,
         providers=far.providers,
         figures=far.figures,
+        passage=passage,
     )
 
 
@@ -218,6 +224,7 @@ def summary(of: Measurement) -> dict[str, Any]:
         "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
         "below_target_because": of.below_target_because,
         "observed": [asdict(figure) for figure in of.figures],
+        "behind": passages.summary(of.passage) if of.passage else None,
         "valid": of.valid,
         "invalid_because": of.invalid_because,
     }
@@ -236,6 +243,8 @@ def to_document(of: Measurement) -> dict[str, Any]:
             value = [[times.number(number) for number in astuple(window)] for window in value]
         elif one.name in ("providers", "figures"):
             value = [asdict(item) for item in value]
+        elif isinstance(value, Passage):
+            value = passages.to_document(value)
         document[one.name] = value
     return document
 
@@ -252,6 +261,7 @@ def from_document(document: Mapping[str, Any]) -> Measurement:
     values["windows"] = tuple(_restored_window(row) for row in values["windows"])
     values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
     values["figures"] = tuple(FarFigure(**figure) for figure in values.get("figures", ()))
+    values["passage"] = passages.from_document(values["passage"]) if values.get("passage") else None
     return Measurement(**values)
 
 

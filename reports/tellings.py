@@ -8,7 +8,8 @@ from loadtests.calibration import Calibration, Fitted
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial
 from loadtests.measurement import Measurement, Percentiles
-from reports import units
+from loadtests.passage import Passage
+from reports import passing, units
 from reports.sketch import columns
 
 
@@ -32,8 +33,15 @@ def replayed(of: Measurement) -> str:
     rows += [("error", f"{words}: {times:,}") for words, times in of.errors_by_kind.items()]
     if of.below_target_because:
         rows.append(("below target", of.below_target_because))
+    rows += _behind(of.passage) if of.passage else []
     verdict = "valid" if of.valid else f"NOT VALID: {of.invalid_because}"
     return "\n".join([*columns(rows), verdict])
+
+
+def _behind(of: Passage) -> list[tuple[str, str]]:
+    """The lines of the report's section, without what each means."""
+    lines = [(str(name), f"{value} ({means})") for name, value, means in passing.behind(of).rows]
+    return [("behind it", f"{of.stand_in}, limits {of.limits}"), *lines, ("", passing.limits_of_sight(of))]
 
 
 def ceiling(of: Ceiling) -> str:

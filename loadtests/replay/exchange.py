@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from select import EPOLLOUT
-from typing import Protocol
 
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answers import Answers
@@ -18,6 +17,7 @@ from loadtests.replay.pool import Pool, fault_of
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.retrying import Comebacks
 from loadtests.replay.rows import Rows
+from loadtests.replay.waiting import Behind, Nobody, Waiting
 from scenarios.pipeline import Retries
 
 EVENTS_AT_ONCE = 16
@@ -25,9 +25,6 @@ EVENTS_AT_ONCE = 16
 
 STALE_ATTEMPTS_MAX = 3
 ACCEPTED = int(Reply.ACCEPTED)
-
-Waiting = tuple[Send, int, int, bytes | None, int]
-"""(send, attempt, picked_ns, its bytes where they are rendered already, since when it waits in ns)."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +41,6 @@ class Bounds:
     spin_s: float = 0.0
     retries: int = 0
     retry_budget_share: float = 0.2
-
-
-class Behind(Protocol):
-    """Sends that wait behind those of an exchange, in somebody else's hands."""
-
-    @property
-    def waiting(self) -> int:
-        """How many."""
-
-    def release(self, most: int) -> list[Waiting]:
-        """Up to so many, those that wait longest first: they are the exchange's now."""
-
-
-class Nobody:
-    """Nobody waits there."""
-
-    waiting = 0
-
-    def release(self, most: int) -> list[Waiting]:  # noqa: ARG002 - there is none
-        """None."""
-        return []
 
 
 class Exchange:
@@ -84,20 +60,19 @@ class Exchange:
         bounds: Bounds,
         kernel: Kernel,
         clock: Callable[[], int],
-        draw: Callable[[float, float], float] | None = None,
     ) -> None:
         self.in_flight = 0
         self.waiting: deque[Waiting] = deque()
         self.behind: Behind = Nobody()
         self.pool = Pool(peer, bounds.connections, kernel, clock, self._not_opened)
         self.epoll = self.pool.epoll
-        self._poll = self.epoll.poll
         self._free = self.pool.free
         self._agenda = agenda
         self._answers = Answers(agenda)
         self._known = self._answers.known
         law = Retries(attempts=bounds.retries + 1)
-        self._comebacks = Comebacks(law, bounds.retry_budget_share, draw or _uniform(agenda))
+        uniform = random.Random(agenda.schedule.seed).uniform
+        self._comebacks = Comebacks(law, bounds.retry_budget_share, uniform)
         self._rows = rows
         self.timeout_ns = int(bounds.timeout_s * 1e9)
         self._clock = clock
@@ -119,7 +94,7 @@ class Exchange:
 
     def hear(self) -> list[int]:
         """Take what the sockets have now, a few at a time; descriptors of others are returned."""
-        return [fd for fd, event in self._poll(0, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
+        return [fd for fd, event in self.epoll.poll(0, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
 
     def has_news(self, fd: int, event: int) -> bool:
         """Take up an event of the epoll; False where it is not about a connection."""
@@ -137,7 +112,8 @@ class Exchange:
     def expire(self, now_ns: int) -> None:
         """End what has waited longer than its time-out; take up what comes back; open what is lacking."""
         while self.waiting and self.waiting[0][4] + self.timeout_ns <= now_ns:
-            self._drop(self.waiting.popleft(), now_ns)
+            send, attempt, picked_ns, _, _ = self.waiting.popleft()
+            self._rows.add(send[1], attempt, picked_ns, 0, now_ns, 0, 0, Fault.DROPPED_NO_CONNECTION, 0)
         for send, attempt in self._comebacks.due(now_ns):
             self._take_up(send, attempt, now_ns)
         self.open_needed(now_ns)
@@ -179,13 +155,6 @@ class Exchange:
                 self.pool.watch(connection)
         except OSError as error:
             self.lost(connection, fault_of(error))
-
-    def written(self, connection: Connection, data: bytes | None, done: int) -> None:
-        """So many bytes of its request were written; None: it renders alike again."""
-        assert connection.send is not None
-        whole = self._agenda.render(connection.send) if data is None else data
-        connection.unsent = memoryview(whole)[done:]
-        self.pool.watch(connection)
 
     def take_over(self, connection: Connection) -> None:
         """A connection that somebody else had used, with the send it carries if it carries one."""
@@ -303,9 +272,13 @@ class Exchange:
         self.open_needed(self._clock())
 
     def open_needed(self, now_ns: int) -> None:
-        """Begin to open a connection for every waiting send, up to the bound."""
-        while self.pool.lacks(len(self.waiting) + self.behind.waiting) and self.pool.begin(now_ns):
+        """Begin to open a connection for every send that waits for one, up to the bound."""
+        while self.pool.lacks(self._lacking) and self.pool.begin(now_ns):
             pass
+
+    @property
+    def _lacking(self) -> int:
+        return len(self.waiting) + self.behind.lacking - len(self._free)
 
     def _not_opened(self, opened_ns: int, fault: Fault) -> None:
         """A connection that the target refused fails the send that waited longest."""
@@ -321,11 +294,3 @@ class Exchange:
     def _record(self, connection: Connection, send: Send, ended_ns: int, fault: Fault) -> None:
         times = (connection.picked_ns, connection.started_ns, ended_ns)
         self._rows.add(send[1], connection.attempt, *times, 0, 0, fault, 0)
-
-    def _drop(self, waiting: Waiting, now_ns: int) -> None:
-        send, attempt, picked_ns, _, _ = waiting
-        self._rows.add(send[1], attempt, picked_ns, 0, now_ns, 0, 0, Fault.DROPPED_NO_CONNECTION, 0)
-
-
-def _uniform(agenda: Agenda) -> Callable[[float, float], float]:
-    return random.Random(agenda.schedule.seed).uniform

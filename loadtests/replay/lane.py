@@ -16,10 +16,10 @@ from loadtests.replay import lanelayout as layout
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answercode import STATUSES
 from loadtests.replay.connection import Connection
-from loadtests.replay.exchange import Waiting
 from loadtests.replay.lanecode import turn
 from loadtests.replay.rows import Rows
 from loadtests.replay.stencils import Stencils
+from loadtests.replay.waiting import Waiting
 
 FIRST_QUEUE = 4096
 FIRST_DESCRIPTORS = 256
@@ -67,6 +67,11 @@ class Lane:
     def waiting(self) -> int:
         """Sends that are due and have no connection."""
         return int(self._s[layout.PICKED] - self._s[layout.HEAD])
+
+    @property
+    def lacking(self) -> int:
+        """How many of these have no free connection here."""
+        return max(0, self.waiting - self.idle)
 
     @property
     def upcoming(self) -> int:

@@ -251,7 +251,7 @@ def _turn(a: Arrays) -> Any:
 
 _SOURCES = tuple(Path(str(module)) for module in (__file__, answercode.__file__, lanelayout.__file__))
 with kept_by(*_SOURCES):
-    turn = compiled(_turn)
+    turn = compiled(_turn, waits=True)
 
 
 def mark() -> Path | None:

@@ -78,7 +78,7 @@ class LaneTurn:
             more=self._more,
         )
         foreign = [one.fd for one in odd if not self._see_to(one)]
-        if lane.waiting > lane.idle:
+        if lane.lacking:
             exchange.open_needed(self._clock())
         return foreign
 
@@ -128,7 +128,7 @@ class LaneTurn:
         if odd.value < 0 and odd.value != -EAGAIN:
             exchange.lost(connection, fault_of(OSError(-odd.value, "")))
         elif odd.kind == layout.WRITTEN:
-            exchange.written(connection, odd.data, max(0, odd.value))
+            self._write_on(connection, odd.data, max(0, odd.value))
         elif odd.value >= 0:
             exchange.received(connection, odd.data or b"")
         return True
@@ -138,3 +138,10 @@ class LaneTurn:
         if connection is not None:
             self._exchange.take_over(connection)
         return connection
+
+    def _write_on(self, connection: Connection, data: bytes | None, done: int) -> None:
+        """So many bytes of its request were written; None: it renders alike again."""
+        assert connection.send is not None
+        whole = self._agenda.render(connection.send) if data is None else data
+        connection.unsent = memoryview(whole)[done:]
+        self._pool.watch(connection)

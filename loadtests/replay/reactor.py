@@ -163,7 +163,7 @@ def _turns(
 ) -> Turns:
     """In compiled code where it is plain HTTP/1.1 and code can be compiled; by hand elsewhere."""
     spin_ns = int(bounds.spin_s * 1e9)
-    if isinstance(exchange, Exchange) and peer.makes is Connection and kernel.compiled():
+    if peer.makes is Connection and isinstance(exchange, Exchange) and kernel.compiled():
         from loadtests.replay.laneturn import LaneTurn  # loads numba, which TLS does without
 
         return LaneTurn(exchange, agenda, rows, clock, spin_ns)

@@ -15,7 +15,8 @@ from loadtests.replay.limits import BadResponse
 from loadtests.replay.records import Fault
 from loadtests.targets import trust
 
-PLAIN_BYTES = 65536
+PLAIN_BYTES = 16384
+"""The longest record: OpenSSL hands out at most one a call."""
 
 
 class Secure:
@@ -109,20 +110,21 @@ class SecureConnection(Connection):
         self._incoming.write(data)
 
     def _decrypted(self) -> bytes:
-        read, pieces = self._engine.read, []
+        read = self._engine.read
+        plain = b""
         try:
             while piece := read(PLAIN_BYTES):
-                pieces.append(piece)
+                plain = plain + piece if plain else piece
                 if not self._incoming.pending:
-                    # OpenSSL hands out at most a record a call, and this was the last one.
+                    # This was the last record.
                     break
             else:
                 self._closed = True
         except ssl.SSLWantReadError:
             pass
-        if not self.served and pieces:
+        if not self.served and plain:
             self._maker.session = self._engine.session
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return plain
 
     def _put_out(self) -> bool:
         data = self._outgoing.read()

@@ -21,7 +21,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC, StatsEntry, StatsError, print_s
 
 from loadtests.children import Link
 from loadtests.replay import byhand, driven
-from loadtests.replay.compiling import compiled
+from loadtests.replay.compiling import compiled, loaded
 from loadtests.replay.counting import Counting
 from loadtests.replay.fleet import Fleet
 from loadtests.replay.kernel import Kernel, go_first, wake_on_time
@@ -191,8 +191,8 @@ class Station:
     def _surroundings(self) -> Surroundings:
         wake_on_time()
         go_first()
-        make, (epoll, select) = get_original("socket", "socket"), get_original("select", ["epoll", "select"])
-        return Surroundings(Kernel(make, epoll, select, compiled), self._breathe)
+        # A worker that is silent while it loads compiled code is lost to its master.
+        return Surroundings(_kernel(not isinstance(self._environment.runner, WorkerRunner)), self._breathe)
 
     def _breathe(self) -> None:
         try:
@@ -262,6 +262,11 @@ class Station:
         gevent.spawn(self._environment.runner.quit)
 
 
+def _kernel(waits: bool) -> Kernel:
+    make, (epoll, select) = get_original("socket", "socket"), get_original("select", ["epoll", "select"])
+    return Kernel(make, epoll, select, compiled if waits else loaded)
+
+
 def _station(environment: Any) -> Station:
     station: Station = environment.peakday
     return station
@@ -276,6 +281,8 @@ def _replaying(environment: Any) -> type[ReplayUser]:
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator] # locust is untyped here
 def _on_parser(parser: Any) -> None:
     byhand.add_arguments(parser)
+    # Before anybody waits for this process, and before Locust forks.
+    compiled()
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator] # locust is untyped here

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from loadtests.sendapi import once
 from loadtests.sendapi.answer import BODY_BYTES_MAX, Answer, Asked, Headers, Short, Taken, Wire, retry_after
 from loadtests.sendapi.blocks import LANE_OF, Entry, Lane, QueueFull, StoreFailed
 from loadtests.sendapi.door import Busy, Door
@@ -68,11 +69,23 @@ class App:
             return taken
         try:
             await self._door.pass_through()
-            if not taken.request.sandbox:
-                await self._store.put(_entries(taken, message_id, body), taken.request.messages, len(body))
+            if taken.request.sandbox:
+                return taken
+            return await self._keep(wire, asked, taken, _entries(wire.name, taken, message_id, body), body)
         except (QueueFull, StoreFailed, Busy) as error:
             return self._turned_away(wire, error)
-        return taken
+
+    async def _keep(
+        self, wire: Wire, asked: Asked, taken: Taken, entries: list[tuple[Lane, Entry]], body: bytes
+    ) -> Taken | Answer:
+        """On disk when it returns; the answer of an earlier request with the same idempotency key."""
+        messages, key = taken.request.messages, asked.headers.get(once.HEADER)
+        if key is None:
+            await self._store.put(entries, messages, len(body))
+            return taken
+        named = once.once_of(asked, key, body, taken.answer)
+        earlier = await self._store.put_once(entries, messages, len(body), named)
+        return taken if earlier is None else once.answer_again(wire, earlier, body)
 
     def is_plain(self) -> bool:
         """Whether nothing but checks and the queue stands between a request and its answer, now."""
@@ -82,9 +95,9 @@ class App:
         """A send that nothing refuses before its body is read; None for all else."""
         path = url.partition(b"?")[0].decode("latin-1")
         wire = wire_of(path)
-        if wire is None or "%" in path:
-            return None
         asked = Asked(method.decode("latin-1"), path, url.decode("latin-1"), dict(headers))
+        if wire is None or "%" in path or once.HEADER in asked.headers:
+            return None
         return None if _refusal(wire, asked, self._key) is not None else Short(wire, asked)
 
     def take_soon(self, short: Short, body: bytes, settled: Callable[[Taken | Answer], None]) -> None:
@@ -99,7 +112,7 @@ class App:
             settled(taken if error is None else self._turned_away(wire, error))
 
         try:
-            entries = _entries(taken, message_id, body)
+            entries = _entries(wire.name, taken, message_id, body)
             self._store.offer(entries, taken.request.messages, len(body), stored)
         except (QueueFull, StoreFailed) as error:
             stored(error)
@@ -117,10 +130,10 @@ class App:
         return wire.told(429, "too many requests", retry_after(FULL_RETRY_S))
 
 
-def _entries(taken: Taken, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
+def _entries(wire: str, taken: Taken, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
     now_s = time.time()
     return [
-        (LANE_OF[g.priority, g.channel], Entry(message_id, now_s, g.campaign, g.ids, g.places, body))
+        (LANE_OF[g.priority, g.channel], Entry(message_id, now_s, g.campaign, g.ids, g.places, body, wire))
         for g in taken.request.groups
     ]
 
@@ -131,6 +144,8 @@ def _refusal(wire: Wire, asked: Asked, key: str) -> Answer | None:
         return wire.told(405, "POST method allowed only", [(b"allow", b"POST")])
     if (refusal := wire.refuse(asked, key)) is not None:
         return refusal
+    if not once.is_good(asked.headers.get(once.HEADER, b"-")):
+        return wire.told(400, once.BAD_KEY, [])
     length = asked.headers.get(b"content-length", b"0")
     too_large = length.isdigit() and int(length) > BODY_BYTES_MAX
     return wire.told(413, TOO_LARGE, []) if too_large else None

@@ -29,7 +29,7 @@ LANE_OF = {(lane.priority, lane.channel): lane for lane in LANES}
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Messages of one request in one lane. `places`: their personalizations in `body`, [] = all, in order.
 
-    `accepted_s` is Unix time: freshness is counted across restarts.
+    `accepted_s` is Unix time: freshness is counted across restarts. `wire`: whose format `body` is in.
     """
 
     message_id: str
@@ -38,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ids: list[str]
     places: list[int]
     body: bytes
+    wire: str = ""
 
 
 class Block(NamedTuple):
@@ -56,6 +57,14 @@ class Write(NamedTuple):
     lane: Lane
     messages: int
     data: bytes
+
+
+class Once(NamedTuple):
+    """That something is stored once under a name. `record` is kept with it for `keep_s`."""
+
+    name: bytes
+    record: bytes
+    keep_s: float
 
 
 class Stored(NamedTuple):
@@ -91,6 +100,9 @@ class Backend(Protocol):
 
     async def append(self, writes: Sequence[Write]) -> None:
         """All blocks on disk before it returns. QueueFull when there is no room: none of them is."""
+
+    async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
+        """`append`, unless there is a record by that name: then this, and nothing is stored."""
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Up to `count` blocks behind the key `after` (b"" = from the first), oldest first."""

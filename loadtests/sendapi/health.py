@@ -19,8 +19,8 @@ from loadtests.sendapi.store import Store
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Counts are messages; `limited`: requests that a full queue or door turned away.
 
-    received + recovered = delivered + expired + backlog, but for what is on its way while it is read. While
-    the API is starting nothing is counted yet and `queue` is "".
+    received + recovered = delivered + expired + failed + backlog, but for what is on its way while it is
+    read. While the API is starting nothing is counted yet and `queue` is "".
     """
 
     peakday: Literal["sendapi"] = "sendapi"
@@ -32,6 +32,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     backlog: int = 0
     duplicated: int = 0
     expired: int = 0
+    failed: int = 0
     limited: int = 0
     queue: str = ""
     durable: bool = False
@@ -58,6 +59,7 @@ class Source:
             backlog=self.store.backlog(),
             duplicated=self.sink.duplicated,
             expired=self.dispatcher.expired,
+            failed=self.dispatcher.failed,
             limited=self.app.limited,
             queue=self.store.backend.name,
             durable=self.store.backend.durable,

@@ -64,6 +64,8 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `hold`: nothing is delivered, what is accepted piles up: a consumer that stands still.
     `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
     to append a JSON line for each answer to, "-" = stderr, "" = none.
+    `sink`: where delivered messages go, over how many `connections`; a message that is refused there is tried
+    `attempts` times, after backoffs as the simulation's `Retries`.
     """
 
     host: str = "127.0.0.1"
@@ -87,6 +89,11 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     hold: bool = False
     drain_s: float = 10.0
     access_log: str = ""
+    sink: str = "count"
+    connections: int = 8
+    attempts: int = 8
+    backoff_s: float = 1.0
+    backoff_cap_s: float = 60.0
 
     def limits(self) -> tuple[ProviderLimit, ...]:
         """The providers that together carry every channel; channels nobody names are unlimited."""
@@ -195,6 +202,13 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         ("queue", knobs.queue, wrong, QUEUES) if (wrong := _wrong_queue(knobs.queue)) else None,
         ("freshness", knobs.freshness_s, "below zero", "0s (for ever) or more")
         if knobs.freshness_s < 0
+        else None,
+        ("attempts", knobs.attempts, "a message is tried at least once", "1 to 100")
+        if not 1 <= knobs.attempts <= 100
+        else None,
+        ("backoff", knobs.backoff_s, "no time at all", "more than 0s") if knobs.backoff_s <= 0 else None,
+        ("connections", knobs.connections, "nothing would be delivered", "1 or more")
+        if knobs.connections < 1
         else None,
         ("drain", knobs.drain_s, "below zero", "0s or more") if knobs.drain_s < 0 else None,
         (

@@ -79,10 +79,16 @@ def _messages(health: Health) -> Iterator[Metric]:
     yield _counter("peakday_expired_messages", "Messages that were stale before their turn", health.expired)
     yield _counter("peakday_duplicated_messages", "Messages delivered more than once", health.duplicated)
     yield _counter("peakday_limited_requests", "Requests that a full queue or door refused", health.limited)
-    delivered = CounterMetricFamily("peakday_delivered_messages", "Messages delivered", labels=["provider"])
-    for name, flow in health.providers.items():
-        delivered.add_metric([name], flow.delivered)
-    yield delivered
+    words = {
+        "delivered": "Messages delivered",
+        "failed": "Dead letters",
+        "deferred": "Messages that were refused and are tried again",
+    }
+    for kind, said in words.items():
+        family = CounterMetricFamily(f"peakday_{kind}_messages", said, labels=["provider"])
+        for name, flow in health.providers.items():
+            family.add_metric([name], getattr(flow, kind))
+        yield family
 
 
 def _queue(source: Source) -> Iterator[Metric]:

@@ -9,8 +9,8 @@ import logging
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,10 @@ from loadtests.children import Child, Link, link, python_module
 from loadtests.sendapi import knobs as knob_file
 from loadtests.sendapi import serving
 from loadtests.sendapi.accesslog import FileLog
-from loadtests.sendapi.app import App
-from loadtests.sendapi.dispatcher import Dispatcher
-from loadtests.sendapi.door import Door
-from loadtests.sendapi.health import Health, Source
+from loadtests.sendapi.assembly import check, dispatched, environment_of
+from loadtests.sendapi.health import Health
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.opening import open_store
-from loadtests.sendapi.sinks import CountingSink
 from loadtests.sendapi.store import Store
 from loadtests.sendapi.surface import Surface
 from scenarios.problems import UserError, user_error
@@ -63,13 +60,13 @@ class Running:
 @contextmanager
 def start(knobs: Knobs, folder: Path) -> Iterator[Running]:
     """A running API with its queue and log in `folder`. Raises UserError for bad knobs, ChildFailed."""
-    knob_file.check(knobs)
+    check(knobs)
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "knobs.json"
     placed = msgspec.structs.replace(knobs, data=knobs.data or str(folder / "queue"))
     config.write_bytes(knob_file.to_json(placed))
     argv = python_module("loadtests.sendapi.server", str(config))
-    with Child("send API", argv, log=folder / "sendapi.log") as child:
+    with Child("send API", argv, log=folder / "sendapi.log", env=environment_of(placed)) as child:
         ready = child.expect("ready", READY_S)
         queue = queue_words(ready["queue"], ready["durable"])
         running = Running(_url(knobs.host, ready["port"]), placed, child, queue)
@@ -86,7 +83,7 @@ def queue_words(queue: str, durable: bool) -> str:
 
 def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
     """Serve in the foreground until SIGINT or SIGTERM; `say` gets the lines for the user."""
-    knob_file.check(knobs)
+    check(knobs)
     with tempfile.TemporaryDirectory(prefix="peakday-sendapi-") as temporary:
         placed = msgspec.structs.replace(knobs, data=knobs.data or temporary)
 
@@ -136,7 +133,7 @@ async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health],
                 store = await _opened(knobs, stop)
                 if store is None:
                     return
-                async with _dispatched(store, knobs) as source:
+                async with dispatched(store, knobs) as source:
                     surface.open(source)
                     serving.collect_seldom()
                     ready(base_url, surface.own.health())
@@ -149,20 +146,6 @@ async def _opened(knobs: Knobs, stop: serving.Stop) -> Store | None:
     opening = asyncio.create_task(open_store(knobs, Path(knobs.data)), name="opening")
     await serving.first(opening, stop.asked.wait())
     return opening.result() if opening.done() else None
-
-
-@asynccontextmanager
-async def _dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
-    """Dispatcher and app over the queue; afterwards what waits stays in its files."""
-    sink = CountingSink()
-    dispatcher = Dispatcher(store, sink, knobs.limits(), freshness_s=knobs.freshness_s)
-    if not knobs.hold:
-        dispatcher.start()
-    try:
-        yield Source(App(knobs.key, Door(knobs), store), store, dispatcher, sink)
-    finally:
-        await dispatcher.stop()
-        await store.close()
 
 
 def _bind(knobs: Knobs) -> socket.socket:

@@ -8,7 +8,7 @@ import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Coroutine
-from typing import Any
+from typing import Any, Literal
 
 from loadtests.children import Link
 
@@ -37,12 +37,12 @@ def listening(host: str, port: int) -> socket.socket:
 
 @contextlib.asynccontextmanager
 async def served(
-    sock: socket.socket, app: object, protocol: type[asyncio.Protocol]
+    sock: socket.socket, app: object, protocol: type[asyncio.Protocol] | Literal["httptools"] = "httptools"
 ) -> AsyncIterator[asyncio.Task[None]]:
     """`app` on `sock` while the context is open; then what is in flight is finished, IN_FLIGHT_S at most.
 
-    `protocol`: uvicorn's HttpToolsProtocol or one made of it. Gives the serving task: it
-    ends by itself only where the server fails.
+    `protocol`: uvicorn's own or one made of it. Gives the serving task: it ends by itself only where the
+    server fails.
     """
     import uvicorn  # takes 0.1 s, which the null server spares
 
@@ -108,10 +108,10 @@ async def stoppable() -> AsyncIterator[Stop]:
             loop.remove_signal_handler(number)
 
 
-async def first(*awaitables: Awaitable[object]) -> None:
+async def first(*awaitables: Awaitable[object], within_s: float | None = None) -> None:
     """Until one of them is done; the others are not left running."""
     tasks = [asyncio.ensure_future(one) for one in awaitables]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=within_s)
     for task in tasks:
         task.cancel()
 

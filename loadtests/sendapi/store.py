@@ -7,9 +7,9 @@ that was taken but not reported done is still on disk and is handed out again af
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from loadtests.sendapi.blocks import (
     LANES,
@@ -17,12 +17,13 @@ from loadtests.sendapi.blocks import (
     Block,
     Entry,
     Lane,
+    Once,
     QueueFull,
     StoreFailed,
     Write,
-    packed,
     unpacked,
 )
+from loadtests.sendapi.commits import Commit, Committer, Settled
 
 COUNTED_AT_ONCE = 64
 """Blocks read at a time while the backlog of an earlier run is counted."""
@@ -33,19 +34,6 @@ COMPACT_BYTES = 32 * 1024 * 1024
 """Once this much was written, the backend gives disk back as soon as the queue is empty ..."""
 IDLE_S = 0.5
 """... for this long."""
-
-Settled = Callable[[QueueFull | StoreFailed | None], None]
-"""Told once: None = on disk."""
-
-
-@dataclass
-class _Commit:
-    """What the next commit carries, and who waits for it."""
-
-    waiters: list[Settled] = field(default_factory=list)
-    entries: list[tuple[Lane, Entry]] = field(default_factory=list)
-    messages: int = 0
-    size: int = 0
 
 
 @dataclass
@@ -75,26 +63,23 @@ class Store:
         self.lanes = {lane: LaneState() for lane in LANES}
         self._bound = bound
         self._bytes_max = bytes_max
-        self._next: _Commit | None = None
         self._held = self._held_size = 0
-        self._arriving = self._arriving_size = 0
         self._done: list[tuple[Lane, bytes]] = []
-        self._wake = asyncio.Event()
         self._done_wake = asyncio.Event()
         self._reading = asyncio.Lock()
         self._arrival: asyncio.Future[None] | None = None
         self._written = 0
-        self._uncertain = True
         self._closing = False
-        self._on_their_way: set[asyncio.Task[None]] = set()
-        self._committer: asyncio.Task[None] | None = None
-        self._forgetter: asyncio.Task[None] | None = None
+        self._commits = Committer(backend, self._count, self._recount)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Count what an earlier run left, then start to commit."""
         await self._recount()
-        self._committer = asyncio.create_task(self._commit_for_ever(), name="committer")
-        self._forgetter = asyncio.create_task(self._forget_for_ever(), name="forgetter")
+        self._tasks = [
+            asyncio.create_task(self._commits.run(), name="committer"),
+            asyncio.create_task(self._forget_for_ever(), name="forgetter"),
+        ]
 
     def offer(
         self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, settled: Settled
@@ -104,35 +89,26 @@ class Store:
         Raises QueueFull (nothing was stored) or StoreFailed (unknown: the client should try again), or tells
         them to `settled`.
         """
-        if self._closing:
-            raise StoreFailed("the store is closing")
-        if not self._has_room(messages, size):
-            raise QueueFull
-        if self._next is None:
-            self._next = _Commit()
-            self._wake.set()
-        commit = self._next
-        commit.entries.extend(entries)
-        commit.waiters.append(settled)
-        commit.messages += messages
-        commit.size += size
-        self._arriving += messages
-        self._arriving_size += size
+        self._admit(messages, size)
+        self._commits.offer(entries, messages, size, settled)
 
     async def put(self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int) -> None:
         """`offer`, returning once all is on disk."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def settled(error: QueueFull | StoreFailed | None) -> None:
-            if waiter.done():  # whoever asked has left
-                return
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
-
+        waiter, settled = _awaited()
         self.offer(entries, messages, size, settled)
         await waiter
+
+    async def put_once(
+        self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, once: Once
+    ) -> bytes | None:
+        """`put`, unless something was put under this name before: then its record, and nothing is stored."""
+        waiter, settled = _awaited()
+        commit = Commit(once=once)
+        commit.add(entries, messages, size, settled)
+        self._admit(messages, size)
+        self._commits.alone(commit)
+        await waiter
+        return commit.earlier
 
     async def take(self, lane: Lane, count: int) -> list[Block]:
         """The next blocks of a lane, at most `count`; [] when there are none. Never the same one twice."""
@@ -174,52 +150,23 @@ class Store:
     async def close(self) -> None:
         """Commit what is waiting, then leave."""
         self._closing = True
-        self._wake.set()
-        if self._committer is not None and self._forgetter is not None:
-            committer, self._committer = self._committer, None
+        self._commits.close()
+        if self._tasks:
+            (committer, forgetter), self._tasks = self._tasks, []
             await committer
-            self._forgetter.cancel()
-            await asyncio.gather(self._forgetter, return_exceptions=True)
+            forgetter.cancel()
+            await asyncio.gather(forgetter, return_exceptions=True)
             await self._forget()
             await self.backend.close()
 
-    def _has_room(self, messages: int, size: int) -> bool:
-        if self._held_size + self._arriving_size + size > self._bytes_max:
-            return False
-        return not self._bound or self._held + self._arriving + messages <= self._bound
-
-    async def _commit_for_ever(self) -> None:
-        """Each turn's arrivals are one commit; as many are on their way as the backend can use."""
-        while not self._closing or self._next is not None:
-            await self._wake.wait()
-            self._wake.clear()
-            while len(self._on_their_way) >= (1 if self._uncertain else self.backend.in_flight):
-                await asyncio.wait(self._on_their_way, return_when=asyncio.FIRST_COMPLETED)
-            commit, self._next = self._next, None
-            if commit is not None:
-                task = asyncio.create_task(self._commit(commit))
-                self._on_their_way.add(task)
-                task.add_done_callback(self._on_their_way.discard)
-        if self._on_their_way:
-            await asyncio.wait(self._on_their_way)
-
-    async def _commit(self, commit: _Commit) -> None:
-        error: QueueFull | StoreFailed | None = None
-        try:
-            if self._uncertain:
-                await self._recount()
-            writes = packed(commit.entries)
-            await self.backend.append(writes)
-            self._count(writes)
-        except QueueFull as full:
-            error = full
-        except StoreFailed as failed:
-            self._uncertain = True
-            error = failed
-        self._arriving -= commit.messages
-        self._arriving_size -= commit.size
-        for settled in commit.waiters:
-            settled(error)
+    def _admit(self, messages: int, size: int) -> None:
+        """Raises QueueFull or StoreFailed."""
+        if self._closing:
+            raise StoreFailed("the store is closing")
+        if self._held_size + self._commits.size + size > self._bytes_max:
+            raise QueueFull
+        if self._bound and self._held + self._commits.messages + messages > self._bound:
+            raise QueueFull
 
     def _count(self, writes: list[Write]) -> None:
         for lane, messages, data in writes:
@@ -277,7 +224,6 @@ class Store:
         states = self.lanes.values()
         self._held = sum(state.untaken + state.in_hand for state in states)
         self._held_size = sum(state.untaken_size + state.in_hand_size for state in states)
-        self._uncertain = False
         self._tell_arrival()
 
     async def _behind(self, lane: Lane, cursor: bytes) -> tuple[int, int]:
@@ -287,3 +233,18 @@ class Store:
             size += sum(len(one.data) for one in stored)
             cursor = stored[-1].key
         return messages, size
+
+
+def _awaited() -> tuple[asyncio.Future[None], Settled]:
+    """A future, and what settles it."""
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settled(error: QueueFull | StoreFailed | None) -> None:
+        if waiter.done():  # whoever asked has left
+            return
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
+
+    return waiter, settled

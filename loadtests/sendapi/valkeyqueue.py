@@ -8,14 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from loadtests.sendapi.blocks import Lane, QueueFull, Stored, StoreFailed, Write
-from loadtests.sendapi.resp import Connection, Place, ServerError, connect, packed, place_of
+from loadtests.sendapi.blocks import Lane, Once, QueueFull, Stored, StoreFailed, Write
+from loadtests.sendapi.resp import Connection, Part, Place, ServerError, connect, packed, place_of
 from loadtests.sendapi.valkeyserver import ValkeyServer
 from scenarios.problems import UserError
 
 LOADING_S = 60.0
 """How long a server may take to read its append-only file back."""
 MESSAGES, DATA = b"m", b"b"
+ONCE = """
+local earlier = redis.call('GET', KEYS[1])
+if earlier then return earlier end
+for i = 2, #KEYS do redis.call('XADD', KEYS[i], '*', 'm', ARGV[2 * i - 1], 'b', ARGV[2 * i]) end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false
+"""
+"""KEYS: the record's name, then a stream for each block. ARGV: record, its ms, then two of each block."""
 IN_FLIGHT = 4
 """Commits on their way at once: one is being synced, the others wait for the next."""
 
@@ -42,6 +50,16 @@ class ValkeyQueue:
         if len(commands) > 1:
             commands = [packed("MULTI"), *commands, packed("EXEC")]
         await self._ask(commands)
+
+    async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
+        """One script: record and blocks reach the file together."""
+        parts: list[Part] = [len(writes) + 1, b"peakday:once:" + once.name]
+        parts += [_stream(lane) for lane, _, _ in writes]
+        parts += [once.record, int(once.keep_s * 1e3)]
+        for _, messages, data in writes:
+            parts += (messages, data)
+        (earlier,) = await self._ask([packed("EVAL", ONCE, *parts)])
+        return earlier if earlier is None else bytes(earlier)
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Stream entries behind `after`, oldest first."""

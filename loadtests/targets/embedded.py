@@ -42,6 +42,9 @@ class Embedded:
     freshness_s: float | None = None
     drain_s: float | None = None
     access_log: str | None = None
+    sink: str | None = None
+    attempts: int | None = None
+    backoff_s: float | None = None
 
     def over(self, base: Knobs) -> Knobs:
         """`base` with what was asked on top. Raises UserError where that makes no sense.
@@ -74,6 +77,9 @@ _PLAIN = (
     "freshness_s",
     "drain_s",
     "access_log",
+    "sink",
+    "attempts",
+    "backoff_s",
 )
 
 
@@ -110,6 +116,9 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "freshness": ("freshness_s", parse_duration),
     "drain": ("drain_s", parse_duration),
     "access-log": ("access_log", str),
+    "sink": ("sink", str),
+    "attempts": ("attempts", parse_count),
+    "backoff": ("backoff_s", parse_duration),
 }
 _DISTRIBUTIONS = ("deterministic", "exponential", "lognormal")
 

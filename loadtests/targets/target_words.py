@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from loadtests.targets.addresses import checked_base_url
+from loadtests.targets.behind import Behind
 from loadtests.targets.figure import Observe
 from loadtests.targets.wire import Kind, Operation
 from scenarios.quantities import Share
@@ -23,6 +24,7 @@ class Target(Word):
     `share` is the part of the season that this target carries. `allow_hosts` names the hosts that may be
     loaded besides this machine, exactly as they stand in `base_url`. `ca_file`: whom TLS trusts instead of
     this system's authorities (PEM, from the target file's folder); certificates are checked in any case.
+    `behind`: the provider that peakday plays behind the target, to see from outside what it passes on.
     """
 
     title: str = ""
@@ -35,6 +37,7 @@ class Target(Word):
     source: str = ""
     operations: tuple[Operation, ...] = Field(default=(), alias="operation")
     observe: tuple[Observe, ...] = ()
+    behind: Behind | None = None
 
     @field_validator("base_url")
     @classmethod

@@ -36,9 +36,12 @@ _LEAN = {"no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
 that took about half of a season in which messages wait."""
 
 
-def compiled(function: F) -> F:
-    """A function to be called from Python, compiled on its first call or taken from the cache."""
-    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), **_LEAN)(function)
+def compiled(function: F, *, waits: bool = False) -> F:
+    """A function to be called from Python, compiled on its first call or taken from the cache.
+
+    waits: other threads run meanwhile.
+    """
+    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), nogil=waits, **_LEAN)(function)
     return made
 
 
