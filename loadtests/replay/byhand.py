@@ -119,6 +119,21 @@ def leave_with_master(master_pid: int, pause: Callable[[float], object]) -> None
     os._exit(0)
 
 
+def end_test(environment: Any, pause: Callable[[float], object]) -> None:
+    """The replay is over: Locust leaves, or shows its page on, as --headless and --autoquit say; a shape ends
+    its test itself."""
+    options, runner = environment.parsed_options, environment.runner
+    if environment.shape_class is not None:
+        return
+    if not options.headless:
+        runner.stop()
+        if options.autoquit < 0:
+            return
+        pause(options.autoquit)
+        environment.web_ui.stop()
+    runner.quit()
+
+
 def settings_of(target: Target, options: Any) -> Settings:
     """The target's address, checked (UserError, exit 4), and message ids of their own."""
     at = safety.check(target)
