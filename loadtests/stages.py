@@ -32,7 +32,7 @@ from scenarios.objectives import Objective
 from scenarios.problems import user_error
 from sim import simulate as simulating
 from sim.formats import require
-from sim.outcome import Resolution, write_outcome
+from sim.outcome import Resolution
 from sim.progress import Interrupted, Watcher
 from sim.rulings import to_documents
 from sim.runs import Run
@@ -126,16 +126,17 @@ def simulate_stage(
     with stage(run, watcher, name):
         run.commit_text(prefix + SCENARIO, loaded.toml)
         watcher.tell(name, 0, replications, loaded.scenario.title)
-        simulated = simulating.simulate(
-            loaded,
-            resolution=resolution,
-            seed=seed,
-            replications=replications,
-            watcher=Named(watcher, name, replications),
-            carries=carries,
-        )
+        with run.committing(prefix + OUTCOME) as keep:
+            simulated = simulating.simulate(
+                loaded,
+                resolution=resolution,
+                seed=seed,
+                replications=replications,
+                watcher=Named(watcher, name, replications),
+                keep=keep,
+                carries=carries,
+            )
         run.commit(prefix + TRAFFIC, lambda path: write_traffic(simulated.traffic, path))
-        run.commit(prefix + OUTCOME, lambda path: write_outcome(simulated.outcome, path))
         run.commit_json(prefix + SIMULATION, simulating.to_document(simulated))
         watcher.tell(name, replications, replications, "done")
     return simulated

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import simpy
 from simpy.events import NORMAL, URGENT, Event
 
 from scenarios.catalogue import Loaded
-from sim.closing import Books, Stopwatch, close
+from sim.closing import Books, Stopwatch, close, open_books
 from sim.diary import Diary
 from sim.ledger import Ledger
 from sim.outcome import Outcome
@@ -107,9 +108,9 @@ class _Engine:
         self._lost_share = providers.lost_shares(scenario, streams)
         self._bounces = _uniform(random_stream(seed, "bounce")).__next__
 
-    def run(self, ledger: Ledger, watcher: Watcher) -> Floats:
-        """The whole season into `ledger`; returns the workers' busy share, float64 (bins,)."""
-        bins, busy = self._traffic.counts.shape[1], []
+    def run(self, ledger: Ledger, watcher: Watcher) -> None:
+        """The whole season into `ledger`."""
+        bins, per_bin_s = self._traffic.counts.shape[1], len(self._workers) * self._bin_s
         for first in range(0, bins, WINDOW_BINS):
             n = min(WINDOW_BINS, bins - first)
             self._arrange_newcomers(first, n)
@@ -118,10 +119,8 @@ class _Engine:
                 self.diary.expired.add(stream, found_s, 0.0)
             self._queue.expired.clear()
             page = self.diary.close(first, n, self._in_service())
-            ledger.post(first, page.counts, page.under_way, self._held())
-            busy.append(page.busy_s)
+            ledger.post(first, page.counts, page.under_way, self._held(), page.busy_s / per_bin_s)
             watcher.tell("simulate", first + n, bins, "every message")
-        return np.concatenate(busy) / (len(self._workers) * self._bin_s)
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
@@ -272,16 +271,19 @@ def _uniform(random: np.random.Generator) -> Iterator[float]:
     return chain.from_iterable(random.random(_BLOCK).tolist() for _ in repeat(None))
 
 
-def run(loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher) -> tuple[Traffic, Outcome]:
+def run(
+    loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher, keep: Path | None = None
+) -> tuple[Traffic, Outcome]:
     """Every message of `traffic`, and those that customers trigger, through the pipeline of `loaded`.
 
-    Returns the traffic with the triggered sends, and what became of it. Raises Interrupted soon after
-    `watcher.stopped()`; ConservationError if a message got lost.
+    Returns the traffic with the triggered sends, and what became of it: window by window in the file `keep`,
+    in memory without one. Raises Interrupted soon after `watcher.stopped()`; ConservationError if a message
+    got lost.
     """
     watch = Stopwatch()
-    ledger = Ledger(*traffic.counts.shape)
+    ledger = open_books(loaded.scenario, traffic, keep)
     engine = _Engine(loaded, traffic, seed)
-    worker_share = engine.run(ledger, watcher)
+    engine.run(ledger, watcher)
     complete, delay_counts = engine.traffic(), engine.diary.delay_counts
-    books = Books("message", seed, ledger, delay_counts, worker_share, engine.customers(), watch)
+    books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
     return complete, close(loaded.scenario, complete, books)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,13 @@ from sim.progress import SILENT, Interrupted, Watcher
 from sim.rulings import from_documents, to_documents
 from sim.season.demand import base_traffic
 from sim.seeds import derive
-from sim.summary import backlog_max, drain_s, summary
+from sim.summary import summary
 from sim.traffic import MINUTE_S, Stream, Traffic, only, peak_per_min
 
 FORMAT = "peakday simulation 1"
 CONFIDENCE = 0.95
 
-Engine = Callable[[Loaded, Traffic, int, Watcher], tuple[Traffic, Outcome]]
+Engine = Callable[[Loaded, Traffic, int, Watcher, Path | None], tuple[Traffic, Outcome]]
 Carries = Callable[[Stream], bool]
 """Whether a stream is brought to the target; picklable, so that any executor can ask it."""
 
@@ -71,7 +72,8 @@ class Replication:
 class Simulated:
     """A season simulated: the first replication whole, the others by their figures.
 
-    wall_s, cpu_s: of all replications; cpu_s is without compiling.
+    wall_s, cpu_s: of all replications; cpu_s is without compiling and
+    without writing the outcome.
     """
 
     traffic: Traffic
@@ -92,16 +94,18 @@ def simulate(
     watcher: Watcher = SILENT,
     executor: Executor | None = None,
     carries: Carries | None = None,
+    keep: Path | None = None,
 ) -> Simulated:
     """Simulate the season `replications` times; the first with `seed`, by default the scenario's.
 
-    The others' seeds follow from it by name, so that results are equal on any `executor` (here, one after
-    the other, without one). `carries` says of which streams the peak is told beside that of all. Raises
+    The first one's outcome goes into the file `keep` while it comes about, into memory without one. The
+    others' seeds follow from it by name, so that results are equal on any `executor` (here, one after the
+    other, without one). `carries` says of which streams the peak is told beside that of all. Raises
     Interrupted when the watcher asks to stop.
     """
     began, used = time.monotonic(), _cpu_s()
     first = loaded.scenario.seed if seed is None else seed
-    traffic, outcome = _run(loaded, resolution, first, watcher)
+    traffic, outcome = _run(loaded, resolution, first, watcher, keep)
     judged = judged_season(loaded, outcome)
     found = [_replication(first, traffic, outcome, judged, carries)]
     seeds = [derive(first, "replication", i) for i in range(1, replications)]
@@ -118,7 +122,7 @@ def simulate(
         judged,
         tuple(found),
         wall_s=time.monotonic() - began,
-        cpu_s=max(0.0, _cpu_s() - used - outcome.compile_s),
+        cpu_s=max(0.0, _cpu_s() - used - outcome.compile_cpu_s - outcome.file_cpu_s),
     )
 
 
@@ -137,8 +141,10 @@ def judged_season(loaded: Loaded, outcome: Outcome) -> tuple[Judged, ...]:
     return tuple(judge(parse_objective(text, "season"), evidence) for text in texts)
 
 
-def _run(loaded: Loaded, resolution: Resolution, seed: int, watcher: Watcher) -> tuple[Traffic, Outcome]:
-    return _engine(resolution)(loaded, base_traffic(loaded, seed), seed, watcher)
+def _run(
+    loaded: Loaded, resolution: Resolution, seed: int, watcher: Watcher, keep: Path | None = None
+) -> tuple[Traffic, Outcome]:
+    return _engine(resolution)(loaded, base_traffic(loaded, seed), seed, watcher, keep)
 
 
 def _engine(resolution: Resolution) -> Engine:
@@ -166,8 +172,8 @@ def _replication(
         peak_offered_per_s=peak_per_min(traffic) / MINUTE_S,
         delay_s_p50=math.nan if delay["p50"] is None else delay["p50"],
         delay_s_p99=math.nan if delay["p99"] is None else delay["p99"],
-        backlog_max=backlog_max(outcome),
-        drain_s=drain_s(outcome),
+        backlog_max=told["backlog_max"],
+        drain_s=told["drain_s"],
         revenue=outcome.customers.revenue,
         missed=sum(j.holds is False for j in judged),
         peak_carried_per_s=peak_per_min(only(traffic, carries) if carries else traffic) / MINUTE_S,

@@ -27,6 +27,7 @@ from sim import histogram
 from sim.judging import Judged
 from sim.ledger import QUANTITIES
 from sim.outcome import Customers, Outcome
+from sim.shelf import in_memory
 from sim.simulate import Peaks, Simulated
 from sim.traffic import Stream, Traffic
 
@@ -78,13 +79,10 @@ def fluid_outcome(traffic: Traffic, served_per_s: float) -> Outcome:
     fates |= dict.fromkeys(("delivered", "fresh", "attempts"), delivered)
     busy = np.stack([delivered_total / 266.7, delivered_total / served_per_s])
     return Outcome(
-        **{name: counts.astype(np.float32) for name, counts in fates.items()},
         totals=np.array([fates[name].sum(axis=1) for name in QUANTITIES]),
-        backlog=np.cumsum(offered - delivered, axis=1).astype(np.float32),
-        under_way=np.zeros(offered.shape, dtype=np.float32),
         delay_counts=np.stack([histogram.count(0.05 + waits, row) for row in offered]),
         stages=("workers", "provider:push-gateway"),
-        busy_share=busy.astype(np.float32),
+        series=in_memory(fates | {"backlog": np.cumsum(offered - delivered, axis=1), "busy_share": busy}),
         streams=traffic.streams,
         starts_at=traffic.starts_at,
         bin_s=1.0,
