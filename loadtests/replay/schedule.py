@@ -241,28 +241,32 @@ def write_schedule(schedule: Schedule, path: Path) -> None:
     )
 
 
-def read_schedule(path: Path) -> Schedule:
-    """What `write_schedule` wrote. Raises UserError for anything else."""
+def read_schedule(path: Path, *, with_waits: bool = True) -> Schedule:
+    """What `write_schedule` wrote. Raises UserError for anything else.
+
+    with_waits: False leaves `wait_s` at 0, for who carries the schedule and judges nothing.
+    """
+    names = _ROW_COLUMNS if with_waits else tuple(name for name in _ROW_COLUMNS if name != "wait_s")
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             head = json.loads((file.schema_arrow.metadata or {}).get(b"peakday", b"{}"))
             require(head.get("format"), FORMAT, str(path))
-            columns = _columns(file)
+            columns = _columns(file, names)
     except (OSError, pa.ArrowInvalid) as why:
         raise user_error(f"is no schedule file: {why}", where=str(path), allowed=FORMAT) from why
-    values: dict[str, Any] = dict(columns)
+    values: dict[str, Any] = {"wait_s": np.broadcast_to(np.float32(0.0), columns["due_s"].shape)} | columns
     values |= {name: tuple(head.get(name, ())) for name in _NAMES}
     values |= {name: head[name] for name in _SCALARS}
     return Schedule(**values)
 
 
-def _columns(file: pq.ParquetFile) -> dict[str, npt.NDArray[Any]]:
+def _columns(file: pq.ParquetFile, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """Piece by piece: an hour's schedule need not be in memory twice."""
-    types = {name: file.schema_arrow.field(name).type.to_pandas_dtype() for name in _ROW_COLUMNS}
+    types = {name: file.schema_arrow.field(name).type.to_pandas_dtype() for name in names}
     columns = {name: np.empty(file.metadata.num_rows, dtype) for name, dtype in types.items()}
     at = 0
     for group in range(file.num_row_groups):
-        piece = file.read_row_group(group, list(_ROW_COLUMNS), use_threads=False)
+        piece = file.read_row_group(group, list(names), use_threads=False)
         for name, column in columns.items():
             column[at : at + piece.num_rows] = piece.column(name).to_numpy()
         at += piece.num_rows
