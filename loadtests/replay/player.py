@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loadtests.replay import footprint
 from loadtests.replay.agenda import Agenda
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import Bounds
@@ -72,6 +73,7 @@ def _secure(target: Target, host: str) -> Secure:
 def spare_garbage() -> None:
     """What lives now lives on: the collector need not look at it again in the middle of a replay."""
     gc.collect()
+    footprint.shrink()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
 
