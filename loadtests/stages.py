@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
@@ -20,10 +21,13 @@ from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
+from loadtests.replay import selftest
 from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.selftest import Maximum, own_maximum
 from loadtests.rig import Rig
 from loadtests.sendapi.knobs import to_json
+from loadtests.targets.target import Embedded, Target
 from scenarios.catalogue import Loaded
 from scenarios.objectives import Objective
 from scenarios.problems import user_error
@@ -33,7 +37,7 @@ from sim.outcome import Resolution
 from sim.progress import Interrupted, Watcher
 from sim.rulings import to_documents
 from sim.runs import Run
-from sim.simulate import Simulated
+from sim.simulate import Carries, Simulated
 from sim.traffic import write_traffic
 
 SIMULATION = "simulation.json"
@@ -47,6 +51,7 @@ REHEARSAL_FORMAT = "peakday rehearsal 1"
 REPLAY = "replay.json"
 CEILING = "ceiling.json"
 CALIBRATION = "calibration.json"
+GENERATOR = "generator.json"
 
 PEAK = "peak"
 
@@ -55,7 +60,8 @@ PEAK = "peak"
 class Part:
     """What of the season is brought to the target; scale, share, batch, compress as README defines them.
 
-    retries: how often a refused or lost send is sent again, at most.
+    retries: how often a refused or lost send is sent again, at most. workers: Locust processes that carry it
+    together.
     """
 
     scale: float = 1.0
@@ -63,11 +69,16 @@ class Part:
     batch: int = 1
     compress: float = 1.0
     retries: int = 0
+    workers: int = 1
 
     @property
     def carried(self) -> float:
         """Messages at the target per message of the season."""
         return self.scale * self.share
+
+    def at(self, target: Target | Embedded) -> Part:
+        """The same for a target whose file says that it carries only a share of the season."""
+        return replace(self, share=self.share * target.share) if isinstance(target, Target) else self
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,8 @@ def simulate_stage(
     replications: int,
     resolution: Resolution = "cohort",
     again: bool = False,
+    carries: Carries | None = None,
+    executor: Executor | None = None,
 ) -> Simulated:
     """Simulate the season; leaves scenario, traffic, outcome and simulation."""
     prefix = AGAIN if again else ""
@@ -122,7 +135,9 @@ def simulate_stage(
                 seed=seed,
                 replications=replications,
                 watcher=Named(watcher, name, replications),
+                executor=executor,
                 keep=keep,
+                carries=carries,
             )
         run.commit(prefix + TRAFFIC, lambda path: write_traffic(simulated.traffic, path))
         run.commit_json(prefix + SIMULATION, simulating.to_document(simulated))
@@ -172,10 +187,13 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
 
     def keep(trial: Trial) -> None:
         trials.append(trial)
-        so_far = ceilings.conclude(trials, asked.objectives, 0.0, batch=asked.batch)
+        so_far = ceilings.conclude(
+            trials, asked.objectives, 0.0, batch=asked.batch, generator_per_s=own.per_s
+        )
         run.commit_json(CEILING, ceiling_document.to_document(so_far))
 
     with stage(run, watcher, "ceiling"):
+        own = own_maximum_of(asked, rig, run, watcher)
         found = ceilings.find_ceiling(
             rig.engine,
             asked.objectives,
@@ -187,10 +205,30 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             observer=rig.observer,
             on_trial=keep,
             like=asked.like,
+            generator_per_s=own.per_s,
         )
         run.commit_json(CEILING, ceiling_document.to_document(found))
         watcher.tell("ceiling", 1, 1, f"stopped by {found.stopped_by}")
     return found
+
+
+def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximum:
+    """What the generator carries by itself in these batches; measured once a run."""
+    known = run.read_json(GENERATOR)
+    if known is not None and (before := selftest.from_document(known)).batch == asked.batch:
+        return before
+    watcher.tell("ceiling", 0.0, asked.budget_s, "the generator tests itself")
+    like = asked.like
+    own = own_maximum(
+        rig.engine,
+        run.records,
+        batch=asked.batch,
+        budget_s=asked.budget_s,
+        mix=lambda schedule: schedule if like is None else ceilings.mixed(schedule, like),
+    )
+    run.commit_json(GENERATOR, selftest.to_document(own))
+    watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
+    return own
 
 
 def calibrate_stage(loaded: Loaded, run: Run, watcher: Watcher) -> Calibration:

@@ -105,18 +105,19 @@ def binding(
     *,
     season_misses: bool,
     workers: float | None = None,
+    cause: str = "",
 ) -> Binding:
     """What gives first.
 
     The measured ceiling says so, unless nothing limited it or the calibrated season misses an objective
     that the ceiling does not explain: then the busiest stage of the season does. Behind a measured backlog
     the provider whose queue grew is named; behind a measured latency the workers, where a trial saturated
-    them: `workers` is how many it showed.
+    them: `workers` is how many it showed. `cause`: what was observed of the target there.
     """
     simulated = _simulated(stages)
     if ceiling is None or not ceiling.valid:
         return Binding(stage_words(stages[0].name) if stages else "", simulated, stages)
-    measured = _measured(ceiling)
+    measured = _joined(_measured(ceiling), cause)
     if slow := behind(ceiling):
         return Binding(far_words(slow.name), _joined(measured, simulated), stages)
     if ceiling.limited_by == "latency" and workers is not None:

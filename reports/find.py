@@ -7,7 +7,7 @@ from dataclasses import replace
 from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
-from reports import actions, disclosure, tables, timeline, units
+from reports import actions, disclosure, tables, timeline, units, watched
 from reports.bottleneck import Binding, behind, binding, resources
 from reports.findings import (
     Action,
@@ -43,7 +43,13 @@ def find(results: Results, *, report: str = "") -> Findings:
     found = judge(_facts(results, peak, objectives))
     stages = resources(results.latest.outcome) if results.latest else ()
     workers = results.calibration.value(PARALLELISM) if results.calibration else None
-    binds = binding(results.ceiling, stages, season_misses=_season_misses(objectives), workers=workers)
+    binds = binding(
+        results.ceiling,
+        stages,
+        season_misses=_season_misses(objectives),
+        workers=workers,
+        cause="" if results.embedded else watched.cause(results.ceiling),
+    )
     ceiling = results.ceiling if results.ceiling is not None and results.ceiling.valid else None
     low = (finite(ceiling.low_per_s) or None) if ceiling else None
     return Findings(
@@ -80,12 +86,12 @@ def find(results: Results, *, report: str = "") -> Findings:
 
 
 def _peaks(results: Results) -> tuple[Spread, Spread]:
-    """The peak at the rehearsed scale and share, and the whole season's: calibration does not move it."""
+    """The peak of what the target is to carry, and the whole season's: calibration moves neither."""
     if results.simulated is None:
         return Spread(None, None), Spread(None, None)
     peaks, part = results.simulated.peaks, results.scale * results.share / results.simulated_scale
     full = 1.0 / results.simulated_scale
-    here = Spread(finite(peaks.offered_per_s_p50 * part), finite(peaks.offered_per_s_p90 * part))
+    here = Spread(finite(peaks.carried_per_s_p50 * part), finite(peaks.carried_per_s_p90 * part))
     return here, Spread(finite(peaks.offered_per_s_p50 * full), finite(peaks.offered_per_s_p90 * full))
 
 
@@ -224,6 +230,7 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
         scenario, outcome = results.loaded.scenario, results.latest.outcome
         found += [timeline.demand(outcome, scenario.timezone), timeline.campaigns(scenario, outcome)]
         found.append(tables.streams(outcome))
+    found.append(watched.watched(results.ceiling, results.peak))
     if results.peak is not None:
         found += [tables.peak(results.peak), tables.percentiles(results.peak)]
     if binds.resources:

@@ -30,7 +30,7 @@ SECTIONS = (
         "ceiling", "What the send API holds", "MEASURED",
         "Each mark is one rate held for a full trial, open loop: sends start when they are due, whether or "
         "not earlier ones were answered. Trials that are not valid are shown and left out of the ceiling.",
-        ("knee",), ("trials",),
+        ("knee", "watched"), ("trials", "watched"),
     ),
     Section(
         "peak", "The peak, replayed", "MEASURED",
@@ -88,6 +88,8 @@ PICTURE_TITLES = {
 PICTURE_TEXTS = {
     "gauge": "What the send API holds beside what the peak asks",
     "knee": "Goodput against offered rate of every trial",
+    "watched": "What the target file observes of the target, against the rate offered: the mean of each "
+    "trial's later half, the bar up to its greatest value.",
     "demand": "Offered, accepted and delivered messages per minute over the season; "
     "the bars below show when each campaign is released.",
     "backlog": "Messages waiting in the send path over the season.",

@@ -17,6 +17,7 @@ import numpy as np
 from scenarios.catalogue import Loaded
 from scenarios.objectives import parse_objective
 from sim.evidence import season_evidence
+from sim.experiments.executors import each
 from sim.formats import require
 from sim.judging import Judged, judge
 from sim.outcome import Outcome, Resolution
@@ -25,20 +26,27 @@ from sim.rulings import from_documents, to_documents
 from sim.season.demand import base_traffic
 from sim.seeds import derive
 from sim.summary import summary
-from sim.traffic import MINUTE_S, Traffic, peak_per_min
+from sim.traffic import MINUTE_S, Stream, Traffic, only, peak_per_min
 
 FORMAT = "peakday simulation 1"
 CONFIDENCE = 0.95
 
 Engine = Callable[[Loaded, Traffic, int, Watcher, Path | None], tuple[Traffic, Outcome]]
+Carries = Callable[[Stream], bool]
+"""Whether a stream is brought to the target; picklable, so that any executor can ask it."""
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """Median and 90 % quantile, over replications, of the greatest 1-minute mean offered, in messages/s."""
+    """Median and 90 % quantile, over replications, of the greatest 1-minute mean, in messages/s:
+
+    of all that is offered, and of the streams that a target carries, which is all where nobody says.
+    """
 
     offered_per_s_p50: float
     offered_per_s_p90: float
+    carried_per_s_p50: float
+    carried_per_s_p90: float
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Replication:
     drain_s: float
     revenue: float
     missed: int
+    peak_carried_per_s: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -86,21 +95,23 @@ def simulate(
     watcher: Watcher = SILENT,
     executor: Executor | None = None,
     keep: Path | None = None,
+    carries: Carries | None = None,
 ) -> Simulated:
     """Simulate the season `replications` times; the first with `seed`, by default the scenario's.
 
     The first one's outcome goes into the file `keep` while it comes about, into memory without one. The
-    others' seeds follow from it by name, so that results are equal on any `executor` (here, one after the
-    other, without one). Raises Interrupted when the watcher asks to stop.
+    others' seeds follow from it by name, so that results are equal on any `executor` (without one here, and
+    in processes of this machine where they are worth it). `carries` says of which streams the peak is told
+    beside that of all. Raises Interrupted when the watcher asks to stop.
     """
     began, used = time.monotonic(), _cpu_s()
     first = loaded.scenario.seed if seed is None else seed
     traffic, outcome = _run(loaded, resolution, first, watcher, keep)
     judged = judged_season(loaded, outcome)
-    found = [_replication(first, traffic, outcome, judged)]
+    found = [_replication(first, traffic, outcome, judged, carries)]
     seeds = [derive(first, "replication", i) for i in range(1, replications)]
-    task = partial(replicate, loaded, resolution)
-    for replication in executor.map(task, seeds) if executor else map(task, seeds):
+    task = partial(_replicate, loaded, resolution, carries)
+    for replication in each(task, seeds, watcher, executor):
         found.append(replication)
         watcher.tell("replications", len(found), replications)
         if watcher.stopped():
@@ -116,10 +127,17 @@ def simulate(
     )
 
 
-def replicate(loaded: Loaded, resolution: Resolution, seed: int) -> Replication:
-    """One replication by its figures alone: a pure function of its arguments."""
+def _replicate(loaded: Loaded, resolution: Resolution, carries: Carries | None, seed: int) -> Replication:
+    return judged_replication(loaded, resolution, seed, carries)[0]
+
+
+def judged_replication(
+    loaded: Loaded, resolution: Resolution, seed: int, carries: Carries | None = None
+) -> tuple[Replication, tuple[Judged, ...]]:
+    """One replication by its figures, and its objectives, judged: a pure function of the arguments."""
     traffic, outcome = _run(loaded, resolution, seed, SILENT)
-    return _replication(seed, traffic, outcome, judged_season(loaded, outcome))
+    judged = judged_season(loaded, outcome)
+    return _replication(seed, traffic, outcome, judged, carries), judged
 
 
 def judged_season(loaded: Loaded, outcome: Outcome) -> tuple[Judged, ...]:
@@ -146,7 +164,9 @@ def _engine(resolution: Resolution) -> Engine:
     return cohort.run
 
 
-def _replication(seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Judged, ...]) -> Replication:
+def _replication(
+    seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Judged, ...], carries: Carries | None
+) -> Replication:
     told = summary(outcome)
     delay = told["delay_s"]
     fates = {
@@ -162,12 +182,14 @@ def _replication(seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Ju
         drain_s=told["drain_s"],
         revenue=outcome.customers.revenue,
         missed=sum(j.holds is False for j in judged),
+        peak_carried_per_s=peak_per_min(only(traffic, carries) if carries else traffic) / MINUTE_S,
     )
 
 
 def _peaks(found: list[Replication]) -> Peaks:
-    p50, p90 = np.quantile([r.peak_offered_per_s for r in found], (0.5, 0.9))
-    return Peaks(float(p50), float(p90))
+    both = [(r.peak_offered_per_s, r.peak_carried_per_s) for r in found]
+    p50, p90 = np.quantile(both, (0.5, 0.9), axis=0)
+    return Peaks(*(float(value) for value in (p50[0], p90[0], p50[1], p90[1])))
 
 
 def _cpu_s() -> float:
@@ -222,6 +244,10 @@ def to_document(simulated: Simulated) -> dict[str, Any]:
             "p50": simulated.peaks.offered_per_s_p50,
             "p90": simulated.peaks.offered_per_s_p90,
         },
+        "peak_carried_per_s": {
+            "p50": simulated.peaks.carried_per_s_p50,
+            "p90": simulated.peaks.carried_per_s_p90,
+        },
         "objectives": to_documents(simulated.judged),
         "verdict": verdict(simulated),
         "intervals": {
@@ -239,10 +265,11 @@ def from_document(document: Mapping[str, Any], traffic: Traffic, outcome: Outcom
     require(document.get("format"), FORMAT)
     found = tuple(Replication(**_known(told)) for told in document["each_replication"])
     peaks = document["peak_offered_per_s"]
+    carried = document.get("peak_carried_per_s", peaks)
     return Simulated(
         traffic,
         outcome,
-        Peaks(peaks["p50"], peaks["p90"]),
+        Peaks(peaks["p50"], peaks["p90"], carried["p50"], carried["p90"]),
         from_documents(document["objectives"], "season"),
         found,
         document["wall_s"],

@@ -11,7 +11,7 @@ priority, freshness_s, cause, tenant, operation, planned, suppressed), starts_at
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -125,6 +125,18 @@ def peak(per_bin: npt.NDArray[Any], bin_s: float) -> Peak:
 def peak_per_min(traffic: Traffic) -> float:
     """Greatest 1-minute mean of all that is offered, in messages/min."""
     return peak(traffic.per_bin(), traffic.bin_s).per_min
+
+
+def only(traffic: Traffic, keeps: Callable[[Stream], bool]) -> Traffic:
+    """The streams that `keeps` is true of."""
+    kept = [i for i, stream in enumerate(traffic.streams) if keeps(stream)]
+    return replace(
+        traffic,
+        streams=tuple(traffic.streams[i] for i in kept),
+        counts=traffic.counts[kept],
+        planned=traffic.planned[kept],
+        suppressed=traffic.suppressed[kept],
+    )
 
 
 def window(traffic: Traffic, from_s: float, for_s: float) -> Traffic:

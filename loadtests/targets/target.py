@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from loadtests.targets.addresses import base_url_problem
-from loadtests.targets.embedded import Embedded, parse_embedded
+from loadtests.targets.embedded import Embedded as Embedded
+from loadtests.targets.embedded import parse_embedded
 from loadtests.targets.figure import Observe
 from loadtests.targets.soundness import complaints
 from loadtests.targets.target_words import Target as Target  # what most of the house takes from here
