@@ -172,8 +172,9 @@ def replay_stage(
             if played := rig.engine.last:
                 rig.observer.refresh()
                 observed = rig.observer.since(played.started_at)
+                late_s = lateness_s_max(objectives)
                 measured = measuring.measure(
-                    PEAK, played.schedule, played.records, observed, lateness_s_max(objectives)
+                    PEAK, played.schedule, played.records, observed, late_s, rig.passage()
                 )
                 judged = judge_replay(played.schedule, played.records, objectives)
                 document = measuring.to_document(measured) | {"objectives": to_documents(judged)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
-from reports import actions, disclosure, tables, timeline, units, watched
+from reports import actions, disclosure, passing, tables, timeline, watched, words
 from reports.bottleneck import Binding, behind, binding, resources
 from reports.findings import (
     Action,
@@ -41,6 +41,7 @@ def find(results: Results, *, report: str = "") -> Findings:
     results = replace(results, ceiling=_decided(results.ceiling, peak))
     objectives = _objectives(results)
     found = judge(_facts(results, peak, objectives))
+    passage = results.peak.passage if results.peak else None
     stages = resources(results.latest.outcome) if results.latest else ()
     workers = results.calibration.value(PARALLELISM) if results.calibration else None
     binds = binding(
@@ -82,6 +83,7 @@ def find(results: Results, *, report: str = "") -> Findings:
         sources=disclosure.sources(results.loaded),
         about=results.about,
         report=report,
+        behind=passing.finding(passage) if passage else None,
     )
 
 
@@ -159,7 +161,7 @@ def _why_not(measured: Ceiling | Measurement | None, missing: str) -> str:
 
 
 def _missed(objective: ObjectiveFinding) -> str:
-    return f"{objective.name} ({units.by_unit(objective.value, objective.unit)})"
+    return f"{objective.name} ({words.reached(objective)})"
 
 
 def _missed_p90(simulated: Simulated | None) -> str:
@@ -233,6 +235,8 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
     found.append(watched.watched(results.ceiling, results.peak))
     if results.peak is not None:
         found += [tables.peak(results.peak), tables.percentiles(results.peak)]
+        if (passage := results.peak.passage) is not None:
+            found += [passing.behind(passage), passing.classes(passage)]
     if binds.resources:
         found.append(tables.headroom(binds.resources))
     if results.calibration is not None:

@@ -39,6 +39,12 @@ SECTIONS = (
         ("peak", "percentiles"), ("percentiles",),
     ),
     Section(
+        "behind", "Behind the service", "MEASURED",
+        "What came out at the other end: peakday played the provider that the service sends to, found each "
+        "message of the replayed peak again by an id in it, and counted. Delays count from the due time.",
+        (), ("behind", "priorities"),
+    ),
+    Section(
         "bottleneck", "What binds first", "SIMULATED",
         "How busy each stage of the send path is in the simulated season; 100 % means that a queue grows in "
         "front of it.",
@@ -70,6 +76,16 @@ GLOSSARY = (
     ("limited", "answered 429: too many requests"),
     ("freshness", "how late a message may still reach the customer"),
     ("backlog, drain time", "messages waiting; how long until none wait"),
+    (
+        "stand-in",
+        "a provider that peakday plays behind the service: its wire format, its limits, on this machine",
+    ),
+    ("duplicated", "delivered more than once: every delivery of a message beyond its first"),
+    ("attempts per message", "how often a service calls its provider for one message: retry amplification"),
+    (
+        "priority inversion",
+        "a less urgent message that left the service while a more urgent one, accepted before, waited in it",
+    ),
     ("utilisation", "share of time that a stage is busy"),
     ("trial", "one rate held and judged"),
     ("replication", "the same season with other random numbers"),

@@ -8,10 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from loadtests.arrivals import Found, Sent, seen_of
 from loadtests.calibration import Calibration, Fitted, Predicted, Refused
 from loadtests.ceiling.ceiling import Ceiling, Trial
 from loadtests.farside import FarFigure
 from loadtests.measurement import Measurement, Percentiles, Window
+from loadtests.passage import Passage, Watch
+from loadtests.tracing import passage_of, trace
 from reports.disclosure import about
 from reports.find import find
 from reports.findings import Findings
@@ -99,6 +102,18 @@ def percentiles(p50: float, p99: float) -> Percentiles:
     return Percentiles(p50, p50 * 1.4, p50 * 1.7, p99, p99 * 1.5, p99 * 2.0)
 
 
+def a_passage() -> Passage:
+    """A hundred messages, every tenth of them urgent; one is delivered twice and one never."""
+    due_s = np.arange(100) * 0.1
+    urgency = np.where(np.arange(100) % 10 == 0, 0, 1)
+    sent = Sent(1, 0, due_s, due_s + 0.001, due_s + 0.002, np.ones(100, dtype=np.int64), urgency)
+    rows = [(due + 0.3, Found(1, (n,)), n != 7) for n, due in enumerate(due_s)]
+    seen = seen_of([*rows, (5.0, Found(1, (3,)), True)])
+    outcomes = {"delivered": seen.good, "limited": ~seen.good}
+    watch = Watch(stand_in="sendgrid", limits="token bucket, 200/s (messages)", settled=True, quiet_s=2.0)
+    return passage_of(trace(sent, seen), np.arange(101), outcomes, 10.0, watch)
+
+
 def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = True) -> Measurement:
     due = round(offered_per_s * 10)
     rng = np.random.default_rng(7)
@@ -146,6 +161,7 @@ def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = Tr
             FarFigure("api cpu", "%", "cpu", offered_per_s / 2.1, offered_per_s / 2.0, offered_per_s / 2.1),
             FarFigure("open connections", "", "connections", 40.0, 44.0, 41.0),
         ),
+        passage=a_passage(),
     )
 
 
