@@ -53,6 +53,10 @@ Share = Annotated[
 Batch = Annotated[
     int | None, typer.Option(min=1, max=1000, help="messages a request; default: the scenario's")
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="URL", help="a Dask scheduler, e.g. tcp://127.0.0.1:8786"),
+]
 Workers = Annotated[
     int, typer.Option(min=1, max=64, help="Locust processes on this machine that share the load")
 ]
@@ -105,6 +109,7 @@ def simulate(
     seed: Seed = None,
     replications: Annotated[int, typer.Option(min=1, help="how many seasons, for intervals")] = 1,
     settings: Set = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Simulate the season: what arrives, what becomes of it, whether the objectives hold.
@@ -113,8 +118,37 @@ def simulate(
     """
     from reports.commands import season
 
-    asked = season.SimulateOptions(settings or (), resolution, seed, replications)
+    asked = season.SimulateOptions(settings or (), resolution, seed, replications, cluster)
     _run(lambda screen: season.simulate(screen, scenario, asked, _command()), as_json)
+
+
+@app.command()
+def plan(
+    scenario: ScenarioName,
+    vary: Annotated[
+        list[str] | None, typer.Option("--vary", metavar="KEY=A,B,C", help="what if; repeatable: a grid")
+    ] = None,
+    find: Annotated[
+        str | None,
+        typer.Option("--find", metavar="KEY", help="least value that meets every season objective"),
+    ] = None,
+    probability: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="share of the replications that must meet them")
+    ] = 0.9,
+    replications: Annotated[int, typer.Option(min=1, max=1000, help="seasons per value, equal seeds")] = 20,
+    seed: Seed = None,
+    settings: Set = None,
+    cluster: Cluster = None,
+    as_json: Json = False,
+) -> None:
+    """What if, or how much is enough: seasons simulated under the same seeds, side by side.
+
+    Example: peakday plan singles-day --find pipeline.workers.count
+    """
+    from reports.commands import plan as planning
+
+    asked = planning.PlanOptions(vary or (), find, settings or (), seed, replications, probability, cluster)
+    _run(lambda screen: planning.plan(screen, scenario, asked), as_json, ("plan",))
 
 
 @app.command()

@@ -45,7 +45,7 @@ class FrontSurface(Surface):
         self._app = app
         self.life.serve()
 
-    async def _own(self, asked: Asked, receive: Receive) -> Answer:
+    async def _own(self, asked: Asked, receive: Receive) -> Answer:  # noqa: ARG002 - as Surface calls it
         try:
             return await self._back.ask(asked)
         except StoreFailed as error:
