@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from reports.commands import typed
+
 if TYPE_CHECKING:
     from reports.terminal import Screen
 
@@ -26,44 +28,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="a shipped name or a file's path")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run's folder, its id, or latest")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="change a key of the scenario; repeatable"),
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="of every random stream; default: the scenario's")]
-Target = Annotated[
-    str,
-    typer.Option(
-        metavar="TARGET",
-        help="a target file, sendgrid+http://127.0.0.1:PORT, or embedded?limit=500/s&service-time=20ms",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, all else on stderr")]
-Budget = Annotated[str, typer.Option(metavar="DURATION", help="how long to load the target, e.g. 1min 30s")]
-Scale = Annotated[
-    float | None,
-    typer.Option(min=1e-9, max=1.0, help="of audience, limits and workers; default: the scenario's"),
-]
-Share = Annotated[
-    float | None,
-    typer.Option(min=1e-9, max=1.0, help="of the season, on this target; default: the scenario's"),
-]
-Batch = Annotated[
-    int | None, typer.Option(min=1, max=1000, help="messages a request; default: the scenario's")
-]
-Cluster = Annotated[
-    str | None,
-    typer.Option("--cluster", metavar="URL", help="a Dask scheduler, e.g. tcp://127.0.0.1:8786"),
-]
-Workers = Annotated[
-    int, typer.Option(min=1, max=64, help="Locust processes on this machine that share the load")
-]
-
 
 @app.command()
-def scenarios(as_json: Json = False) -> None:
+def scenarios(as_json: typed.Json = False) -> None:
     """List the shipped scenarios, one line each.
 
     Example: peakday scenarios
@@ -74,7 +41,7 @@ def scenarios(as_json: Json = False) -> None:
 
 
 @app.command()
-def show(scenario: ScenarioName, settings: Set = None, as_json: Json = False) -> None:
+def show(scenario: typed.ScenarioName, settings: typed.Set = None, as_json: typed.Json = False) -> None:
     """The season in words and a terminal plot: streams, peaks and their causes, limits, objectives.
 
     Example: peakday show singles-day
@@ -89,7 +56,7 @@ def check(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="scenario, target, history, calendar")
     ],
-    as_json: Json = False,
+    as_json: typed.Json = False,
 ) -> None:
     """All problems of scenario, target, history or calendar files at once.
 
@@ -102,15 +69,15 @@ def check(
 
 @app.command()
 def simulate(
-    scenario: ScenarioName,
+    scenario: typed.ScenarioName,
     resolution: Annotated[
         Literal["cohort", "message"], typer.Option(help="bins of messages, or each one")
     ] = "cohort",
-    seed: Seed = None,
+    seed: typed.Seed = None,
     replications: Annotated[int, typer.Option(min=1, help="how many seasons, for intervals")] = 1,
-    settings: Set = None,
-    cluster: Cluster = None,
-    as_json: Json = False,
+    settings: typed.Set = None,
+    cluster: typed.Cluster = None,
+    as_json: typed.Json = False,
 ) -> None:
     """Simulate the season: what arrives, what becomes of it, whether the objectives hold.
 
@@ -124,22 +91,15 @@ def simulate(
 
 @app.command()
 def plan(
-    scenario: ScenarioName,
-    vary: Annotated[
-        list[str] | None, typer.Option("--vary", metavar="KEY=A,B,C", help="what if; repeatable: a grid")
-    ] = None,
-    find: Annotated[
-        str | None,
-        typer.Option("--find", metavar="KEY", help="least value that meets every season objective"),
-    ] = None,
-    probability: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="share of the replications that must meet them")
-    ] = 0.9,
-    replications: Annotated[int, typer.Option(min=1, max=1000, help="seasons per value, equal seeds")] = 20,
-    seed: Seed = None,
-    settings: Set = None,
-    cluster: Cluster = None,
-    as_json: Json = False,
+    scenario: typed.ScenarioName,
+    vary: typed.Vary = None,
+    find: typed.Find = None,
+    probability: typed.Probability = 0.9,
+    replications: typed.SeasonsEach = 20,
+    seed: typed.Seed = None,
+    settings: typed.Set = None,
+    cluster: typed.Cluster = None,
+    as_json: typed.Json = False,
 ) -> None:
     """What if, or how much is enough: seasons simulated under the same seeds, side by side.
 
@@ -153,40 +113,27 @@ def plan(
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one")] = 8025,
-    host: Annotated[str, typer.Option(help="loopback only")] = "127.0.0.1",
-    limit: Annotated[str | None, typer.Option(metavar="RATE", help="of the provider behind it")] = None,
-    service_time: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="of a worker per request")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="requests in service at once")] = None,
-    stall: Annotated[str | None, typer.Option(metavar="D/every D", help="400ms/every 60s")] = None,
-    processes: Annotated[int | None, typer.Option(min=1, max=64, help="that share the port")] = None,
-    queue: Annotated[
-        str | None, typer.Option(metavar="URL", help="auto, valkey, sqlite, sqlite:///path, redis://…")
-    ] = None,
-    queue_size: Annotated[str | None, typer.Option(metavar="BYTES", help="50MB; above: 429")] = None,
-    queue_bound: Annotated[str | None, typer.Option(metavar="COUNT", help="messages; above: 429")] = None,
-    freshness: Annotated[str | None, typer.Option(metavar="DURATION", help="older: not delivered")] = None,
-    sink: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="count, smtp://127.0.0.1:port, sendgrid+http://127.0.0.1:port, …"),
-    ] = None,
-    webhook: Annotated[
-        str | None, typer.Option(metavar="URL", help="on this machine; told what becomes of messages")
-    ] = None,
-    attempts: Annotated[int | None, typer.Option(min=1, help="at the sink, with a backoff between")] = None,
-    access_log: Annotated[
-        str | None, typer.Option(metavar="FILE", help="a JSON line for each answer; -: stderr")
-    ] = None,
-    drain: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="for requests under way at SIGTERM")
-    ] = None,
-    stand_in: Annotated[str | None, typer.Option("--as", metavar="WIRE", help="play this provider")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="FILE", help="--as: limits; or a name")] = None,
-    error_share: Annotated[str | None, typer.Option(metavar="SHARE", help="--as: answered 500")] = None,
-    outage: Annotated[str | None, typer.Option(metavar="D/after D", help="--as: 503 meanwhile")] = None,
-    record: Annotated[str | None, typer.Option(metavar="FILE", help="--as: every arrival")] = None,
+    port: typed.Port = 8025,
+    host: typed.Host = "127.0.0.1",
+    limit: typed.Limit = None,
+    service_time: typed.ServiceTime = None,
+    workers: typed.Servers = None,
+    stall: typed.Stall = None,
+    processes: typed.Processes = None,
+    queue: typed.Queue = None,
+    queue_size: typed.QueueSize = None,
+    queue_bound: typed.QueueBound = None,
+    freshness: typed.Freshness = None,
+    sink: typed.Sink = None,
+    webhook: typed.Webhook = None,
+    attempts: typed.Attempts = None,
+    access_log: typed.AccessLog = None,
+    drain: typed.Drain = None,
+    stand_in: typed.StandIn = None,
+    profile: typed.Profile = None,
+    error_share: typed.ErrorShare = None,
+    outage: typed.Outage = None,
+    record: typed.Record = None,
 ) -> None:
     """The reference send API on loopback until Ctrl-C, durable before the 202; or a provider, played.
 
@@ -207,13 +154,13 @@ def serve(
 
 @app.command()
 def probe(
-    target: Target = "embedded",
+    target: typed.Target = "embedded",
     operation: Annotated[str, typer.Option(metavar="NAME", help="default: the target's first")] = "",
     channel: Annotated[str, typer.Option(help="email, sms, push or whatsapp")] = "",
     scenario: Annotated[
         str | None, typer.Option(metavar="SCENARIO", help="whose streams would be NOT TESTED")
     ] = None,
-    as_json: Json = False,
+    as_json: typed.Json = False,
 ) -> None:
     """Send one message; say what came back, what it would count as, what would be observed.
 
@@ -227,7 +174,7 @@ def probe(
 @app.command()
 def replay(
     source: Annotated[str | None, typer.Argument(metavar="[SCENARIO|RUN]", help="or --rate")] = None,
-    target: Target = "embedded",
+    target: typed.Target = "embedded",
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="T", help="since the season's start; default: its worst part"),
@@ -236,16 +183,16 @@ def replay(
     compress: Annotated[float, typer.Option(min=1e-3, help="60 s of season in 60/X s")] = 1.0,
     rate: Annotated[str | None, typer.Option(metavar="R", help="500/s, or in steps: 100/s,200/s")] = None,
     arrivals: Annotated[Literal["even", "poisson"], typer.Option(help="of a plain rate")] = "even",
-    scale: Scale = None,
-    share: Share = None,
-    batch: Batch = None,
+    scale: typed.Scale = None,
+    share: typed.Share = None,
+    batch: typed.Batch = None,
     retries: Annotated[
         int,
         typer.Option(min=0, max=99, help="of a limited, failed or lost send, as a client would"),
     ] = 0,
-    seed: Seed = None,
-    workers: Workers = 1,
-    as_json: Json = False,
+    seed: typed.Seed = None,
+    workers: typed.Workers = 1,
+    as_json: typed.Json = False,
 ) -> None:
     """Replay a season's worst part, or a plain rate, open loop; latency counts from the due time.
 
@@ -261,14 +208,14 @@ def replay(
 
 @app.command()
 def ceiling(
-    target: Target = "embedded",
+    target: typed.Target = "embedded",
     objectives: Annotated[
         list[str] | None, typer.Option("--objective", metavar="TEXT", help='"p99<=250ms over 10s, 95%"')
     ] = None,
-    budget: Budget = "60s",
+    budget: typed.Budget = "60s",
     max_rate: Annotated[str | None, typer.Option(metavar="RATE", help="never offer more")] = None,
-    batch: Batch = None,
-    as_json: Json = False,
+    batch: typed.Batch = None,
+    as_json: typed.Json = False,
 ) -> None:
     """The highest offered rate that meets every objective, as an interval, and what limits it.
 
@@ -281,7 +228,7 @@ def ceiling(
 
 
 @app.command()
-def calibrate(run: RunName, as_json: Json = False) -> None:
+def calibrate(run: typed.RunName, as_json: typed.Json = False) -> None:
     """Fit the scenario's pipeline to what a run measured; predict a part it was not fitted on.
 
     Example: peakday calibrate latest
@@ -293,16 +240,16 @@ def calibrate(run: RunName, as_json: Json = False) -> None:
 
 @app.command()
 def rehearse(
-    scenario: ScenarioName,
-    target: Target = "embedded",
-    seed: Seed = None,
-    settings: Set = None,
-    budget: Budget = "60s",
-    scale: Scale = None,
-    share: Share = None,
-    batch: Batch = None,
+    scenario: typed.ScenarioName,
+    target: typed.Target = "embedded",
+    seed: typed.Seed = None,
+    settings: typed.Set = None,
+    budget: typed.Budget = "60s",
+    scale: typed.Scale = None,
+    share: typed.Share = None,
+    batch: typed.Batch = None,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when at risk")] = False,
-    as_json: Json = False,
+    as_json: typed.Json = False,
 ) -> None:
     """Simulate, replay the peak, find the ceiling, calibrate, simulate again, report.
 
@@ -316,7 +263,7 @@ def rehearse(
 
 
 @app.command()
-def report(run: RunName, as_json: Json = False) -> None:
+def report(run: typed.RunName, as_json: typed.Json = False) -> None:
     """Write the report of a run again, complete or not.
 
     Example: peakday report latest
