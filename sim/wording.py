@@ -27,7 +27,16 @@ def told(value: float, kind: Kind, digits: int = DIGITS) -> str:
 def beside(value: float, limit: float, kind: Kind) -> str:
     """The value as `told`, with more digits where it would read like a limit that it is not."""
     digits = DIGITS
-    while value != limit and digits < DIGITS_MAX and told(value, kind, digits) == told(limit, kind, digits):
+    asked = told(limit, kind)
+    while (
+        value != limit
+        and digits < DIGITS_MAX
+        and told(value, kind, digits)
+        in (
+            asked,
+            told(limit, kind, digits),
+        )
+    ):
         digits += 1
     return told(value, kind, digits)
 
