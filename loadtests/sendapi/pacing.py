@@ -8,6 +8,9 @@ from loadtests.sendapi.knobs import ProviderLimit
 from scenarios.providers import LimitWord, TokenBucket
 from sim.pipeline.limits import Limiter
 
+PATIENCE_S = 1.0
+"""Longest sleep of a sender: meanwhile messages expire, and more urgent ones come."""
+
 CHUNK_S = 0.005
 """Messages go out in chunks of at most this much of the limit's rate: fine enough for any window seen."""
 CHUNK_MAX = 1000
