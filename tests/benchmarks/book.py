@@ -66,5 +66,6 @@ def machine() -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit.strip() or 'unknown'}, "
         f"{os.cpu_count()} cores ({processor[1] if processor else platform.machine()}), "
-        f"Linux {platform.release()}, Python {sys.version.split()[0]}, load average {os.getloadavg()[0]:.1f} at the end"
+        f"Linux {platform.release()}, Python {sys.version.split()[0]}, "
+        f"load average {os.getloadavg()[0]:.1f} at the end"
     )
