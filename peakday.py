@@ -94,6 +94,8 @@ def plan(
     scenario: typed.ScenarioName,
     vary: typed.Vary = None,
     find: typed.Find = None,
+    sensitivity: typed.Sensitivity = False,
+    points: typed.Points = 64,
     probability: typed.Probability = 0.9,
     replications: typed.SeasonsEach = 20,
     seed: typed.Seed = None,
@@ -101,13 +103,14 @@ def plan(
     cluster: typed.Cluster = None,
     as_json: typed.Json = False,
 ) -> None:
-    """What if, or how much is enough: seasons simulated under the same seeds, side by side.
+    """What if, how much is enough, what it hangs on: seasons simulated under the same seeds, side by side.
 
     Example: peakday plan singles-day --find pipeline.workers.count
     """
     from reports.commands import plan as planning
 
-    asked = planning.PlanOptions(vary or (), find, settings or (), seed, replications, probability, cluster)
+    how = (settings or (), seed, replications, probability, cluster)
+    asked = planning.PlanOptions(vary or (), find, sensitivity, points, *how)
     _run(lambda screen: planning.plan(screen, scenario, asked), as_json, ("plan",))
 
 

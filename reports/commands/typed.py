@@ -47,6 +47,10 @@ Find = Annotated[
     str | None,
     typer.Option("--find", metavar="KEY", help="least value that meets every season objective"),
 ]
+Sensitivity = Annotated[
+    bool, typer.Option("--sensitivity", help="Sobol indices of the headline over --vary KEY=LOW,HIGH, ...")
+]
+Points = Annotated[int, typer.Option(min=8, max=4096, help="of --sensitivity: seasons / (inputs + 3)")]
 Probability = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="share of the replications that must meet them")
 ]
