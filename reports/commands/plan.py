@@ -26,13 +26,13 @@ Experiment = Callable[[Loaded, "PlanOptions", Laboratory], tuple[dict[str, Any],
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """The options of `plan` as typed; None or empty where not given."""
+    """The options of `plan` as typed; None where not given."""
 
-    vary: Sequence[str]
+    vary: Sequence[str] | None
     find: str | None
     sensitivity: bool
     points: int
-    settings: Sequence[str]
+    settings: Sequence[str] | None
     seed: int | None
     replications: int
     probability: float
@@ -50,7 +50,7 @@ def plan(screen: Screen, source: str, options: PlanOptions) -> int:
         raise UserError(
             Problem("", "--points", str(options.points), "is no power of two", "32, 64, 128, ...")
         )
-    loaded = load(source, options.settings)
+    loaded = load(source, options.settings or ())
     head = {"scenario": loaded.name, "seed": seeds_of(loaded, options.seed, 1)[0]}
     head |= {"replications": options.replications, "probability": options.probability}
     with _laboratory(screen, options.cluster) as laboratory:
@@ -70,7 +70,7 @@ def _experiment(options: PlanOptions) -> Experiment:
 
 def _vary(loaded: Loaded, options: PlanOptions, laboratory: Laboratory) -> tuple[dict[str, Any], str]:
     seeds = seeds_of(loaded, options.seed, options.replications)
-    rows = vary(loaded, grid_of(options.vary), seeds, laboratory)
+    rows = vary(loaded, grid_of(options.vary or ()), seeds, laboratory)
     return document.grid_document(rows, options.probability), planwords.grid(rows, options.probability)
 
 
@@ -82,7 +82,9 @@ def _find(loaded: Loaded, options: PlanOptions, laboratory: Laboratory) -> tuple
 
 def _sensitivity(loaded: Loaded, options: PlanOptions, laboratory: Laboratory) -> tuple[dict[str, Any], str]:
     seeds = seeds_of(loaded, options.seed, options.replications)
-    found = sensitivity(loaded, ranges_of(loaded, grid_of(options.vary)), seeds, options.points, laboratory)
+    found = sensitivity(
+        loaded, ranges_of(loaded, grid_of(options.vary or ())), seeds, options.points, laboratory
+    )
     return document.sensitivity_document(found), planwords.sensitivity(found)
 
 

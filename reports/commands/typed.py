@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +41,7 @@ Cluster = Annotated[
 Workers = Annotated[
     int, typer.Option(min=1, max=64, help="Locust processes on this machine that share the load")
 ]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="scenario, target, history, calendar")]
 Vary = Annotated[
     list[str] | None, typer.Option("--vary", metavar="KEY=A,B,C", help="what if; repeatable: a grid")
 ]

@@ -72,7 +72,7 @@ def test_a_headline_hangs_on_what_decides_it_and_on_nothing_else(season: Loaded)
     assert backlog["pipeline.workers.count"].total.value > 5.0 * backlog[CHANCE].total.value
     peak = found.figures["peak_offered_per_s"].indices
     assert peak is not None
-    assert peak["pipeline.workers.count"].total.value < 0.05, "only through what late messages no longer cause"
+    assert peak["pipeline.workers.count"].total.value < 0.05, "only by what late messages cause"
     assert peak[CHANCE].total.value > 0.5
     told = sensitivity_document(found)
     assert told["inputs"][0] == {"key": "pipeline.workers.count", "low": "5", "high": "9"}
