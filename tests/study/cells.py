@@ -1,8 +1,8 @@
 """Cells of the study: a scenario's stream, a quantity, both resolutions over some seeds; when they agree.
 
 They agree where they differ by at most the greatest of 2 % of the referee's value, 0.05 bin (times) and half
-of the referee's own 95 % interval over the seeds. A quantile agrees as well where the shares of messages below
-the other's quantile differ by at most 0.3 points: on a flat part of a distribution it may be anywhere.
+of its own 95 % interval over the seeds. A quantile agrees as well where the shares of messages below the
+other one differ by at most 0.3 points: on a flat part of a distribution it may be anywhere.
 """
 
 from __future__ import annotations
