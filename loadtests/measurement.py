@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import deliveries, reasons
 from loadtests import passage as passages
 from loadtests import percentiles as times
-from loadtests import reasons
 from loadtests.attempts import Requests, requests
+from loadtests.deliveries import Deliveries
 from loadtests.farside import FarFigure, far_side
 from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
 from loadtests.passage import Passage
@@ -31,7 +32,7 @@ LATENESS_S_P99_MAX = 0.025
 """A tenth of the usual limit of 250 ms: beyond, latency says more about the generator than may be."""
 WINDOW_S = 1.0
 
-LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage")
+LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage", "delivery")
 """What documents of this format may lack."""
 
 
@@ -59,6 +60,7 @@ class Measurement:
     service_s, lateness_s, wait_s: by request. goodput_per_s counts what was accepted within `duration_s`,
     shifted by the fastest answer. Figures of the far side are None where it was not observed; its rates are
     of the second half, when a burst allowance is used up. passage: where we play the provider behind it.
+    delivery: None where deliveries were not observed.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Measurement:
     providers: tuple[FarProvider, ...] = ()
     figures: tuple[FarFigure, ...] = ()
     passage: Passage | None = None
+    delivery: Deliveries | None = None
 
 
 def measure(
@@ -111,12 +114,14 @@ def measure(
     observed: Observed | None = None,
     lateness_s_max: float = LATENESS_S_P99_MAX,
     passage: Passage | None = None,
+    delivery: Deliveries | None = None,
 ) -> Measurement:
     """What a replay of `schedule` showed.
 
     `observed`: the far side's counters, their times relative to the play's start. `lateness_s_max` bounds the
     generator's own p99 lateness; above it the measurement is not valid. `passage`: what the provider behind
-    the target saw, where we play it; what the target does not tell of itself is taken from there.
+    the target saw, where we play it; `delivery`: what was delivered. What the target does not tell of itself
+    is taken from there.
     """
     sent = requests(schedule, records)
     duration_s = min(schedule.duration_s, records.duration_s) or schedule.duration_s
@@ -128,6 +133,7 @@ def measure(
     latency_s = sent.latency_s + sent.batch_wait_s
     ended_s = float(np.nanmax(sent.ended_s, initial=0.0))
     far = far_side(observed, duration_s, int(sent.accepted.sum()), ended_s)
+    seen = delivery or passage
     because = reasons.why_invalid(schedule, records, sent, lateness_s_max)
     kinds = failures(sent.status, sent.reply, sent.fault)
     offered_per_s, goodput_per_s = float(sent.messages.sum()) / duration_s, _goodput_per_s(sent, duration_s)
@@ -149,8 +155,8 @@ def measure(
         messages_accepted=int(sent.accepted.sum()),
         messages_received=far.received,
         messages_delivered=far.delivered,
-        lost=passage.lost if far.lost is None and passage else far.lost,
-        duplicated=passage.duplicated if far.duplicated is None and passage else far.duplicated,
+        lost=seen.lost if far.lost is None and seen else far.lost,
+        duplicated=seen.duplicated if far.duplicated is None and seen else far.duplicated,
         duration_s=duration_s,
         offered_per_s=offered_per_s,
         goodput_per_s=goodput_per_s,
@@ -173,6 +179,7 @@ def measure(
         providers=far.providers,
         figures=far.figures,
         passage=passage,
+        delivery=delivery,
     )
 
 
@@ -225,6 +232,7 @@ def summary(of: Measurement) -> dict[str, Any]:
         "below_target_because": of.below_target_because,
         "observed": [asdict(figure) for figure in of.figures],
         "behind": passages.summary(of.passage) if of.passage else None,
+        "delivery": deliveries.summary(of.delivery) if of.delivery else None,
         "valid": of.valid,
         "invalid_because": of.invalid_because,
     }
@@ -245,6 +253,8 @@ def to_document(of: Measurement) -> dict[str, Any]:
             value = [asdict(item) for item in value]
         elif isinstance(value, Passage):
             value = passages.to_document(value)
+        elif isinstance(value, Deliveries):
+            value = deliveries.to_document(value)
         document[one.name] = value
     return document
 
@@ -262,6 +272,8 @@ def from_document(document: Mapping[str, Any]) -> Measurement:
     values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
     values["figures"] = tuple(FarFigure(**figure) for figure in values.get("figures", ()))
     values["passage"] = passages.from_document(values["passage"]) if values.get("passage") else None
+    told = values.get("delivery")
+    values["delivery"] = deliveries.from_document(told) if told else None
     return Measurement(**values)
 
 
