@@ -8,7 +8,7 @@ from loadtests.calibration import Calibration, Fitted
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial
 from loadtests.deliveries import Deliveries
-from loadtests.measurement import Measurement, Percentiles
+from loadtests.measurement import AtAddress, Measurement, Percentiles
 from loadtests.passage import Passage
 from reports import delivering, passing, units
 from reports.sketch import columns
@@ -32,6 +32,7 @@ def replayed(of: Measurement) -> str:
     ]
     rows += [("replies", ", ".join(f"{status}: {times:,}" for status, times in of.statuses.items()))]
     rows += [("error", f"{words}: {times:,}") for words, times in of.errors_by_kind.items()]
+    rows += [("address", _at_address(one)) for one in of.addresses]
     if of.below_target_because:
         rows.append(("below target", of.below_target_because))
     rows += _deliveries(of.delivery) if of.delivery else []
@@ -46,6 +47,14 @@ def _deliveries(of: Deliveries) -> list[tuple[str, str]]:
         return []
     lines = [(str(name), f"{value} ({means})") for name, value, means in delivering.delivered(of).rows]
     return [("deliveries", delivering.SEEN_BY[of.observed]), *lines, ("", delivering.limits_of_sight(of))]
+
+
+def _at_address(of: AtAddress) -> str:
+    counts = (
+        f"due {of.due:,}, started {of.started:,}, accepted {of.accepted:,}, p99 {_time(of.latency_s.p99)}"
+    )
+    wrong = "".join(f"; {words}: {times:,}" for words, times in of.errors_by_kind.items())
+    return f"{of.base_url}: {counts}{wrong}"
 
 
 def _behind(of: Passage) -> list[tuple[str, str]]:

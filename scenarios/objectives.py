@@ -21,10 +21,11 @@ class Objective:
 
     Quantities of the send API, judged on a measured trial: p50, p90, p95, p99, p999 (latency, seconds),
     error_share, goodput_share; delivery_p50 … delivery_p99 (from the due time to the delivery, seconds) and
-    lost_share (of what was accepted), where deliveries are observed. Of the season, judged on an Outcome: fresh_share, delay_p50 … delay_p99
-    (seconds), expired_share, failed_share, drain (seconds), backlog (messages); each may name a stream:
-    `fresh_share[flash-push]>=99%`. `limit` is in seconds, messages or a share 0-1. `window_s` 0 = over the
-    whole hold. `window_share` is the share of windows that must be good: 1 = every one.
+    lost_share (of what was accepted), where deliveries are observed. Of the season, judged on an Outcome:
+    fresh_share, delay_p50 … delay_p99 (seconds), expired_share, failed_share, drain (seconds), backlog
+    (messages); each may name a stream: `fresh_share[flash-push]>=99%`. `limit` is in seconds, messages or a
+    share 0-1. `window_s` 0 = over the whole hold. `window_share` is the share of windows that must be good:
+    1 = every one.
     """
 
     text: str

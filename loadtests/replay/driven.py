@@ -73,8 +73,7 @@ class Alone:
         self._surroundings = surroundings
         folder = Path.cwd()
         self._kit: Kit = kit_of(target.load(folder / TARGET), read_settings(folder))
-        peer = self._kit.peer
-        if peer.makes is Connection and peer.http == "1.1":
+        if any(peer.makes is Connection and peer.http == "1.1" for peer in self._kit.peers):
             # While there is no schedule yet: compiled code takes most room while it is loaded.
             surroundings.kernel.compiled()
         footprint.shrink()
