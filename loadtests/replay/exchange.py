@@ -202,6 +202,11 @@ class Exchange:
 
     def received(self, connection: Connection, data: bytes) -> None:
         """What was read from a connection, b"" where the other side closed."""
+        self._take_in(connection, data)
+        if connection.ended and self.pool.connections.get(connection.fd) is connection:
+            self._take_in(connection, b"")
+
+    def _take_in(self, connection: Connection, data: bytes) -> None:
         send, inbox = connection.send, connection.inbox
         if send is None:
             return self._discard(connection)

@@ -23,7 +23,7 @@ from loadtests.replay.records import Writer
 from loadtests.replay.rows import Columns, RawRows
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tls import Secure
-from loadtests.targets import credentials, trust
+from loadtests.targets import credentials
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 from loadtests.targets.target import Target
@@ -67,7 +67,7 @@ def kit_of(target: Target, settings: Settings) -> Kit:
 
 
 def _secure(target: Target, host: str) -> Secure:
-    return Secure(trust.context(target.ca_file, target.http), host, target.http)
+    return Secure(target.ca_file, host, target.http)
 
 
 def spare_garbage() -> None:

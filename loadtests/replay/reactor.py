@@ -12,7 +12,7 @@ from select import EPOLLIN
 from typing import Protocol
 
 from loadtests.replay.agenda import Agenda, Send
-from loadtests.replay.connection import Connection, Peer
+from loadtests.replay.connection import Peer
 from loadtests.replay.exchange import Bounds, Exchange
 from loadtests.replay.handturn import NEVER_NS, HandTurn
 from loadtests.replay.kernel import Kernel
@@ -81,8 +81,10 @@ class Reactor:
         self._breathe = breathe
         self._control_fd, self._on_control = control or (-1, breathe)
         carries = Multiplexed if peer.http == "2" else Exchange
-        self._exchange = carries(peer, agenda, self._rows, bounds, kernel, clock)
-        self._turns = _turns(peer, agenda, self._rows, bounds, kernel, clock, self._exchange)
+        compiled = peer.for_lane() if kernel.compiled() else None
+        self._exchange = carries(compiled or peer, agenda, self._rows, bounds, kernel, clock)
+        is_compiled = compiled is not None
+        self._turns = _turns(is_compiled, agenda, self._rows, bounds, kernel, clock, self._exchange)
         if control:
             self._exchange.epoll.register(self._control_fd, EPOLLIN)
         self._start_ns = self._tick_ns = self._flush_ns = self._step_ns = self._end_ns = 0
@@ -160,7 +162,7 @@ class Reactor:
 
 
 def _turns(
-    peer: Peer,
+    is_compiled: bool,
     agenda: Agenda,
     rows: Rows,
     bounds: Bounds,
@@ -168,10 +170,10 @@ def _turns(
     clock: Callable[[], int],
     exchange: Exchange | Multiplexed,
 ) -> Turns:
-    """In compiled code where it is plain HTTP/1.1 and code can be compiled; by hand elsewhere."""
+    """In compiled code or by hand."""
     spin_ns = int(bounds.spin_s * 1e9)
-    if peer.makes is Connection and isinstance(exchange, Exchange) and kernel.compiled():
-        from loadtests.replay.laneturn import LaneTurn  # loads numba, which TLS does without
+    if is_compiled and isinstance(exchange, Exchange):
+        from loadtests.replay.laneturn import LaneTurn  # loads numba, which other turns do without
 
         return LaneTurn(exchange, agenda, rows, clock, spin_ns)
     return HandTurn(exchange, agenda, kernel, clock, spin_ns)
