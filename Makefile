@@ -46,9 +46,9 @@ types: $(READY) ## mypy --strict
 layers: $(READY) ## the rooms' one direction, and who may import what
 	@$(BIN)/lint-imports
 
-pytest: $(READY) ## the tests alone: rooms side by side, then what measures a whole machine by itself
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests --ignore tests/end_to_end
-	@$(BIN)/python -m pytest -q tests/end_to_end
+pytest: $(READY) ## the tests alone: side by side, then those that measure a whole machine
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not torture and not alone"
+	@$(BIN)/python -m pytest -q -m "alone and not torture"
 
 bench: $(READY) ## speed as ratios against references, medians of several
 	@$(BIN)/python -m pytest -q tests/benchmarks --override-ini 'python_files=bench_*.py' -s --timeout 1800

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import by_address, reasons
 from loadtests import passage as passages
 from loadtests import percentiles as times
-from loadtests import reasons
 from loadtests.attempts import Requests, requests
+from loadtests.by_address import AtAddress as AtAddress  # the type of this seam's own fields
 from loadtests.farside import FarFigure, far_side
 from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
 from loadtests.passage import Passage
@@ -31,7 +32,7 @@ LATENESS_S_P99_MAX = 0.025
 """A tenth of the usual limit of 250 ms: beyond, latency says more about the generator than may be."""
 WINDOW_S = 1.0
 
-LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage")
+LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage", "addresses")
 """What documents of this format may lack."""
 
 
@@ -59,6 +60,7 @@ class Measurement:
     service_s, lateness_s, wait_s: by request. goodput_per_s counts what was accepted within `duration_s`,
     shifted by the fastest answer. Figures of the far side are None where it was not observed; its rates are
     of the second half, when a burst allowance is used up. passage: where we play the provider behind it.
+    addresses: the same counts by address, where the target has several.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Measurement:
     providers: tuple[FarProvider, ...] = ()
     figures: tuple[FarFigure, ...] = ()
     passage: Passage | None = None
+    addresses: tuple[AtAddress, ...] = ()
 
 
 def measure(
@@ -224,6 +227,7 @@ def summary(of: Measurement) -> dict[str, Any]:
         "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
         "below_target_because": of.below_target_because,
         "observed": [asdict(figure) for figure in of.figures],
+        "addresses": [by_address.summary(one) for one in of.addresses],
         "behind": passages.summary(of.passage) if of.passage else None,
         "valid": of.valid,
         "invalid_because": of.invalid_because,
@@ -243,6 +247,8 @@ def to_document(of: Measurement) -> dict[str, Any]:
             value = [[times.number(number) for number in astuple(window)] for window in value]
         elif one.name in ("providers", "figures"):
             value = [asdict(item) for item in value]
+        elif one.name == "addresses":
+            value = [by_address.to_document(item) for item in value]
         elif isinstance(value, Passage):
             value = passages.to_document(value)
         document[one.name] = value
@@ -261,6 +267,7 @@ def from_document(document: Mapping[str, Any]) -> Measurement:
     values["windows"] = tuple(_restored_window(row) for row in values["windows"])
     values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
     values["figures"] = tuple(FarFigure(**figure) for figure in values.get("figures", ()))
+    values["addresses"] = tuple(by_address.from_document(one) for one in values.get("addresses", ()))
     values["passage"] = passages.from_document(values["passage"]) if values.get("passage") else None
     return Measurement(**values)
 

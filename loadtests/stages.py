@@ -14,6 +14,7 @@ import msgspec
 
 from loadtests import calibration as calibrating
 from loadtests import measurement as measuring
+from loadtests.by_address import by_address
 from loadtests.calibration import Calibration, Play
 from loadtests.ceiling import ceiling as ceilings
 from loadtests.ceiling import document as ceiling_document
@@ -149,7 +150,8 @@ def simulate_stage(
 def describe(run: Run, rig: Rig, part: Part, not_carried: tuple[str, ...] = ()) -> None:
     """Say in the run what the rehearsal loads, how much of the season it stands for, what is left out."""
     knobs = msgspec.json.decode(to_json(rig.knobs)) if rig.knobs else None
-    target = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
+    target: dict[str, Any] = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
+    target |= {"addresses": list(rig.target.destinations)}
     said = {"target": target, "knobs": knobs, "part": asdict(part), "not_carried": list(not_carried)}
     run.commit_json(REHEARSAL, {"format": REHEARSAL_FORMAT} | said)
 
@@ -177,6 +179,9 @@ def replay_stage(
                 measured = measuring.measure(
                     PEAK, played.schedule, played.records, observed, late_s, rig.passage()
                 )
+                played_at = rig.target.destinations_of(played.schedule.kinds())
+                at_each = by_address(played.schedule, played.records, rig.target.destinations, played_at)
+                measured = replace(measured, addresses=at_each)
                 judged = judge_replay(played.schedule, played.records, objectives)
                 document = measuring.to_document(measured) | {"objectives": to_documents(judged)}
                 run.commit_json(REPLAY, document)

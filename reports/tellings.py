@@ -7,7 +7,7 @@ import math
 from loadtests.calibration import Calibration, Fitted
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial
-from loadtests.measurement import Measurement, Percentiles
+from loadtests.measurement import AtAddress, Measurement, Percentiles
 from loadtests.passage import Passage
 from reports import passing, units
 from reports.sketch import columns
@@ -31,11 +31,20 @@ def replayed(of: Measurement) -> str:
     ]
     rows += [("replies", ", ".join(f"{status}: {times:,}" for status, times in of.statuses.items()))]
     rows += [("error", f"{words}: {times:,}") for words, times in of.errors_by_kind.items()]
+    rows += [("address", _at_address(one)) for one in of.addresses]
     if of.below_target_because:
         rows.append(("below target", of.below_target_because))
     rows += _behind(of.passage) if of.passage else []
     verdict = "valid" if of.valid else f"NOT VALID: {of.invalid_because}"
     return "\n".join([*columns(rows), verdict])
+
+
+def _at_address(of: AtAddress) -> str:
+    counts = (
+        f"due {of.due:,}, started {of.started:,}, accepted {of.accepted:,}, p99 {_time(of.latency_s.p99)}"
+    )
+    wrong = "".join(f"; {words}: {times:,}" for words, times in of.errors_by_kind.items())
+    return f"{of.base_url}: {counts}{wrong}"
 
 
 def _behind(of: Passage) -> list[tuple[str, str]]:

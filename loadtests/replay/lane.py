@@ -62,6 +62,11 @@ class Lane:
         return int(self._s[layout.BUSY])
 
     @property
+    def begun(self) -> int:
+        """Sends that were started here or released; each is a first attempt."""
+        return int(self._s[layout.HEAD])
+
+    @property
     def idle(self) -> int:
         """Connections lent and free."""
         return int(self._s[layout.FREE])

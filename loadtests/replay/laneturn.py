@@ -13,17 +13,18 @@ from loadtests.replay import lanelayout as layout
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Connection
 from loadtests.replay.exchange import Exchange
-from loadtests.replay.handturn import AHEAD_GAP_NS, AHEAD_SENDS, BURST_SENDS, NEVER_NS
+from loadtests.replay.handturn import AHEAD_GAP_NS, AHEAD_SENDS, BURST_SENDS
 from loadtests.replay.lane import Lane, Odd
 from loadtests.replay.limits import BadResponse
 from loadtests.replay.pool import fault_of
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows
+from loadtests.replay.turns import NEVER_NS, OneWay
 
 UPCOMING_MIN = 512
 
 
-class LaneTurn:
+class LaneTurn(OneWay):
     """Does the same as `handturn.HandTurn`, for connections that speak HTTP/1.1.
 
     What waits in the exchange (an attempt that is made again) goes before what waits in the lane.
@@ -32,10 +33,9 @@ class LaneTurn:
     def __init__(
         self, exchange: Exchange, agenda: Agenda, rows: Rows, clock: Callable[[], int], spin_ns: int
     ) -> None:
+        super().__init__(exchange, agenda, clock, spin_ns)
         self._exchange = exchange
         self._pool = exchange.pool
-        self._agenda = agenda
-        self._clock = clock
         self._lane = Lane(self._pool.epoll.fileno(), agenda, rows, spin_ns)
         exchange.behind = self._lane
         self._blocks: Iterator[npt.NDArray[np.int64]] = iter(())
@@ -51,8 +51,16 @@ class LaneTurn:
         """Sends that are due and have no connection."""
         return len(self._exchange.waiting) + self._lane.waiting
 
+    @property
+    def more_to_do(self) -> bool:
+        """Whether something that waits can be started, or there is time to render one ahead."""
+        if self.waiting:
+            return self._lane.idle > 0 or bool(self._pool.free)
+        return self._lane.renders and self._renders_ahead
+
     def begin(self, start_ns: int) -> None:
         """Time 0 of the schedule."""
+        self._start_ns = start_ns
         self._blocks = self._agenda.blocks(start_ns)
 
     def next_due_ns(self) -> int:
@@ -95,12 +103,13 @@ class LaneTurn:
             self._take_back(fd)
         exchange.expire(now_ns)
 
-    def settle(self, now_ns: int) -> Sequence[Send]:
-        """End everything; what was to come, in order."""
+    def _let_go(self, now_ns: int) -> None:
         for fd in self._lane.lent:
             self._take_back(fd)
         self._exchange.waiting.extend(self._lane.release(self._lane.waiting))
         self._exchange.settle(now_ns)
+
+    def _upcoming_sends(self) -> Sequence[Send]:
         return self._lane.rest()
 
     def _feed(self) -> None:
@@ -118,8 +127,12 @@ class LaneTurn:
         if lane.waiting:
             lane.render(min(lane.waiting, lane.idle, BURST_SENDS) - lane.ahead)
             return False
+        return self._renders_ahead and lane.render(1)
+
+    @property
+    def _renders_ahead(self) -> bool:
         is_calm = self.next_due_ns() - self._clock() > AHEAD_GAP_NS
-        return is_calm and lane.ahead < AHEAD_SENDS and lane.render(1)
+        return is_calm and self._lane.ahead < AHEAD_SENDS
 
     def _see_to(self, odd: Odd) -> bool:
         """False where it is not about a connection."""

@@ -154,9 +154,7 @@ class Engine:
         return self.last.records
 
     def _prepare(self, folder: Path) -> None:
-        address = safety.check(self._target)
-        at = (address.family, address.ip, address.port, address.host, address.tls)
-        write_settings(Settings(*at, self._run, self._bounds), folder)
+        write_settings(Settings(safety.check_each(self._target), self._run, self._bounds), folder)
         dump(self._target, folder / TARGET)
 
     def _check(self, schedule: Schedule) -> None:
@@ -165,7 +163,6 @@ class Engine:
         for index, kind in enumerate(schedule.kinds()):
             if most := int(schedule.messages[schedule.stream == index].max(initial=0)):
                 renderer.render(0, most, *kind)
-                safety.refuse_elsewhere(self._target, *kind)
 
     def _path(self, name: str, ending: str) -> Path:
         return self._folder / f"{name}.{ending}"
