@@ -265,7 +265,7 @@ def measured_of(run: Run) -> tuple[list[Play], Play, Part]:
         missing = [n for n in (CEILING, REPLAY, REHEARSAL) if not run.has(n)]
         message = f"nothing to calibrate with: {', '.join(missing)} missing; rehearse it to the end first"
         raise user_error(message, where=str(run.path))
-    trials = ceiling_document.from_document(ceiling).trials
+    trials = [trial for trial in ceiling_document.from_document(ceiling).trials if trial.alone]
     part = Part(**rehearsal["part"])
     return [_play(run, t.measurement) for t in trials], _play(run, measuring.from_document(replay)), part
 

@@ -227,7 +227,8 @@ class _Holding:
         if self.drains:
             self._drain(before, ahead.rate_per_s)
         delays = self._observer.delays() if self._observer else None
-        return judge_trial(name, schedule, records, self._objectives, observed, delays)
+        judged = judge_trial(name, schedule, records, self._objectives, observed, delays)
+        return replace(judged, alone=self.drains)
 
     def _drain(self, before: float | None, rate_per_s: float) -> None:
         """Until the backlog is back where it was, or so small that it is gone in a hundredth of a second."""
