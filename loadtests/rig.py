@@ -15,7 +15,7 @@ from loadtests.replay.exchange import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.sendapi.knobs import BURST_S, Knobs, ProviderLimit
 from loadtests.sendapi.server import start
-from loadtests.targets import safety
+from loadtests.targets import credentials, safety
 from loadtests.targets.embedded import Embedded
 from loadtests.targets.observing import Observer
 from loadtests.targets.target import Target, embedded_at, resolve
@@ -37,6 +37,11 @@ class Rig:
     engine: Engine
     observer: Observer
     knobs: Knobs | None
+
+    @property
+    def keys(self) -> str:
+        """What holds the target's keys, in words."""
+        return credentials.told(self.target, os.environ)
 
     def passage(self) -> Passage | None:
         """What the target passed on of the latest play; None where we do not play its provider."""

@@ -177,7 +177,7 @@ def replay_stage(
                 observed = rig.observer.since(played.started_at)
                 late_s = lateness_s_max(objectives)
                 measured = measuring.measure(
-                    PEAK, played.schedule, played.records, observed, late_s, rig.passage()
+                    PEAK, played.schedule, played.records, observed, late_s, rig.passage(), rig.keys
                 )
                 played_at = rig.target.destinations_of(played.schedule.kinds())
                 at_each = by_address(played.schedule, played.records, rig.target.destinations, played_at)
@@ -213,6 +213,7 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             on_trial=keep,
             like=asked.like,
             generator_per_s=own.per_s,
+            keys=rig.keys,
         )
         run.commit_json(CEILING, ceiling_document.to_document(found))
         watcher.tell("ceiling", 1, 1, f"stopped by {found.stopped_by}")

@@ -77,6 +77,7 @@ def find_ceiling(
     like: Schedule | None = None,
     observer: Observer | None = None,
     generator_per_s: float = math.nan,
+    keys: str = "",
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> Ceiling:
     """Search for the ceiling of the target behind `engine` within `budget_s` of wall time.
@@ -85,12 +86,12 @@ def find_ceiling(
     mix of streams is offered, at any rate; else one email stream. `observer` must be running. No rate above
     USABLE_SHARE of `generator_per_s` (the generator's own maximum; NaN: not known) is offered. `on_trial`
     gets each trial at once, so that an interruption (Interrupted) loses none: `conclude` makes a Ceiling of
-    them.
+    them. `keys`: what holds the target's keys, in words.
     """
     began_s = time.monotonic()
     most_per_s = min(max_per_s, _usable_per_s(generator_per_s))
     plan = Plan(budget_s, hint_per_s, most_per_s, batch=batch, requests_min=_requests_min(objectives))
-    held = _Holding(engine, objectives, batch, like, observer, DRAIN_BUDGET_SHARE * budget_s)
+    held = _Holding(engine, objectives, batch, like, observer, DRAIN_BUDGET_SHARE * budget_s, keys)
     trials: list[Trial] = []
     tried: list[Tried] = []
     while isinstance(ahead := search.step(plan, tried), Next):
@@ -173,6 +174,7 @@ class _Holding:
         like: Schedule | None,
         observer: Observer | None,
         drain_s: float,
+        keys: str,
     ) -> None:
         self._engine = engine
         self._objectives = objectives
@@ -180,6 +182,7 @@ class _Holding:
         self._like = like
         self._observer = observer
         self._drain_s = min(DRAIN_S_MAX, drain_s)
+        self._keys = keys
 
     def trial(self, ahead: Next, name: str) -> Trial:
         schedule = constant(ahead.rate_per_s, ahead.duration_s, batch=self._batch, arrivals="even")
@@ -192,7 +195,7 @@ class _Holding:
         if self._observer and played is not None:
             observed = self._observer.since(played.started_at)
         self._drain(before, ahead.rate_per_s)
-        return judge_trial(name, schedule, records, self._objectives, observed)
+        return judge_trial(name, schedule, records, self._objectives, observed, self._keys)
 
     def _drain(self, before: float | None, rate_per_s: float) -> None:
         """Until the backlog is back where it was, or so small that it is gone in a hundredth of a second."""

@@ -70,9 +70,11 @@ def judge_trial(
     records: SendRecords,
     objectives: Sequence[Objective],
     observed: Observed | None = None,
+    keys: str = "",
 ) -> Trial:
-    """The verdict on a rate held as `schedule` says. `observed` is relative to the records' time 0."""
-    measured = measure(name, schedule, records, observed, lateness_s_max(objectives))
+    """The verdict on a rate held as `schedule` says. `observed` is relative to the records' time 0; `keys`:
+    what holds the target's keys, in words."""
+    measured = measure(name, schedule, records, observed, lateness_s_max(objectives), keys=keys)
     sent = requests(schedule, records)
     evidence = _evidence(sent, measured.duration_s)
     judged = [judge(objective, evidence) for objective in objectives]
