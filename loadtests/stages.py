@@ -28,6 +28,7 @@ from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.selftest import Maximum, own_maximum
 from loadtests.rig import Rig
+from loadtests.sendapi.concealing import concealed
 from loadtests.sendapi.knobs import to_json
 from loadtests.targets.target import Embedded, Target
 from scenarios.catalogue import Loaded
@@ -149,7 +150,7 @@ def simulate_stage(
 
 def describe(run: Run, rig: Rig, part: Part, not_carried: tuple[str, ...] = ()) -> None:
     """Say in the run what the rehearsal loads, how much of the season it stands for, what is left out."""
-    knobs = msgspec.json.decode(to_json(rig.knobs)) if rig.knobs else None
+    knobs = msgspec.json.decode(to_json(concealed(rig.knobs)[0])) if rig.knobs else None
     target: dict[str, Any] = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
     target |= {"addresses": list(rig.target.destinations)}
     said = {"target": target, "knobs": knobs, "part": asdict(part), "not_carried": list(not_carried)}
@@ -177,12 +178,19 @@ def replay_stage(
                 observed = rig.observer.since(played.started_at)
                 late_s = lateness_s_max(objectives)
                 measured = measuring.measure(
-                    PEAK, played.schedule, played.records, observed, late_s, rig.passage(), rig.keys
+                    PEAK,
+                    played.schedule,
+                    played.records,
+                    observed,
+                    late_s,
+                    rig.passage(),
+                    rig.deliveries(observed),
+                    rig.keys,
                 )
                 played_at = rig.target.destinations_of(played.schedule.kinds())
                 at_each = by_address(played.schedule, played.records, rig.target.destinations, played_at)
                 measured = replace(measured, addresses=at_each)
-                judged = judge_replay(played.schedule, played.records, objectives)
+                judged = judge_replay(played.schedule, played.records, objectives, rig.delays())
                 document = measuring.to_document(measured) | {"objectives": to_documents(judged)}
                 run.commit_json(REPLAY, document)
     return measured

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import http.client
 import socket
 import sys
@@ -18,16 +16,12 @@ from loadtests.children import Child, Link, link, python_module
 from loadtests.sendapi import serving
 from loadtests.sendapi.knobs import is_loopback
 from loadtests.standin.app import App, Counts
+from loadtests.standin.listening import READY_S, RECORDS, STOP_S, listening, recording
 from loadtests.standin.records import Recorder
 from loadtests.standin.settings import Settings, read_settings, write_settings
 from scenarios.problems import UserError, user_error
 
-READY_S = 20.0
-STOP_S = 2.0
 HEALTH_S = 5.0
-FLUSH_S = 0.05
-"""What is not written yet when the stand-in is killed: so much of its record is lost at most."""
-RECORDS = "arrivals.arrows"
 
 
 @dataclass(frozen=True)
@@ -105,6 +99,8 @@ def main(config: Path) -> int:
         serving.run(_run(settings, Recorder(Path(settings.records)), parent, ready))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
+        if parent is not None:
+            parent.refuse(error)
         return error.exit_code
     return 0
 
@@ -114,33 +110,11 @@ async def _run(
 ) -> None:
     sock = _listening(settings)
     base_url = _url(settings.host, sock.getsockname()[1])
-    async with serving.stoppable() as stop:
-        if parent is not None:
-            serving.leave_with(parent, stop)
-        writing = asyncio.create_task(_flush(recorder))
-        try:
-            async with serving.served(sock, App(settings, recorder)) as failing:
-                ready(base_url)
-                await serving.first(stop.asked.wait(), asyncio.shield(failing))
-        finally:
-            writing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writing
-            recorder.close()
-
-
-async def _flush(recorder: Recorder) -> None:
-    while True:
-        await asyncio.sleep(FLUSH_S)
-        recorder.flush()
+    await recording(App(settings, recorder), recorder, sock, parent, lambda: ready(base_url))
 
 
 def _listening(settings: Settings) -> socket.socket:
-    try:
-        return serving.listening(settings.host, settings.port)
-    except OSError as error:
-        message = f"the stand-in cannot listen there ({error.strerror}); is another one running?"
-        raise user_error(message, key="port", found=str(settings.port), allowed="a free port") from error
+    return listening("stand-in", settings.host, settings.port)
 
 
 def _url(host: str, port: int) -> str:

@@ -21,8 +21,10 @@ REQUEST_SLOTS = (
     "email",
     "phone",
     "device",
+    "webhook_url",
 )
-"""`count` is the number of messages in the request, `run_time` when the run began (ISO 8601, UTC)."""
+"""`count` is the number of messages in the request, `run_time` when the run began (ISO 8601, UTC),
+`webhook_url` where `[delivery]` wants to hear what becomes of messages."""
 BODY_SLOTS = (*REQUEST_SLOTS, "messages", "variables")
 FILTERS = ("json",)
 """`{{campaign|json}}` is escaped as JSON asks before its place escapes it: JSON inside a form's field."""

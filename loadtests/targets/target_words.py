@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from loadtests.targets.addresses import checked_base_url, place
 from loadtests.targets.behind import Behind
+from loadtests.targets.delivery_words import Delivery, Way
 from loadtests.targets.figure import Observe
 from loadtests.targets.wire import Kind, Operation
 from scenarios.quantities import Share
@@ -26,6 +27,7 @@ class Target(Word):
     loaded besides this machine, exactly as they stand in a `base_url`. `ca_file`: whom TLS trusts instead of
     this system's authorities (PEM, from the target file's folder); certificates are checked in any case.
     `behind`: the provider that peakday plays behind the target, to see from outside what it passes on.
+    `delivery`: how deliveries are seen; without it at the stand-in of `behind`, else by what `observe` reads.
     """
 
     title: str = ""
@@ -39,6 +41,7 @@ class Target(Word):
     operations: tuple[Operation, ...] = Field(default=(), alias="operation")
     observe: tuple[Observe, ...] = ()
     behind: Behind | None = None
+    delivery: Delivery | None = None
 
     @field_validator("base_url")
     @classmethod
@@ -66,6 +69,13 @@ class Target(Word):
         """Every address that requests go to: the target's, then those that operations have of their own."""
         own = (operation.base_url for operation in self.operations)
         return tuple(dict.fromkeys(url for url in (self.base_url, *own) if url))
+
+    @property
+    def seen_by(self) -> Way:
+        """How each delivery is seen, "none" where at most their number is."""
+        if self.delivery is not None:
+            return self.delivery.observed
+        return "none" if self.behind is None else "stand-in"
 
     def base_url_of(self, operation: int) -> str:
         """Where an operation is sent to."""

@@ -37,15 +37,15 @@ def target_of(server: Watched, folder: Path) -> Target:
     return read_target(path)
 
 
-def test_lateness_at_5000_a_second(nginx: Nginx, tmp_path: Path) -> None:
+def test_at_5000_a_second(nginx: Nginx, tmp_path: Path) -> None:
     beside_others("5,000/s", 5000.0, 0.0, 0.25e-3, tmp_path)
 
 
-def test_lateness_at_2000_a_second_with_50_ms_responses(nginx: Nginx, tmp_path: Path) -> None:
+def test_at_2000_a_second_with_50_ms_responses(nginx: Nginx, tmp_path: Path) -> None:
     beside_others("2,000/s, 50 ms responses", 2000.0, 0.05, 0.3e-3, tmp_path)
 
 
-def test_lateness_at_a_share_of_ones_own_maximum(nginx: Nginx, tmp_path: Path) -> None:
+def test_at_a_share_of_ones_own_maximum(nginx: Nginx, tmp_path: Path) -> None:
     """Against nginx, which keeps up; others at that share of theirs, which the watching server can take."""
     with driver(nginx.target(nginx.plain_url), tmp_path / "records") as engine:
         driven = Driver(engine)
