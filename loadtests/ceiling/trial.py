@@ -50,6 +50,7 @@ class Trial:
     accepts: the verdict on what was accepted alone, whatever became of it. accepted_per_s: the rate at which
     it was, in the later half. delivers: whether what was accepted was also delivered at that rate, None where
     not observed; sustained_per_s: the rate of all its deliveries, also of those after it, where it was not.
+    alone: False where it was held while the target still had to deliver what earlier trials had left.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Trial:
     accepted_per_s: float | None = None
     delivers: Verdict | None = None
     sustained_per_s: float | None = None
+    alone: bool = True
 
 
 def judge_trial(
@@ -80,10 +82,11 @@ def judge_trial(
     objectives: Sequence[Objective],
     observed: Observed | None = None,
     delays: DeliveryDelays | None = None,
+    keys: str = "",
 ) -> Trial:
     """The verdict on a rate held as `schedule` says. `observed` is relative to the records' time 0; `delays`:
-    of each message, for objectives that ask about them."""
-    measured = measure(name, schedule, records, observed, lateness_s_max(objectives))
+    of each message, for objectives that ask about them; `keys`: what holds the target's keys, in words."""
+    measured = measure(name, schedule, records, observed, lateness_s_max(objectives), keys=keys)
     sent = requests(schedule, records)
     evidence = _evidence(sent, measured.duration_s, delays)
     judged = [judge(objective, evidence) for objective in objectives]
