@@ -17,7 +17,7 @@ from loadtests.targets import safety
 from loadtests.targets.embedded import Embedded
 from loadtests.targets.observing import Observer
 from loadtests.targets.target import Target, embedded_at, resolve
-from scenarios.providers import LimitWord, TokenBucket
+from scenarios.limits import LimitWord, TokenBucket
 from scenarios.scenario import Scenario
 from sim.progress import Watcher
 from sim.runs import Run

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reports import units
-from scenarios.providers import (
+from scenarios.limits import (
     ClockHour,
     ConcurrencyCap,
     DailyCap,

@@ -16,7 +16,8 @@ from scenarios.objectives import Subject, parse_objective
 from scenarios.positions import KeyPath
 from scenarios.problems import BadValueError, listed, nearest
 from scenarios.profiles import profile_names
-from scenarios.providers import DailyCap, Provider
+from scenarios.limits import DailyCap
+from scenarios.providers import Provider
 from scenarios.salvage import held
 from scenarios.scenario import Scenario, zone_of
 from scenarios.season import Growth, Response, Segment

@@ -19,7 +19,7 @@ from loadtests.sendapi.blocks import LANES, Block, Entry, Lane, StoreFailed
 from loadtests.sendapi.knobs import ProviderLimit
 from loadtests.sendapi.sinks import Sink
 from loadtests.sendapi.store import Store
-from scenarios.providers import LimitWord, TokenBucket
+from scenarios.limits import LimitWord, TokenBucket
 from sim.pipeline.limits import Limiter
 
 CHUNK_S = 0.005

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from scenarios.problems import Problem, UserError
-from scenarios.providers import LimitWord, limit_of, limit_table
+from scenarios.limits import LimitWord
+from scenarios.providers import limit_of, limit_table
 from scenarios.words import CHANNELS, Channel
 
 MEBIBYTE = 1024 * 1024

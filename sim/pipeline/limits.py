@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.providers import (
+from scenarios.limits import (
     ClockHour,
     ConcurrencyCap,
     DailyCap,

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.providers import LimitWord, limit_of, limit_table
+from scenarios.limits import LimitWord
+from scenarios.providers import limit_of, limit_table
 from sim.pipeline import limitlaws, limits
 from sim.pipeline.limits import Limiter, law
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.providers import TokenBucket
+from scenarios.limits import TokenBucket
 from sim.pipeline.limitlaws import token_bucket_open
 from sim.pipeline.limits import Limiter, law
 
