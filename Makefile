@@ -11,7 +11,7 @@ PYTHON ?= python3
 SCENARIO ?= singles-day
 BUDGET ?= 60s
 
-.PHONY: help setup rehearse test lint types layers pytest lock bench torture demo clean facts
+.PHONY: help setup rehearse test lint types layers pytest lock bench soak torture demo clean facts
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench: $(READY) ## speed as ratios against references, medians of several
 
 torture: $(READY) ## every stage of a rehearsal with every signal, and what else is long and rough
 	@$(BIN)/python -m pytest -q -m torture
+
+soak: $(READY) ## one hour of load, 3.6 million requests and more, in flat memory
+	@$(BIN)/python tests/benchmarks/soak.py --for 1h
 
 facts: $(READY) ## the published figures and assumptions that each shipped scenario rests on
 	@for s in $$($(BIN)/peakday scenarios --json | $(BIN)/python -c 'import json,sys; [print(s["name"]) for s in json.load(sys.stdin)["scenarios"]]'); do \

@@ -53,6 +53,9 @@ Share = Annotated[
 Batch = Annotated[
     int | None, typer.Option(min=1, max=1000, help="messages a request; default: the scenario's")
 ]
+Workers = Annotated[
+    int, typer.Option(min=1, max=64, help="Locust processes on this machine that share the load")
+]
 
 
 @app.command()
@@ -177,6 +180,7 @@ def replay(
         typer.Option(min=0, max=99, help="of a limited, failed or lost send, as a client would"),
     ] = 0,
     seed: Seed = None,
+    workers: Workers = 1,
     as_json: Json = False,
 ) -> None:
     """Replay a season's worst part, or a plain rate, open loop; latency counts from the due time.
@@ -186,7 +190,7 @@ def replay(
     from reports.commands import target as targets
 
     asked = targets.ReplayOptions(
-        target, start, duration, rate, arrivals, scale, share, batch, compress, retries, seed
+        target, start, duration, rate, arrivals, scale, share, batch, compress, retries, seed, workers
     )
     _run(lambda screen: targets.replay(screen, source, asked, _command()), as_json)
 

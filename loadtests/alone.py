@@ -114,7 +114,7 @@ def _replay(
     watcher: Watcher,
 ) -> Measurement:
     scenario = loaded.scenario.scaled(part.scale) if loaded else None
-    with standing(target, scenario, run, watcher, Bounds(retries=part.retries)) as rig:
+    with standing(target, scenario, run, watcher, Bounds(retries=part.retries), part.workers) as rig:
         if loaded is None:
             schedule = replace(schedule, channels=(a_channel(rig.target),))
         schedule, missing = carried(schedule, rig.target)

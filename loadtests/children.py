@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 GRACE_S = 1.0
+ROOM_S = 0.5
+"""How often a child that waits for room in its pipe looks again."""
 LIFELINE = "PEAKDAY_LIFELINE_FD"
 PROGRESS = "PEAKDAY_PROGRESS_FD"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "NUMBA_CACHE_DIR", "PYTHONPATH", "VIRTUAL_ENV")
@@ -164,6 +166,10 @@ def python_module(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
+def _line(kind: str, figures: Mapping[str, Any]) -> bytes:
+    return json.dumps({"kind": kind, **figures}).encode() + b"\n"
+
+
 class Link:
     """The child's side: tell the parent, hear its commands, notice its death."""
 
@@ -172,10 +178,23 @@ class Link:
         self._progress_fd = progress_fd
 
     def tell(self, kind: str, **figures: Any) -> None:
-        """One JSON line up; a parent that is gone is no error here, the lifeline says so."""
-        line = json.dumps({"kind": kind, **figures}).encode() + b"\n"
+        """One JSON line up; a parent that is gone is no error here, the lifeline says so.
+
+        On a pipe that was set not to block, a line that a parent fallen behind leaves no room for is lost.
+        """
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
-            os.write(self._progress_fd, line)
+            os.write(self._progress_fd, _line(kind, figures))
+
+    def tell_surely(self, kind: str, **figures: Any) -> None:
+        """One JSON line up that waits for room, for as long as the parent lives."""
+        line = _line(kind, figures)
+        with contextlib.suppress(BrokenPipeError):
+            while line:
+                try:
+                    # Up to PIPE_BUF bytes are written whole or not at all, so that no line is torn.
+                    line = line[os.write(self._progress_fd, line[: select.PIPE_BUF]) :]
+                except BlockingIOError:
+                    select.select([], [self._progress_fd], [], ROOM_S)
 
     def watch(self, on_command: Callable[[dict[str, Any]], None], on_gone: Callable[[], None]) -> None:
         """Start a daemon thread: commands as they come, then `on_gone` once when the lifeline closes."""

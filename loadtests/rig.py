@@ -39,11 +39,17 @@ class Rig:
 
 @contextmanager
 def standing(
-    text: str, scenario: Scenario | None, run: Run, watcher: Watcher, bounds: Bounds | None = None
+    text: str,
+    scenario: Scenario | None,
+    run: Run,
+    watcher: Watcher,
+    bounds: Bounds | None = None,
+    workers: int = 1,
 ) -> Iterator[Rig]:
     """The target that `text` names, checked and - where it is ours - started; all of it gone afterwards.
 
-    `scenario` at the rehearsed scale says how an embedded API is built where `text` does not.
+    `scenario` at the rehearsed scale says how an embedded API is built where `text` does not. `workers`
+    processes load it together.
     Raises UserError (exit code 4) for a target that must not or cannot be loaded.
     """
     asked = resolve(text)
@@ -54,10 +60,10 @@ def standing(
         with start(knobs, run.path / "sendapi") as api:
             watcher.tell("serve", 1, 1, f"{api.base_url}, queue: {api.queue}")
             ours = embedded_at(api.base_url, [p.name for p in api.knobs.limits()])
-            with _engine(text, ours, knobs, run, watcher, bounds) as rig:
+            with _engine(text, ours, knobs, run, watcher, bounds, workers) as rig:
                 yield rig
     else:
-        with _engine(text, asked, None, run, watcher, bounds) as rig:
+        with _engine(text, asked, None, run, watcher, bounds, workers) as rig:
             yield rig
 
 
@@ -68,10 +74,19 @@ def api_key() -> str:
 
 @contextmanager
 def _engine(
-    text: str, target: Target, knobs: Knobs | None, run: Run, watcher: Watcher, bounds: Bounds | None
+    text: str,
+    target: Target,
+    knobs: Knobs | None,
+    run: Run,
+    watcher: Watcher,
+    bounds: Bounds | None,
+    workers: int,
 ) -> Iterator[Rig]:
     address = safety.check(target)
-    with Engine(target, run.records, watcher, bounds) as engine, Observer(target, address) as observer:
+    with (
+        Engine(target, run.records, watcher, bounds, workers) as engine,
+        Observer(target, address) as observer,
+    ):
         yield Rig(text, target, engine, observer, knobs)
 
 

@@ -20,8 +20,10 @@ from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
+from loadtests.replay import selftest
 from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.selftest import Maximum, own_maximum
 from loadtests.rig import Rig
 from loadtests.sendapi.knobs import to_json
 from scenarios.catalogue import Loaded
@@ -47,6 +49,7 @@ REHEARSAL_FORMAT = "peakday rehearsal 1"
 REPLAY = "replay.json"
 CEILING = "ceiling.json"
 CALIBRATION = "calibration.json"
+GENERATOR = "generator.json"
 
 PEAK = "peak"
 
@@ -55,7 +58,8 @@ PEAK = "peak"
 class Part:
     """What of the season is brought to the target; scale, share, batch, compress as README defines them.
 
-    retries: how often a refused or lost send is sent again, at most.
+    retries: how often a refused or lost send is sent again, at most. workers: Locust processes that carry it
+    together.
     """
 
     scale: float = 1.0
@@ -63,6 +67,7 @@ class Part:
     batch: int = 1
     compress: float = 1.0
     retries: int = 0
+    workers: int = 1
 
     @property
     def carried(self) -> float:
@@ -171,10 +176,13 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
 
     def keep(trial: Trial) -> None:
         trials.append(trial)
-        so_far = ceilings.conclude(trials, asked.objectives, 0.0, batch=asked.batch)
+        so_far = ceilings.conclude(
+            trials, asked.objectives, 0.0, batch=asked.batch, generator_per_s=own.per_s
+        )
         run.commit_json(CEILING, ceiling_document.to_document(so_far))
 
     with stage(run, watcher, "ceiling"):
+        own = own_maximum_of(asked, rig, run, watcher)
         found = ceilings.find_ceiling(
             rig.engine,
             asked.objectives,
@@ -186,10 +194,30 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             observer=rig.observer,
             on_trial=keep,
             like=asked.like,
+            generator_per_s=own.per_s,
         )
         run.commit_json(CEILING, ceiling_document.to_document(found))
         watcher.tell("ceiling", 1, 1, f"stopped by {found.stopped_by}")
     return found
+
+
+def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximum:
+    """What the generator carries by itself in these batches; measured once a run."""
+    known = run.read_json(GENERATOR)
+    if known is not None and (before := selftest.from_document(known)).batch == asked.batch:
+        return before
+    watcher.tell("ceiling", 0.0, asked.budget_s, "the generator tests itself")
+    like = asked.like
+    own = own_maximum(
+        rig.engine,
+        run.records,
+        batch=asked.batch,
+        budget_s=asked.budget_s,
+        mix=lambda schedule: schedule if like is None else ceilings.mixed(schedule, like),
+    )
+    run.commit_json(GENERATOR, selftest.to_document(own))
+    watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
+    return own
 
 
 def calibrate_stage(loaded: Loaded, run: Run, watcher: Watcher) -> Calibration:

@@ -17,6 +17,7 @@ from loadtests.ceiling.trial import judge_trial
 from loadtests.replay.launch import Played
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
+from loadtests.replay.selftest import USABLE_SHARE
 from loadtests.targets.observing import Observed, Observer
 from scenarios.objectives import Objective
 from sim.progress import Interrupted, Watcher
@@ -44,6 +45,8 @@ class Ceiling:
     low: the highest rate that held; high: the lowest that broke (inf when none did: is_lower_bound);
     point: the best estimate between them. limited_by: "latency", "limit", "backlog", "errors", "generator",
     "nothing". delivery_observed: whether a queue that grows behind quick answers would have been seen.
+    generator_per_s: what the generator carries by itself, NaN where it was not tested; no more than
+    USABLE_SHARE of it was offered, and a search that ended there is limited by the generator.
     """
 
     point_per_s: float
@@ -59,6 +62,7 @@ class Ceiling:
     wall_s: float
     delivery_observed: bool = False
     stopped_by: str = ""
+    generator_per_s: float = math.nan
 
 
 def find_ceiling(
@@ -72,16 +76,20 @@ def find_ceiling(
     max_per_s: float = math.inf,
     like: Schedule | None = None,
     observer: Observer | None = None,
+    generator_per_s: float = math.nan,
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> Ceiling:
     """Search for the ceiling of the target behind `engine` within `budget_s` of wall time.
 
     hint_per_s: where it is thought to be (the forecast peak). max_per_s: never is more offered. `like`: its
-    mix of streams is offered, at any rate; else one email stream. `observer` must be running. `on_trial` gets
-    each trial at once, so that an interruption (Interrupted) loses none: `conclude` makes a Ceiling of them.
+    mix of streams is offered, at any rate; else one email stream. `observer` must be running. No rate above
+    USABLE_SHARE of `generator_per_s` (the generator's own maximum; NaN: not known) is offered. `on_trial`
+    gets each trial at once, so that an interruption (Interrupted) loses none: `conclude` makes a Ceiling of
+    them.
     """
     began_s = time.monotonic()
-    plan = Plan(budget_s, hint_per_s, max_per_s, batch=batch, requests_min=_requests_min(objectives))
+    most_per_s = min(max_per_s, _usable_per_s(generator_per_s))
+    plan = Plan(budget_s, hint_per_s, most_per_s, batch=batch, requests_min=_requests_min(objectives))
     held = _Holding(engine, objectives, batch, like, observer, DRAIN_BUDGET_SHARE * budget_s)
     trials: list[Trial] = []
     tried: list[Tried] = []
@@ -95,7 +103,8 @@ def find_ceiling(
         on_trial(trial)
         tried.append(_tried(trial, time.monotonic() - trial_began_s))
         _tell(watcher, trial, time.monotonic() - began_s, budget_s)
-    return conclude(trials, objectives, time.monotonic() - began_s, batch=batch, found=ahead)
+    wall_s = time.monotonic() - began_s
+    return conclude(trials, objectives, wall_s, batch=batch, found=ahead, generator_per_s=generator_per_s)
 
 
 def conclude(
@@ -105,6 +114,7 @@ def conclude(
     *,
     batch: int = 1,
     found: Found | None = None,
+    generator_per_s: float = math.nan,
 ) -> Ceiling:
     """The ceiling that the trials show; `found` None = the search was interrupted."""
     tried = [_tried(trial, trial.duration_s) for trial in trials]
@@ -118,7 +128,7 @@ def conclude(
         high_per_s=high,
         requests_per_s=point / batch,
         is_lower_bound=math.isinf(high),
-        limited_by=_limited_by(trials, high),
+        limited_by=_limited_by(trials, high, _usable_per_s(generator_per_s)),
         objectives=tuple(objective.text for objective in objectives),
         valid=not because,
         invalid_because=because,
@@ -126,6 +136,7 @@ def conclude(
         wall_s=wall_s,
         delivery_observed=any(trial.delivered_per_s is not None for trial in trials),
         stopped_by=stopped_by,
+        generator_per_s=generator_per_s,
     )
 
 
@@ -205,12 +216,20 @@ def _tell(watcher: Watcher, trial: Trial, done_s: float, budget_s: float) -> Non
     watcher.tell(STAGE, done_s, budget_s, text, {"offered_per_s": trial.offered_per_s})
 
 
-def _limited_by(trials: Sequence[Trial], high_per_s: float) -> str:
-    """The cause of the lowest break; where nothing broke, the generator if it was invalid last."""
+def _usable_per_s(generator_per_s: float) -> float:
+    return math.inf if math.isnan(generator_per_s) else USABLE_SHARE * generator_per_s
+
+
+def _limited_by(trials: Sequence[Trial], high_per_s: float, usable_per_s: float) -> str:
+    """The cause of the lowest break; where nothing broke, the generator if it was invalid last or asked for
+    all that it may be asked for."""
     for trial in trials:
         if trial.verdict == "breaks" and trial.offered_per_s == high_per_s:
             return trial.limited_by
-    return "generator" if trials and trials[-1].verdict == "invalid" else "nothing"
+    if not trials:
+        return "nothing"
+    exhausted = trials[-1].offered_per_s >= usable_per_s * (1 - search.SAME_SHARE)
+    return "generator" if exhausted or trials[-1].verdict == "invalid" else "nothing"
 
 
 def _why_invalid(trials: Sequence[Trial], low: float, high: float, stopped_by: str) -> str:

@@ -29,6 +29,7 @@ def summary(of: Ceiling) -> dict[str, Any]:
         "requests_per_s": times.finite(of.requests_per_s),
         "is_lower_bound": of.is_lower_bound,
         "limited_by": of.limited_by,
+        "generator_per_s": times.finite(of.generator_per_s),
         "delivery_observed": of.delivery_observed,
         "objectives": list(of.objectives),
         "valid": of.valid,
@@ -53,8 +54,8 @@ def to_document(of: Ceiling) -> dict[str, Any]:
 def from_document(document: Mapping[str, Any]) -> Ceiling:
     """What `to_document` made. Raises UserError for another format."""
     require(document.get("format"), FORMAT)
-    values = {field.name: document[field.name] for field in fields(Ceiling)}
-    for name in ("point_per_s", "low_per_s", "high_per_s", "requests_per_s", "wall_s"):
+    values: dict[str, Any] = {field.name: document.get(field.name) for field in fields(Ceiling)}
+    for name in ("point_per_s", "low_per_s", "high_per_s", "requests_per_s", "wall_s", "generator_per_s"):
         values[name] = times.restored(values[name])
     values["objectives"] = tuple(values["objectives"])
     values["trials"] = tuple(_trial(trial) for trial in values["trials"])

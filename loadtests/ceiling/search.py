@@ -170,7 +170,7 @@ def _stop(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> str:
         return "invalid"
     if low > 0.0 and high / low - 1.0 <= WIDTH_WANTED:
         return "width"
-    if math.isinf(high) and low >= plan.max_per_s * (1 - 1e-9):
+    if math.isinf(high) and low >= plan.max_per_s * (1 - SAME_SHARE):
         return "max rate"
     if high <= plan.min_per_s:
         return "min rate"

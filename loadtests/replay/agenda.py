@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -68,6 +68,16 @@ class Agenda:
             requests = range(start, start + messages.size)
             columns = (due_ns.tolist(), requests, ids.tolist(), messages.tolist())
             yield list(zip(*columns, schedule.stream[part].tolist(), strict=True))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is added any more once `chunks` has nothing."""
+        return True
+
+    def unsent(self, upcoming: Sequence[Send], now_ns: int, start_ns: int) -> Sequence[int]:
+        """Requests due by now that were never submitted; `upcoming`: taken from `chunks`, ascending."""
+        due = np.searchsorted(self.schedule.due_s, (now_ns - start_ns) / 1e9, side="right")
+        return range(upcoming[0][1], int(due)) if upcoming else ()
 
     def render(self, send: Send) -> bytes:
         """The complete request."""

@@ -1,10 +1,9 @@
-"""Locust as one child process that replays many schedules against one target, gathered into records."""
+"""The engine: Locust processes that replay many schedules against one target, gathered into records."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sys
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,10 @@ import msgspec
 
 from loadtests.children import Child, ChildFailed
 from loadtests.replay.exchange import Bounds
+from loadtests.replay.live import Figures
+from loadtests.replay.locusts import Locusts
 from loadtests.replay.orders import TARGET, Order, Play, Settings, StopPlay, write_settings
+from loadtests.replay.pace import why_not_at_target
 from loadtests.replay.records import SendRecords, read_records
 from loadtests.replay.schedule import Schedule, write_schedule
 from loadtests.targets import credentials, safety
@@ -23,23 +25,23 @@ from loadtests.targets.rendering import Renderer
 from loadtests.targets.target import Target, dump
 from sim.progress import SILENT, Interrupted, Watcher
 
-START_S_MAX = 30.0
 POLL_S = 0.2
 SILENT_S_MAX = 10.0
 """A child that plays and has said nothing for so long hangs; it speaks five times a second."""
 
-LOCUSTFILE = "from loadtests.replay.user import ReplayUser\n"
-OPTIONS = ("--headless", "--users", "1", "--spawn-rate", "1", "--only-summary", "--loglevel", "INFO")
+STAND_IN_CONNECTIONS = 32
 
 
 @dataclass(frozen=True)
 class Played:
-    """One finished or interrupted replay. started_at: time 0 of its records, seconds since 1970."""
+    """One finished or interrupted replay. started_at: time 0 of its records, seconds since 1970. complaints:
+    what a fleet's master has against its workers, in words."""
 
     name: str
     schedule: Schedule
     records: SendRecords
     started_at: float
+    complaints: tuple[str, ...] = ()
 
 
 class Engine:
@@ -47,18 +49,25 @@ class Engine:
     NAME.arrows in `folder`; the child works in `folder`/engine and its log stays there.
 
     Raises UserError (exit 4) for a target that must not be loaded, ChildFailed when the child dies or hangs.
+    workers: Locust processes that share every replay; more than one have a master, on loopback.
     `last` is the latest replay, also after an interruption or a death: what was recorded until then.
     """
 
     def __init__(
-        self, target: Target, folder: Path, watcher: Watcher = SILENT, bounds: Bounds | None = None
+        self,
+        target: Target,
+        folder: Path,
+        watcher: Watcher = SILENT,
+        bounds: Bounds | None = None,
+        workers: int = 1,
     ) -> None:
         self.last: Played | None = None
         self._target = target
         self._folder = folder.resolve()
         self._watcher = watcher
         self._bounds = bounds or Bounds()
-        self._child: Child | None = None
+        self._workers = workers
+        self._locusts: Locusts | None = None
         self._next_id = 0
         self._names: set[str] = set()
 
@@ -66,26 +75,22 @@ class Engine:
         folder = self._folder / "engine"
         folder.mkdir(parents=True, exist_ok=True)
         self._prepare(folder)
-        secrets = credentials.environment(self._target, os.environ)
-        argv = [sys.executable, "-m", "locust", "--locustfile", "locustfile.py", *OPTIONS]
-        # Its own HOME and folder: no ~/.locust.conf, locust.conf or pyproject.toml of the user's counts here.
-        environment = secrets | {"HOME": str(folder)}
-        self._child = Child("locust", argv, log=folder / "locust.log", env=environment, cwd=folder)
-        try:
-            self._child.expect("ready", START_S_MAX)
-        except BaseException:
-            self._child.stop()
-            raise
+        self._locusts = Locusts(folder, credentials.environment(self._target, os.environ), self._workers)
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._child is not None:
-            self._child.stop()
+        if self._locusts is not None:
+            self._locusts.stop()
 
     @property
     def pid(self) -> int:
-        """Of the Locust process."""
+        """Of the Locust process that takes orders."""
         return self._running_child().process.pid
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Of a fleet's workers; none where one process does it all."""
+        return [child.process.pid for child in self._locusts.workers] if self._locusts else []
 
     def play(self, schedule: Schedule, name: str) -> SendRecords:
         """Replay it. Raises Interrupted when the watcher asked to stop; the records are then in `last`.
@@ -95,21 +100,44 @@ class Engine:
         if name in self._names:
             raise ValueError(f"a replay called {name!r} was played already")
         self._check(schedule)
+        return self._play(schedule, name)
+
+    def play_at(self, port: int, schedule: Schedule, name: str) -> SendRecords:
+        """Replay against a server on this machine in the place of the target, over few connections; `last`
+        is then the replay before it, and `name` may be used again. Raises as `play` does."""
+        before = self.last
+        try:
+            return self._play(schedule, name, port)
+        finally:
+            self.last = before
+            self._names.discard(name)
+
+    def _play(self, schedule: Schedule, name: str, port: int = 0) -> SendRecords:
         self._names.add(name)
         play = Play(
-            name, str(self._path(name, "schedule.parquet")), str(self._path(name, "arrows")), self._next_id
+            name,
+            str(self._path(name, "schedule.parquet")),
+            str(self._path(name, "arrows")),
+            self._next_id,
+            port,
+            STAND_IN_CONNECTIONS,
         )
         self._next_id += int(schedule.messages.sum())
         write_schedule(schedule, Path(play.schedule))
         Path(play.records).unlink(missing_ok=True)
         self._send(play)
-        conversation = _Conversation(self._running_child(), schedule, name, self._watcher)
+        watcher = Hushed(self._watcher) if port else self._watcher
+        conversation = _Conversation(self._running_child(), schedule, name, watcher)
         try:
             conversation.follow()
         finally:
             if Path(play.records).exists():
                 self.last = Played(
-                    name, schedule, read_records([Path(play.records)]), conversation.started_at
+                    name,
+                    schedule,
+                    read_records([Path(play.records)]),
+                    conversation.started_at,
+                    tuple(conversation.complaints),
                 )
         if conversation.interrupted:
             raise Interrupted
@@ -118,11 +146,11 @@ class Engine:
 
     def _prepare(self, folder: Path) -> None:
         address = safety.check(self._target)
-        run = hashlib.blake2b(str(self._folder).encode(), digest_size=4).hexdigest()
+        # New for every engine: a run that is resumed, or replayed again, counts its messages from 0 again.
+        run = secrets.token_hex(4)
         at = (address.family, address.ip, address.port, address.host, address.tls)
         write_settings(Settings(*at, run, self._bounds), folder)
         dump(self._target, folder / TARGET)
-        (folder / "locustfile.py").write_text(LOCUSTFILE, "utf-8")
 
     def _check(self, schedule: Schedule) -> None:
         """Render the largest request of every stream."""
@@ -139,9 +167,18 @@ class Engine:
         self._running_child().send(msgspec.to_builtins(order))
 
     def _running_child(self) -> Child:
-        if self._child is None:
+        if self._locusts is None:
             raise RuntimeError("the engine is not running; use it in a with statement")
-        return self._child
+        return self._locusts.main
+
+
+class Hushed:
+    """A watcher that hears nothing and may still ask to stop."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.stopped = watcher.stopped
+
+    tell = SILENT.tell
 
 
 class _Conversation:
@@ -150,6 +187,7 @@ class _Conversation:
     def __init__(self, child: Child, schedule: Schedule, name: str, watcher: Watcher) -> None:
         self.started_at = 0.0
         self.interrupted = False
+        self.complaints: list[str] = []
         self._child = child
         self._schedule = schedule
         self._name = name
@@ -173,6 +211,8 @@ class _Conversation:
         match message["kind"]:
             case "playing":
                 self.started_at = float(message["started_at"])
+            case "complaint":
+                self.complaints.append(str(message["text"]))
             case "progress":
                 self._tell(message)
             case "failed":
@@ -189,5 +229,9 @@ class _Conversation:
         shown = {key: float(figures[key]) for key in ("target_per_s", "actual_per_s", "in_flight", "errors")}
         shown |= {key: float(figures[source]) * 1e3 for key, source in ms.items()}
         shown |= {key: float(figures[key]) for key in ("accepted", "limited", "dropped", "waiting")}
-        at_s = min(float(figures["at_s"]), self._schedule.duration_s)
-        self._watcher.tell("replay", at_s, self._schedule.duration_s, self._name, shown)
+        kinds = figures["errors_by_kind"]
+        shown |= {f"{words} (errors)": float(times) for words, times in kinds.items()}
+        at_s = min(max(0.0, float(figures["at_s"])), self._schedule.duration_s)
+        why = why_not_at_target(msgspec.convert(figures, Figures, strict=False))
+        text = f"{self._name}: {why}" if why else self._name
+        self._watcher.tell("replay", at_s, self._schedule.duration_s, text, shown)

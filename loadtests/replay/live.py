@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,13 @@ import numpy.typing as npt
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.rows import Columns
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.tally import failures
 from sim import histogram
 
-RECENT_S = 5.0
+RECENT_S = 10.0
 
-_DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
+DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
+_NEVER_STARTED = (*DROPPED, Fault.LOST_WORKER)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Figures:
     """Requests so far, messages/s and seconds of the last RECENT_S; NaN where nothing ended in them.
 
     at_s: since the replay's start. started counts those under way. errors: attempts that were neither
-    accepted nor limited, dropped ones apart. target_per_s: messages due; actual_per_s: messages answered.
+    accepted nor limited, dropped ones apart; errors_by_kind: the same by what went wrong, in words, and lost
+    with a worker. target_per_s: messages due; actual_per_s: messages answered.
     """
 
     at_s: float
@@ -40,6 +43,7 @@ class Figures:
     lateness_s_p99: float
     latency_s_p50: float
     latency_s_p99: float
+    errors_by_kind: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,22 +65,27 @@ class Live:
         self._messages = 0
         self._latency_counts = np.zeros(histogram.BINS)
         self._lateness_counts = np.zeros(histogram.BINS)
+        self._kinds: dict[str, int] = {}
         self._started = self._dropped = self._accepted = self._limited = self._errors = 0
 
     def fold(self, columns: Columns, at_s: float) -> None:
         """Count attempts, in the order of SendRecords' columns."""
-        _, attempt, due_s, picked_s, _, ended_s, _, reply, fault, messages, _, _ = columns
-        dropped = np.isin(fault, _DROPPED)
+        _, attempt, due_s, picked_s, _, ended_s, status, reply, fault, messages, _, _ = columns
+        dropped = np.isin(fault, _NEVER_STARTED)
         accepted = (reply == Reply.ACCEPTED) | (reply == Reply.PARTLY)
         limited = reply == Reply.LIMITED
         self._started += int(((attempt == 1) & ~dropped).sum())
         self._dropped += int(((attempt == 1) & dropped).sum())
         self._accepted += int(accepted.sum())
         self._limited += int(limited.sum())
-        self._errors += int((~accepted & ~limited & ~dropped).sum())
+        wrong = ~accepted & ~limited & ~np.isin(fault, DROPPED)
+        self._errors += int((wrong & ~dropped).sum())
+        for words, times in failures(status[wrong], reply[wrong], fault[wrong]).items():
+            self._kinds[words] = self._kinds.get(words, 0) + times
         answered = fault == Fault.NONE
         latency_s = np.where(answered, ended_s - due_s, np.inf)
-        lateness_s = picked_s[attempt == 1] - due_s[attempt == 1]
+        first = (attempt == 1) & ~np.isnan(picked_s)
+        lateness_s = picked_s[first] - due_s[first]
         counts = histogram.count(latency_s), histogram.count(lateness_s)
         self._remember(_Fold(at_s, int(messages[answered].sum()), *counts))
 
@@ -113,4 +122,5 @@ class Live:
             lateness_s_p99=histogram.quantile(self._lateness_counts, 0.99),
             latency_s_p50=histogram.quantile(self._latency_counts, 0.50),
             latency_s_p99=histogram.quantile(self._latency_counts, 0.99),
+            errors_by_kind=dict(self._kinds),
         )

@@ -30,12 +30,17 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Play(msgspec.Struct, frozen=True, tag_field="kind", tag="play"):
-    """Replay the schedule at `schedule`, write records to `records`; message ids count from `first_id`."""
+    """Replay the schedule at `schedule`, write records to `records`; message ids count from `first_id`.
+
+    port: of a server on this machine that stands in for the target, over at most `connections`; 0: none.
+    """
 
     name: str
     schedule: str
     records: str
     first_id: int
+    port: int = 0
+    connections: int = 0
 
 
 class StopPlay(msgspec.Struct, frozen=True, tag_field="kind", tag="stop_play"):

@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from select import EPOLLIN
 
-import numpy as np
-
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Peer
 from loadtests.replay.exchange import Bounds, Exchange
@@ -153,14 +151,14 @@ class Reactor:
     def _done(self) -> bool:
         """Nothing waits, is under way, comes back or will be due before the schedule is over."""
         is_busy = self.waiting or self.in_flight or self._exchange.coming_back
-        return self._next_due_ns() == NEVER_NS and not is_busy
+        return self._next_due_ns() == NEVER_NS and self._agenda.over and not is_busy
 
     def _settle(self) -> int:
         """Account for all that is due by now; the moment up to which that is so."""
         now_ns = self._clock()
         self._exchange.settle(now_ns)
         if self._next_due_ns() <= now_ns:
-            due = np.searchsorted(self._agenda.schedule.due_s, (now_ns - self._start_ns) / 1e9, side="right")
-            self._rows.add_dropped(range(self._upcoming[0][1], int(due)), now_ns, Fault.DROPPED_RUN_ENDED)
+            unsent = self._agenda.unsent(self._upcoming, now_ns, self._start_ns)
+            self._rows.add_dropped(unsent, now_ns, Fault.DROPPED_RUN_ENDED)
         self._rows.flush()
         return now_ns

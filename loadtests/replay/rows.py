@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ class Rows:
         if self._filled == len(self._block):
             self.flush()
 
-    def add_dropped(self, requests: range, now_ns: int, fault: Fault) -> None:
+    def add_dropped(self, requests: Sequence[int], now_ns: int, fault: Fault) -> None:
         """One row for each of many sends that were never started: reached only now, when all is over."""
         rows = np.zeros((len(requests), FIELDS), dtype=np.int64)
         rows[:, 0] = requests

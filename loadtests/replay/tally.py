@@ -47,7 +47,7 @@ def tallies(columns: Columns) -> Iterator[Tally]:
             min_ms=float(times_ms.min()) if times_ms.size else None,
             max_ms=float(times_ms.max(initial=0.0)),
             response_times=_rounded(times_ms),
-            failures=_failures(status[mine], reply[mine], fault[mine]),
+            failures=failures(status[mine], reply[mine], fault[mine]),
         )
 
 
@@ -65,19 +65,21 @@ def _rounded(times_ms: npt.NDArray[np.float64]) -> dict[int, int]:
     return found
 
 
-def _failures(
+def failures(
     status: npt.NDArray[np.int16], reply: npt.NDArray[np.int8], fault: npt.NDArray[np.int8]
 ) -> dict[str, int]:
+    """How often each thing went wrong, by its words."""
     failed = (reply != Reply.ACCEPTED) & (reply != Reply.PARTLY)
     keys = (status[failed].astype(np.int64) * 256 + reply[failed]) * 256 + fault[failed]
     found: dict[str, int] = {}
     for key in keys.tolist():
-        words = _words(key >> 16, Reply(key >> 8 & 255), Fault(key & 255))
+        words = words_of(key >> 16, Reply(key >> 8 & 255), Fault(key & 255))
         found[words] = found.get(words, 0) + 1
     return found
 
 
-def _words(status: int, reply: Reply, fault: Fault) -> str:
+def words_of(status: int, reply: Reply, fault: Fault) -> str:
+    """What went wrong with an attempt, in the words of Locust's statistics."""
     if fault != Fault.NONE:
         return fault.name.lower().replace("_", " ")
     return f"{_REFUSALS.get(reply, 'unread')} ({status})"

@@ -1,190 +1,267 @@
-"""Locust's User that replays schedules: one endless task that runs the reactor.
+"""Locust's side: Users that replay schedules - driven by peakday, by hand, as master or worker of a fleet.
 
-Imported by nobody: `launch` writes a one-line locustfile beside which Locust starts. Commands come down the
-lifeline, figures go up the progress pipe, Locust's own statistics are filled block by block.
+To be subclassed in a locustfile of one's own; the replay of a process is one task, however many users it has.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
-import time
 import traceback
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
 from gevent.monkey import get_original
-from locust import User, task
+from locust import LoadTestShape, User, events, task
 from locust.exception import StopUser
-from locust.stats import StatsEntry, StatsError
+from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import StatsEntry, StatsError, print_stats
 
-from loadtests.children import PROGRESS, Link, link
-from loadtests.replay.agenda import Agenda
-from loadtests.replay.connection import Connection, Peer
-from loadtests.replay.journal import Journal
-from loadtests.replay.kernel import Kernel, affordable_connections, go_first, wake_on_time
-from loadtests.replay.orders import TARGET, Play, StopPlay, order, read_settings
-from loadtests.replay.reactor import Reactor
-from loadtests.replay.records import Writer
-from loadtests.replay.rows import Columns, RawRows
-from loadtests.replay.schedule import Schedule, read_schedule
-from loadtests.replay.tally import Tally, tallies
-from loadtests.replay.tls import Secure
-from loadtests.targets import credentials, target, trust
-from loadtests.targets.rendering import Renderer
-from loadtests.targets.replies import Reader
-
-LEAD_S = 0.02
-"""From the command to time 0, so that the first sends are not late."""
-
-GARBAGE_OBJECTS = 50_000
-"""New objects between two looks for garbage in cycles: a replay makes none, and each look stops the sends."""
+from loadtests.children import Link
+from loadtests.replay import byhand, driven
+from loadtests.replay.counting import Counting
+from loadtests.replay.fleet import Fleet, Work
+from loadtests.replay.kernel import Kernel, go_first, wake_on_time
+from loadtests.replay.member import Member
+from loadtests.replay.messages import TYPE, Begin, End, Message, pack, unpack
+from loadtests.replay.player import Listeners, Player, Surroundings, kit_of
+from loadtests.replay.records import read_records
+from loadtests.replay.schedule import Schedule
+from scenarios.problems import UserError
 
 LEAVE_S = 0.7
-METHOD = "POST"
+ORPHAN_POLL_S = 0.2
+EXIT_NOT_VALID = 3
 
 
 class ReplayUser(User):  # type: ignore[misc] # locust is untyped here
-    """Plays what it is told to, one schedule after another, until the lifeline closes."""
+    """Subclass it in a locustfile; `target` and `schedule` come from the command line unless overridden.
+
+    The test ends with the replay unless `ends_the_test` is False (other users go on).
+    """
+
+    abstract = True
+    target: ClassVar[str] = ""
+    ends_the_test: ClassVar[bool] = True
+
+    @classmethod
+    def schedule(cls, options: Any) -> Schedule:
+        """What is replayed; `options` are Locust's and ours (byhand.add_arguments). Raises UserError."""
+        return byhand.schedule_of(options)
 
     @task  # type: ignore[untyped-decorator] # locust is untyped here
     def replay(self) -> None:
-        """Endless. Whatever goes wrong ends the whole run: Locust would start a failed task again."""
-        parent = _parent()
+        """Plays once, as the first of its process; waits where others play."""
+        station = _station(self.environment)
+        if station.takes():
+            station.play(type(self))
+        while True:
+            gevent.sleep(3600.0)
+
+
+class ReplayShape(LoadTestShape):  # type: ignore[misc] # locust is untyped here
+    """Keeps `users` users while the replay lasts and ends the test after it. Subclass it, override `tick`."""
+
+    abstract = True
+    users: ClassVar[int] = 1
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users and how fast they come; None ends the test. The rate of sends is the schedule's alone."""
+        return None if _station(self.runner.environment).over else (self.users, float(self.users))
+
+
+class Station:
+    """What one Locust process does for the replay: alone, as a worker, or as the master of a fleet."""
+
+    def __init__(self, environment: Any, parent: Link | None) -> None:
+        self.over = False
+        self._environment = environment
+        self._parent = parent
+        self._taken = False
+        self._stopped = False
+        self._player: Player | None = None
+        self._member: Member | None = None
+        self._fleet = Fleet(self._send, gevent.sleep)
+        self._counting = Counting(environment, StatsEntry, StatsError)
+
+    def takes(self) -> bool:
+        """True for the first user of a process that replays by itself."""
+        first = not self._taken and not isinstance(self._environment.runner, WorkerRunner)
+        self._taken = True
+        return first
+
+    def start(self) -> None:
+        """Take up the process's part: Locust has made its runner."""
+        runner = self._environment.runner
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(TYPE, self._ordered)
+            gevent.spawn(self._leave_with_parent)
+        elif isinstance(runner, MasterRunner):
+            runner.register_message(TYPE, lambda msg, **_: self._fleet.heard(*_told(msg)))
+            self._environment.events.worker_connect.add_listener(
+                lambda client_id, **_: gevent.spawn(self._fleet.joined, client_id)
+            )
+            if self._parent is not None:
+                gevent.spawn(self._serve_fleet, self._parent)
+
+    def test_started(self) -> None:
+        """A test began, by hand: a master replays now, others when their user comes."""
+        self.over = self._stopped = self._taken = False
+        if self._parent is None and isinstance(self._environment.runner, MasterRunner):
+            gevent.spawn(self.play, _replaying(self._environment))
+
+    def test_stopping(self) -> None:
+        """A test is stopped, by hand: so is the replay."""
+        self._stopped = True
+        if self._player is not None:
+            self._player.stop()
+
+    def play(self, user: type[ReplayUser]) -> None:
+        """The whole part of a process that is no worker. Whatever goes wrong ends the test: Locust would
+        start a failed task again."""
         try:
-            Player(self.environment, parent).serve()
+            if self._parent is not None:
+                driven.serve(self._parent, driven.Alone(self._surroundings()), self._counting.of)
+            else:
+                self._play_by_hand(user)
+        except UserError as error:
+            self._fail("\n".join(map(str, error.problems)), error.exit_code)
         except Exception as error:
             logging.exception("the replay failed")
-            parent.tell("failed", error="".join(traceback.format_exception_only(error)).strip())
-            self.environment.process_exit_code = 2
-        # Should Locust's own way out take longer, the alarm's default action ends the process.
-        signal.setitimer(signal.ITIMER_REAL, LEAVE_S)
-        gevent.spawn(self.environment.runner.quit)
-        raise StopUser
+            self._fail("".join(traceback.format_exception_only(error)).strip(), 2)
+        self.over = True
+        if self._parent is not None:
+            self._leave()
+            raise StopUser
+        if user.ends_the_test and not self._stopped:
+            gevent.spawn(self._end_test)
 
+    def _play_by_hand(self, user: type[ReplayUser]) -> None:
+        options = self._environment.parsed_options
+        schedule, target = user.schedule(options), byhand.target_of(user.target or options.target)
+        settings, path = byhand.settings_of(target), byhand.records_of(options)
+        listeners = Listeners(block=self._counting.of(schedule))
+        complaints: list[str] = []
+        if isinstance(self._environment.runner, MasterRunner):
+            work = Work(
+                schedule, target.model_dump_json(by_alias=True), settings.run, settings.bounds, 0, path
+            )
+            _, complaints = self._fleet.play(work, listeners, lambda: self._stopped)
+        else:
+            kit = kit_of(target, settings)
+            self._player = Player(kit, schedule, 0, self._surroundings(), listeners)
+            self._player.play(path)
+        logging.info("peakday: %s; records in %s", byhand.told(schedule, read_records([path])), path)
+        for complaint in complaints:
+            logging.error("peakday: not valid: %s", complaint)
+            self._environment.process_exit_code = EXIT_NOT_VALID
 
-def _parent() -> Link:
-    if PROGRESS in os.environ:
-        # Progress that nobody reads must not stop the sends.
-        os.set_blocking(int(os.environ[PROGRESS]), False)
-    parent = link()
-    if parent is None:
-        raise RuntimeError("this locustfile is started by peakday; see `peakday replay --help`")
-    return parent
+    def _serve_fleet(self, parent: Link) -> None:
+        options = self._environment.parsed_options
+        parent.tell_surely("bound", port=self._environment.runner.server.port)
+        try:
+            while self._fleet.workers < options.expect_workers and not parent.lines.closed:
+                gevent.sleep(0.05)
+                parent.lines.read(0.0)
+            driven.serve(parent, driven.Together(self._fleet), self._counting.of)
+        except Exception as error:
+            logging.exception("the replay failed")
+            parent.tell_surely("failed", error=str(error))
+        print_stats(self._environment.stats, current=False)
+        logging.shutdown()
+        os._exit(0)
 
-
-class Player:
-    """One process's plays, all against one target."""
-
-    def __init__(self, environment: Any, parent: Link) -> None:
-        self._stats = environment.stats
-        self._parent = parent
-        folder = Path.cwd()
-        self._settings = read_settings(folder)
-        bounds = self._settings.bounds
-        self._bounds = replace(bounds, connections=affordable_connections(bounds.connections))
-        self._target = target.load(folder / TARGET)
-        at = self._settings
-        makes = Secure(trust.context(self._target.ca_file), at.host) if at.tls else Connection
-        self._peer = Peer(at.family, at.ip, at.port, makes)
-        secrets = credentials.environment(self._target, os.environ)
-        self._renderer = Renderer(self._target, secrets, self._settings.run)
-        self._reader = Reader(self._target)
-        self._kernel = Kernel(
-            get_original("socket", "socket"),
-            get_original("select", "epoll"),
-            get_original("select", "select"),
-        )
+    def _surroundings(self) -> Surroundings:
         wake_on_time()
         go_first()
+        return Surroundings(_kernel(), self._breathe)
 
-    def serve(self) -> None:
-        """Obey until the lifeline closes."""
-        self._parent.tell("ready")
-        lines = self._parent.lines
-        while not lines.closed:
-            message = lines.read(3600.0)
-            if message is not None and isinstance(play := order(message), Play):
-                self._play(play)
+    def _breathe(self) -> None:
+        try:
+            gevent.sleep(0)
+        except gevent.GreenletExit:
+            # Locust stops its users so; what is due by now is accounted for first.
+            self.test_stopping()
 
-    def _play(self, play: Play) -> None:
-        schedule = read_schedule(Path(play.schedule))
-        agenda = Agenda(schedule, self._target, self._renderer, self._reader, play.first_id)
-        writer = Writer(Path(play.records))
-        # What lives now lives on: the collector need not look at it again in the middle of a replay.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_OBJECTS)
-        start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
-        journal = Journal(schedule, start_ns, writer, self._fill(schedule))
-        duration_s = self._run(agenda, journal, start_ns)
-        writer.close(duration_s)
-        self._parent.tell("played", name=play.name, duration_s=duration_s)
+    def _send(self, worker: str, message: Message) -> None:
+        self._environment.runner.send_message(TYPE, pack(message), worker)
 
-    def _run(self, agenda: Agenda, journal: Journal, start_ns: int) -> float:
-        self._parent.tell("playing", started_at=time.time() + (start_ns - time.monotonic_ns()) / 1e9)
+    def _ordered(self, environment: Any, msg: Any) -> None:
+        """A worker hears its master."""
+        message = unpack(msg.data)
+        if isinstance(message, Begin):
+            if self._member is not None:
+                self._member.stop()
+            send = lambda told: environment.runner.send_message(TYPE, pack(told))  # noqa: E731 - a name for it
+            self._member = Member(message, self._surroundings(), send, gevent.sleep)
+            gevent.spawn(self._member.run)
+        elif self._member is not None and message.play == self._member.play:
+            if isinstance(message, End):
+                self._member.stop()
+            else:
+                self._member.take(message)
 
-        def take(rows: RawRows) -> None:
-            now_ns = time.monotonic_ns()
-            journal.take(rows, now_ns)
-            at_s = (now_ns - start_ns) / 1e9
-            self._parent.tell(
-                "progress", **asdict(journal.live.figures(at_s, reactor.in_flight, reactor.waiting))
-            )
+    def _leave_with_parent(self) -> None:
+        """A worker's master has what it did: it leaves at once when whoever started it is gone."""
+        if self._parent is not None:
+            while not self._parent.lines.closed:
+                self._parent.lines.read(3600.0)
+            os._exit(0)
+        forked = self._environment.parsed_options.processes
+        began_with = os.getppid()
+        while forked and os.getppid() == began_with:
+            gevent.sleep(ORPHAN_POLL_S)
+        if forked:
+            os._exit(0)
 
-        reactor = Reactor(
-            self._peer,
-            agenda,
-            take,
-            bounds=self._bounds,
-            kernel=self._kernel,
-            breathe=lambda: gevent.sleep(0),
-            control=(self._parent.lines.fd, lambda: self._obey(reactor)),
-        )
-        # A command that came together with the last one lies in the buffer, where no epoll sees it.
-        self._obey(reactor)
-        return reactor.run(start_ns)
+    def _fail(self, words: str, code: int) -> None:
+        logging.error("peakday: %s", words)
+        self._environment.process_exit_code = code
+        if self._parent is not None:
+            self._parent.tell_surely("failed", error=words)
 
-    def _obey(self, reactor: Reactor) -> None:
-        while (message := self._parent.lines.read(0.0)) is not None:
-            if isinstance(order(message), StopPlay):
-                reactor.stop()
-        if self._parent.lines.closed:
-            reactor.stop()
+    def _end_test(self) -> None:
+        runner, options = self._environment.runner, self._environment.parsed_options
+        if self._environment.shape_class is not None:
+            return
+        runner.quit() if options.headless else runner.stop()
 
-    def _fill(self, schedule: Schedule) -> Any:
-        """A listener that adds blocks of attempts to Locust's statistics."""
-
-        def listener(columns: Columns) -> None:
-            for tally in tallies(columns):
-                self._add(schedule.streams[tally.stream], tally)
-
-        return listener
-
-    def _add(self, name: str, tally: Tally) -> None:
-        entry = _entry(self._stats, name, tally)
-        self._stats.entries[(name, METHOD)].extend(entry)
-        self._stats.total.extend(entry)
-        for words, times in tally.failures.items():
-            key = StatsError.create_key(METHOD, name, words)
-            error = self._stats.errors.setdefault(key, StatsError(METHOD, name, words))
-            error.occurrences += times
+    def _leave(self) -> None:
+        # Should Locust's own way out take longer, the alarm's default action ends the process.
+        signal.setitimer(signal.ITIMER_REAL, LEAVE_S)
+        gevent.spawn(self._environment.runner.quit)
 
 
-def _entry(stats: Any, name: str, tally: Tally) -> Any:
-    now_s = time.time()
-    entry = StatsEntry(stats, name, METHOD)
-    entry.num_requests = tally.requests
-    entry.num_none_requests = tally.without_time
-    entry.num_failures = failures = sum(tally.failures.values())
-    entry.total_response_time = tally.total_ms
-    entry.min_response_time, entry.max_response_time = tally.min_ms, tally.max_ms
-    entry.response_times = tally.response_times
-    entry.num_reqs_per_sec = {int(now_s): tally.requests}
-    entry.num_fail_per_sec = {int(now_s): failures} if failures else {}
-    entry.last_request_timestamp = now_s
-    return entry
+def _kernel() -> Kernel:
+    return Kernel(
+        get_original("socket", "socket"), get_original("select", "epoll"), get_original("select", "select")
+    )
+
+
+def _told(msg: Any) -> tuple[str, Message]:
+    return msg.node_id, unpack(msg.data)
+
+
+def _station(environment: Any) -> Station:
+    station: Station = environment.peakday
+    return station
+
+
+def _replaying(environment: Any) -> type[ReplayUser]:
+    """The user class that replays; several would replay one after the other's schedule."""
+    classes: list[type[Any]] = environment.user_classes
+    return next(user for user in classes if issubclass(user, ReplayUser))
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator] # locust is untyped here
+def _on_parser(parser: Any) -> None:
+    byhand.add_arguments(parser)
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator] # locust is untyped here
+def _on_init(environment: Any, **_: Any) -> None:
+    environment.peakday = Station(environment, driven.parent_link())
+    environment.events.test_start.add_listener(lambda **_: environment.peakday.test_started())
+    environment.events.test_stopping.add_listener(lambda **_: environment.peakday.test_stopping())
+    environment.peakday.start()

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
-
-import uvicorn
 
 from loadtests.children import Link
 
@@ -17,15 +15,6 @@ IN_FLIGHT_S = 0.6
 """Requests that are being answered when the stop comes have this long."""
 BACKLOG = 2048
 KEEP_ALIVE_S = 600
-
-
-class QuietServer(uvicorn.Server):  # type: ignore[misc] # uvicorn is followed by no types here
-    """uvicorn's server, with the signals left to us."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Ours are set by `stoppable`."""
-        yield
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -45,6 +34,8 @@ def listening(host: str, port: int) -> socket.socket:
 
 async def serve_on(sock: socket.socket, app: object, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     """Serve until `stop` is set, then finish what is in flight, bounded."""
+    import uvicorn  # takes 0.1 s, which the null server spares
+
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -57,7 +48,8 @@ async def serve_on(sock: socket.socket, app: object, stop: asyncio.Event, ready:
         timeout_graceful_shutdown=IN_FLIGHT_S,
         ws="none",
     )
-    server = QuietServer(config)
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # ours are set by `stoppable`
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     stopping = asyncio.create_task(stop.wait())
     ready()

@@ -47,6 +47,7 @@ class ReplayOptions:
     compress: float
     retries: int
     seed: int | None
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str
     must_answer(target)
     seed = options.seed or 0
     run = run_without_season("replay", seed, command)
-    part = Part(batch=options.batch or 1, retries=options.retries)
+    part = Part(batch=options.batch or 1, retries=options.retries, workers=options.workers)
     measured = alone.replay_rate(per_s, duration_s, options.arrivals, part, seed, options.target, run, screen)
     run.end()
     return measured, run
@@ -106,6 +107,7 @@ def _replay_season(
         batch=options.batch or said.batch,
         compress=options.compress,
         retries=options.retries,
+        workers=options.workers,
     )
     seed = loaded.scenario.seed if options.seed is None else options.seed
     cut = Cut(start_s, duration_s, part, seed)

@@ -14,6 +14,7 @@ import pytest
 
 from loadtests import calibration, measurement, stages
 from loadtests.ceiling import document as ceiling
+from loadtests.replay import selftest
 from loadtests.replay.records import read_records
 from loadtests.replay.schedule import read_schedule
 from reports import findings
@@ -149,6 +150,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "records/*.arrows": lambda path: read_records([path]),
     "replay.json": lambda path: measurement.from_document(document_of(path)),
     "ceiling.json": lambda path: ceiling.from_document(document_of(path)),
+    "generator.json": lambda path: selftest.from_document(document_of(path)),
     "calibration.json": lambda path: calibration.from_document(document_of(path)),
     "findings.json": lambda path: findings.from_json(path.read_bytes()),
 }

@@ -108,3 +108,24 @@ def test_a_child_does_not_inherit_what_could_change_its_behaviour(
     with Child("env", python(code), log=tmp_path / "log") as child:
         assert "LOCUST_HEADLESS" not in child.expect("env", 10)["names"]
     assert "LOCUST_HEADLESS" in os.environ
+
+
+def test_what_must_be_heard_waits_for_a_parent_that_has_long_not_listened(tmp_path: Path) -> None:
+    """A pipe that does not block is full; figures are lost then, the last word is not."""
+    code = (
+        "import os\n"
+        "from loadtests.children import PROGRESS, link\n"
+        "os.set_blocking(int(os.environ[PROGRESS]), False)\n"
+        "here = link()\n"
+        "for at in range(5000): here.tell('progress', at=at, figures='x' * 300)\n"
+        "print('full', flush=True)\n"
+        "here.tell_surely('played', name='y' * 20_000)\n"
+    )
+    with Child("eager", python(code), log=tmp_path / "log") as child:
+        while "full" not in child.log_tail():
+            time.sleep(0.01)
+        heard = [child.read(10.0)]
+        while heard[-1] is not None and heard[-1]["kind"] != "played":
+            heard.append(child.read(10.0))
+    assert len(heard) < 5000
+    assert heard[-1] == {"kind": "played", "name": "y" * 20_000}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from loadtests.replay.agenda import Agenda
@@ -171,3 +175,35 @@ def replay(tmp_path: Path) -> Replay:
         return read_records([path])
 
     return run
+
+
+Locust = Callable[..., subprocess.Popen[str]]
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def locust(tmp_path: Path) -> Iterator[Locust]:
+    """Start Locust in a folder of its own; whatever is left of it is killed afterwards."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(file: Path, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "locust", "-f", str(file), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=tmp_path,
+            env=dict(os.environ) | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            for one in psutil.Process(process.pid).children(recursive=True):
+                one.kill()
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()

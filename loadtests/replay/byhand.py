@@ -1,0 +1,101 @@
+"""What `locust -f … --run RUN --target TARGET` asks for: which schedule, which target, which records."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loadtests.attempts import requests
+from loadtests.replay.exchange import Bounds
+from loadtests.replay.orders import Settings
+from loadtests.replay.records import Fault, SendRecords
+from loadtests.replay.schedule import Schedule, constant, read_schedule
+from loadtests.targets import safety
+from loadtests.targets.embedded import Embedded
+from loadtests.targets.target import Target, resolve
+from scenarios.problems import user_error
+from scenarios.quantities import parse_duration, parse_rate
+from sim.runs import RECORDS, open_run
+
+PEAK = "peak.schedule.parquet"
+RATE_FOR = "30s"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One replay by hand, ready to be played."""
+
+    schedule: Schedule
+    target: Target
+    records: Path
+
+
+def add_arguments(parser: Any) -> None:
+    """Our options beside Locust's; they are in its web form too. Masters and pages stay on this machine
+    unless --master-bind-host or --web-host say otherwise."""
+    parser.set_defaults(master_bind_host="127.0.0.1", web_host="127.0.0.1")
+    group = parser.add_argument_group("peakday", "A schedule, replayed open loop.")
+    group.add_argument("--run", default="", help="a run's folder, its id, or latest: its peak is replayed")
+    group.add_argument("--target", default="", help="a target file or sendgrid+http://127.0.0.1:8025")
+    group.add_argument("--rate", default="", help="a plain rate in the place of --run, e.g. 500/s")
+    group.add_argument("--for", dest="duration", default=RATE_FOR, help="how long --rate is held")
+    group.add_argument("--batch", type=int, default=1, help="messages a request at --rate")
+    group.add_argument("--records", default="", help="the file for the records; default: by-hand-TIME.arrows")
+
+
+def schedule_of(options: Any) -> Schedule:
+    """The peak of --run, or --rate held. Raises UserError."""
+    if bool(options.run) == bool(options.rate):
+        raise user_error("give --run RUN or --rate 500/s: one of the two", key="--run")
+    if options.rate:
+        try:
+            rate_per_s, duration_s = parse_rate(options.rate), parse_duration(options.duration)
+        except ValueError as error:
+            raise user_error(str(error), key="--rate, --for") from error
+        return constant(rate_per_s, duration_s, batch=options.batch)
+    run = open_run(options.run)
+    path = run.path / RECORDS / PEAK
+    if not path.is_file():
+        raise user_error("the run replayed no peak; rehearse or replay it first", where=str(run.path))
+    return read_schedule(path)
+
+
+def target_of(text: str) -> Target:
+    """A target that runs already. Raises UserError."""
+    if not text:
+        raise user_error("say what is to be loaded", key="--target", allowed="sendgrid+http://127.0.0.1:8025")
+    target = resolve(text)
+    if isinstance(target, Embedded):
+        raise user_error(
+            "nothing of ours runs here; start `peakday serve` and give its address",
+            key="--target",
+            found=text,
+            allowed="embedded+http://127.0.0.1:8025",
+        )
+    return target
+
+
+def records_of(options: Any) -> Path:
+    """A file that does not exist yet: --records, else in the run, else here."""
+    if options.records:
+        return Path(options.records)
+    folder = open_run(options.run).path / RECORDS if options.run else Path.cwd()
+    return folder / f"by-hand-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}.arrows"
+
+
+def told(schedule: Schedule, records: SendRecords) -> str:
+    """What came of it, in one line."""
+    sent = requests(schedule, records)
+    lost = int((sent.fault == Fault.LOST_WORKER).sum())
+    started = int(sent.started.sum())
+    dropped = sent.due_s.size - started - lost
+    return f"due {sent.due_s.size} = started {started} + dropped {dropped} + lost {lost}"
+
+
+def settings_of(target: Target) -> Settings:
+    """The target's address, checked (UserError, exit 4), and message ids of their own."""
+    at = safety.check(target)
+    return Settings(at.family, at.ip, at.port, at.host, at.tls, secrets.token_hex(4), Bounds())

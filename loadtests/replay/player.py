@@ -1,0 +1,135 @@
+"""One replay in this process: agenda, records, figures and the reactor that carries it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loadtests.replay.agenda import Agenda
+from loadtests.replay.connection import Connection, Peer
+from loadtests.replay.exchange import Bounds
+from loadtests.replay.journal import Journal
+from loadtests.replay.kernel import Kernel, affordable_connections
+from loadtests.replay.live import Figures
+from loadtests.replay.orders import Settings
+from loadtests.replay.reactor import Reactor
+from loadtests.replay.records import Writer
+from loadtests.replay.rows import Columns, RawRows
+from loadtests.replay.schedule import Schedule
+from loadtests.replay.tls import Secure
+from loadtests.targets import credentials, trust
+from loadtests.targets.rendering import Renderer
+from loadtests.targets.replies import Reader
+from loadtests.targets.target import Target
+
+LEAD_S = 0.02
+"""From the command to time 0, so that the first sends are not late."""
+
+GARBAGE_OBJECTS = 50_000
+"""New objects between two looks for garbage in cycles: a replay makes none, and each look stops the sends."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Where requests go, how they are written and read, what bounds them."""
+
+    peer: Peer
+    target: Target
+    renderer: Renderer
+    reader: Reader
+    bounds: Bounds
+
+    def standing_in(self, port: int, connections: int) -> Kit:
+        """The same requests to a server on this machine; itself where `port` is 0."""
+        if not port:
+            return self
+        peer = Peer(socket.AF_INET, "127.0.0.1", port)
+        return replace(self, peer=peer, bounds=replace(self.bounds, connections=connections))
+
+
+def kit_of(target: Target, settings: Settings) -> Kit:
+    """What a target needs. Raises UserError where a secret is missing or `ca_file` is none."""
+    makes = Secure(trust.context(target.ca_file), settings.host) if settings.tls else Connection
+    secrets = credentials.environment(target, os.environ)
+    return Kit(
+        Peer(settings.family, settings.ip, settings.port, makes),
+        target,
+        Renderer(target, secrets, settings.run),
+        Reader(target),
+        replace(settings.bounds, connections=affordable_connections(settings.bounds.connections)),
+    )
+
+
+def spare_garbage() -> None:
+    """What lives now lives on: the collector need not look at it again in the middle of a replay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The process that a replay runs in: its calls, how it lets others run, a descriptor to listen to."""
+
+    kernel: Kernel
+    breathe: Callable[[], object]
+    control: tuple[int, Callable[[], None]] | None = None
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who hears of a replay: `began` its time 0 (s since 1970), `figures` five times a second, `block` every
+    block of attempts."""
+
+    began: Callable[[float], None] = lambda _: None
+    figures: Callable[[Figures], None] = lambda _: None
+    block: Callable[[Columns], None] = lambda _: None
+
+
+class Player:
+    """Plays one schedule; `stop` may be called by whoever listens."""
+
+    def __init__(
+        self, kit: Kit, schedule: Schedule, first_id: int, surroundings: Surroundings, listeners: Listeners
+    ) -> None:
+        self._schedule = schedule
+        self._listeners = listeners
+        self._journal: Journal | None = None
+        self._start_ns = 0
+        self._reactor = Reactor(
+            kit.peer,
+            Agenda(schedule, kit.target, kit.renderer, kit.reader, first_id),
+            self._take,
+            bounds=kit.bounds,
+            kernel=surroundings.kernel,
+            breathe=surroundings.breathe,
+            control=surroundings.control,
+        )
+
+    def play(self, records: Path) -> float:
+        """Play and leave the records; seconds of the schedule that were played."""
+        writer = Writer(records)
+        spare_garbage()
+        self._start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
+        self._journal = Journal(self._schedule, self._start_ns, writer, self._listeners.block)
+        self._listeners.began(time.time() + (self._start_ns - time.monotonic_ns()) / 1e9)
+        duration_s = self._reactor.run(self._start_ns)
+        writer.close(duration_s)
+        return duration_s
+
+    def stop(self) -> None:
+        """End now; what was recorded is kept."""
+        self._reactor.stop()
+
+    def _take(self, rows: RawRows) -> None:
+        assert self._journal is not None
+        now_ns = time.monotonic_ns()
+        self._journal.take(rows, now_ns)
+        at_s = (now_ns - self._start_ns) / 1e9
+        reactor = self._reactor
+        self._listeners.figures(self._journal.live.figures(at_s, reactor.in_flight, reactor.waiting))

@@ -1,0 +1,169 @@
+"""Locust started by hand: its web UI, its statistics, its --processes, a locustfile of one's own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from loadtests.replay.records import read_records
+from loadtests.replay.schedule import constant, write_schedule
+
+ROOT = Path(__file__).parents[3]
+LOCUSTFILE = ROOT / "loadtests" / "locustfile.py"
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+Locust = Callable[..., subprocess.Popen[str]]
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def fetched(url: str, form: dict[str, str] | None = None, within_s: float = 15.0) -> Any:
+    data = urllib.parse.urlencode(form).encode() if form else None
+    end_s = time.monotonic() + within_s
+    while True:
+        try:
+            with urllib.request.urlopen(url, data=data, timeout=5) as answer:
+                return json.load(answer)
+        except OSError:
+            if time.monotonic() > end_s:
+                raise
+            time.sleep(0.1)
+
+
+def counted(text: str) -> dict[str, int]:
+    (line,) = re.findall(r"peakday: (due .*?);", text)
+    words = line.replace("=", "").replace("+", "").split()
+    return dict(zip(words[::2], map(int, words[1::2]), strict=True))
+
+
+def test_the_web_ui_starts_a_replay_and_shows_its_counts(
+    serve, answering, locust: Locust, tmp_path: Path
+) -> None:
+    server = serve(answering(ACCEPTED))
+    port = free_port()
+    records = tmp_path / "web.arrows"
+    target = f"sendgrid+http://127.0.0.1:{server.port}"
+    process = locust(LOCUSTFILE, "--web-port", port, "--target", target, "--records", str(records))
+    base = f"http://127.0.0.1:{port}"
+    fetched(f"{base}/stats/requests")
+    form = {"user_count": "1", "spawn_rate": "1", "rate": "100/s", "duration": "1s"}
+    assert fetched(f"{base}/swarm", form)["success"]
+    end_s = time.monotonic() + 20.0
+    while (shown := fetched(f"{base}/stats/requests"))["state"] != "stopped" and time.monotonic() < end_s:
+        time.sleep(0.1)
+    total = next(row for row in shown["stats"] if row["name"] == "Aggregated")
+    assert (total["num_requests"], total["num_failures"]) == (100, 0)
+    assert len(server.requests) == 100
+    played = read_records([records])
+    assert played.complete
+    assert played.request.tolist() == list(range(100))
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=15)
+    assert counted(out) == {"due": 100, "started": 100, "dropped": 0, "lost": 0}
+
+
+def test_the_peak_of_a_run_is_replayed_by_two_processes_that_count_as_locusts_csv_does(
+    serve, answering, locust: Locust, tmp_path: Path
+) -> None:
+    server = serve(answering(ACCEPTED))
+    (tmp_path / "run" / "records").mkdir(parents=True)
+    (tmp_path / "run" / "manifest.json").write_text('{"format": "peakday run 1"}')
+    schedule = constant(150.0, 1.7, batch=3, arrivals="poisson", seed=2)
+    write_schedule(schedule, tmp_path / "run" / "records" / "peak.schedule.parquet")
+    port = free_port()
+    process = locust(
+        LOCUSTFILE,
+        *("--run", str(tmp_path / "run"), "--target", f"sendgrid+http://127.0.0.1:{server.port}"),
+        *("--headless", "--only-summary", "--csv", "stats", "--html", "stats.html", "--processes", "2"),
+        *("--master-port", port, "--master-bind-port", port),
+    )
+    out, _ = process.communicate(timeout=40)
+    size = schedule.due_s.size
+    assert process.returncode == 0, out
+    assert counted(out) == {"due": size, "started": size, "dropped": 0, "lost": 0}
+    assert len(server.requests) == size
+    with (tmp_path / "stats_stats.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["Name"], row["Request Count"]) for row in rows][-1] == ("Aggregated", str(size))
+    assert (tmp_path / "stats.html").stat().st_size > 1000
+    (path,) = (tmp_path / "run" / "records").glob("by-hand-*.arrows")
+    assert read_records([path]).request.tolist() == list(range(size))
+
+
+@pytest.mark.torture
+def test_forked_workers_leave_within_a_second_of_their_masters_sigkill(
+    serve, answering, locust: Locust
+) -> None:
+    server = serve(answering(ACCEPTED))
+    port = free_port()
+    process = locust(
+        LOCUSTFILE,
+        *("--rate", "100/s", "--for", "60s", "--target", f"sendgrid+http://127.0.0.1:{server.port}"),
+        *("--headless", "--processes", "2", "--master-port", port, "--master-bind-port", port),
+    )
+    while len(server.requests) < 20:
+        time.sleep(0.05)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) == 2
+    process.kill()
+    # One second is the promise; the rest is for a machine on which others work.
+    _, living = psutil.wait_procs(workers, timeout=2.5)
+    process.communicate()
+    assert living == []
+
+
+def test_our_user_lives_in_a_locustfile_of_ones_own_with_a_shape_and_listeners(
+    serve, answering, locust: Locust, tmp_path: Path
+) -> None:
+    """The documented example: replay and page views in one test, both heard by the request event."""
+
+    def talk(server: Any, sock: Any) -> None:
+        while data := sock.recv(65536):
+            server.requests.append(data)
+            sock.sendall(ACCEPTED)
+
+    server = serve(talk)
+    base = f"http://127.0.0.1:{server.port}"
+    process = locust(
+        ROOT / "docs" / "own_locustfile.py",
+        *("--target", f"sendgrid+{base}", "--host", base, "--headless", "--only-summary"),
+    )
+    out, _ = process.communicate(timeout=40)
+    assert process.returncode == 0, out
+    assert counted(out) == {"due": 300, "started": 300, "dropped": 0, "lost": 0}
+    assert re.search(r"seen by the request event: .*'constant': 300", out), out
+    assert re.search(r"'/healthz': \d+", out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--target", "embedded"), 2, "peakday serve"),
+        (("--target", "sendgrid+http://192.0.2.1:80"), 4, "only loopback is loaded"),
+    ],
+    ids=["nothing runs here", "elsewhere"],
+)
+def test_what_may_not_be_loaded_by_hand_is_refused_in_words(
+    locust: Locust, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    process = locust(LOCUSTFILE, "--headless", "--rate", "10/s", "--for", "1s", *arguments)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == code, out
+    assert words in out
+    assert "Traceback" not in out
