@@ -12,11 +12,11 @@ from zoneinfo import available_timezones
 
 from scenarios.complaints import Complaint
 from scenarios.cycles import cycle_complaints
+from scenarios.limits import DailyCap
 from scenarios.objectives import Subject, parse_objective
 from scenarios.positions import KeyPath
 from scenarios.problems import BadValueError, listed, nearest
 from scenarios.profiles import profile_names
-from scenarios.limits import DailyCap
 from scenarios.providers import Provider
 from scenarios.salvage import held
 from scenarios.scenario import Scenario, zone_of

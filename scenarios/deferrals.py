@@ -15,8 +15,24 @@ from scenarios.quantities import Number, PerSecond, Seconds, Share
 
 RetriedBy = Literal["provider", "us"]
 _PUBLISHED = {
-    **{0: 20, 1: 28, 2: 39, 3: 55, 4: 77, 5: 108, 7: 211, 10: 579, 12: 1000, 14: 2222, 16: 4356},
-    **{18: 8583, 20: 16734, 22: 32798, 24: 64284, 26: 125997, 28: 246953, 30: 484029},
+    0: 20,
+    1: 28,
+    2: 39,
+    3: 55,
+    4: 77,
+    5: 108,
+    7: 211,
+    10: 579,
+    12: 1000,
+    14: 2222,
+    16: 4356,
+    18: 8583,
+    20: 16734,
+    22: 32798,
+    24: 64284,
+    26: 125997,
+    28: 246953,
+    30: 484029,
 }
 WARM_UP_PER_HOUR = tuple(float(_PUBLISHED.get(day, round(20 * 1.4**day))) for day in range(31))
 """SendGrid's schedule, messages an hour and address from day 0; days between two published ones grow by the

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, repeat
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,16 @@ import simpy
 from simpy.events import NORMAL, URGENT, Event
 
 from scenarios.catalogue import Loaded
+from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close
 from sim.diary import Diary
+from sim.handover import Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
-from sim.pipeline import providers
 from sim.pipeline.crew import Crew
+from sim.pipeline.eras import Era, eras
 from sim.pipeline.happenings import Callbacks, Happening
-from sim.pipeline.limits import Limiter
 from sim.pipeline.queues import Message, PriorityQueue
-from sim.pipeline.retries import backoff_range_s
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.seeds import stream as random_stream
@@ -36,7 +36,6 @@ WINDOW_BINS = 60
 """Bins between two looks at the books; no result depends on it."""
 _STEPS = 10_000
 """SimPy events between two looks at the watcher: about 0.03 s."""
-_BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -56,44 +55,30 @@ class _Engine:
         self._away = [0] * len(streams)
         self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
-        self._on_back: Callbacks = [self._back]
+        self._handover = Handover(self._env, scenario, streams, seed, self.diary)
+        self._handover.set_back, self._handover.come_back = self._set_back, [self._back]
+        self._handover.delivered = self._delivered
+        if scenario.faults:
+            self._await_faults(scenario)
         self._crew = Crew(
             self._env,
             scenario.pipeline.workers,
             self._queue,
             self.diary,
-            self._ask,
+            self._handover.ask,
             random_stream(seed, "workers"),
         )
         self._arrive = self._crew.arrive
-        self._attempts = scenario.pipeline.retries.attempts
-        self._backoff = [
-            backoff_range_s(scenario.pipeline.retries, k)
-            for k in range(1, scenario.pipeline.retries.attempts)
-        ]
-        self._jitter = _uniform(random_stream(seed, "backoff")).__next__
         self._due = random_stream(seed, "due")
         self._answers = Answers(scenario, streams, seed)
         self.customers = self._answers.customers
-        self._prepare_providers(loaded, seed)
         self._newcomers: Iterator[tuple[int, float]] = iter(())
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
 
-    def _prepare_providers(self, loaded: Loaded, seed: int) -> None:
-        scenario, streams = loaded.scenario, self._traffic.streams
-        carriers = providers.carriers(scenario, streams)
-        limiters = [
-            Limiter(provider.limits, epoch_s=scenario.starts_at.timestamp())
-            for provider in scenario.providers
-        ]
-        self._admit = [limiters[carrier].admit for carrier in carriers]
-        delays = [
-            providers.delivery_delays(p.delay, random_stream(seed, "provider", p.name)).__next__
-            for p in scenario.providers
-        ]
-        self._delay = [delays[carrier] for carrier in carriers]
-        self._lost_share = providers.lost_shares(scenario, streams)
-        self._bounces = _uniform(random_stream(seed, "bounce")).__next__
+    def _await_faults(self, scenario: Scenario) -> None:
+        for era in eras(scenario, self._traffic.counts.shape[1], self._bin_s):
+            begins = Happening(self._env, [partial(self._enter, era)])
+            self._env.schedule(begins, URGENT, era.first_bin * self._bin_s)
 
     def run(self, ledger: Ledger, watcher: Watcher) -> Floats:
         """The whole season into `ledger`; returns the workers' busy share, float64 (bins,)."""
@@ -159,38 +144,22 @@ class _Engine:
         event.message, event.callbacks = message, self._on_newcomer
         self._env.schedule(event, NORMAL, message.due_s - self._env.now)
 
-    def _ask(self, message: Message, now_s: float) -> None:
-        """Served: the provider takes the message or refuses it."""
-        if self._admit[message.stream](now_s) == 0.0:
-            self._accept(message, now_s)
-        else:
-            self._refuse(message, now_s)
+    def _enter(self, era: Era, _event: Event) -> None:
+        """A fault begins or ends."""
+        self._handover.enter(era)
 
-    def _accept(self, message: Message, now_s: float) -> None:
-        """The provider has it: what becomes of it is drawn now and happens later."""
-        stream, due_s = message.stream, message.due_s
-        at_s = now_s + self._delay[stream]()
-        if self._bounces() < self._lost_share[stream]:
-            self.diary.bounced.add(stream, at_s, 0.0)
-            return
-        self.diary.delivered.add(stream, at_s, due_s)
+    def _delivered(self, message: Message, at_s: float) -> None:
+        """A message will arrive: what its customer does follows."""
+        stream = message.stream
         if at_s < self._end_s:
-            for sent in self._answers.deliver(stream, at_s, at_s - due_s <= self._freshness_s[stream]):
+            fresh = at_s - message.due_s <= self._freshness_s[stream]
+            for sent in self._answers.deliver(stream, at_s, fresh):
                 self._trigger(*sent)
 
-    def _refuse(self, message: Message, now_s: float) -> None:
-        """429: wait outside the queue, or give up."""
-        message.attempts += 1
-        self.diary.limited.add(message.stream, now_s, 0.0)
-        if message.attempts >= self._attempts:
-            self.diary.exhausted.add(message.stream, now_s, 0.0)
-            return
-        least_s, most_s = self._backoff[message.attempts - 1]
-        event = Happening(self._env, self._on_back)
-        event.message = message
+    def _set_back(self, message: Message) -> None:
+        """A message leaves for its backoff."""
         self._queue.away += 1
         self._away[message.stream] += 1
-        self._env.schedule(event, NORMAL, least_s + (most_s - least_s) * self._jitter())
 
     def _back(self, event: Happening) -> None:
         """A backoff is over: into the queue, and to a worker if one is idle."""
@@ -215,7 +184,7 @@ class _Engine:
         held = self._queue.waiting()
         held.update(Counter(self._crew.in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
-        return in_hand + self._away + self.diary.under_way()
+        return in_hand + self._away + self._handover.held() + self.diary.under_way()
 
 
 class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops the stepping, as SimPy's own does
@@ -224,10 +193,6 @@ class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops th
 
 def _close_window(_event: Event) -> None:
     raise _WindowClosed
-
-
-def _uniform(random: np.random.Generator) -> Iterator[float]:
-    return chain.from_iterable(random.random(_BLOCK).tolist() for _ in repeat(None))
 
 
 def run(loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher) -> tuple[Traffic, Outcome]:

@@ -1,7 +1,8 @@
 """What became of the traffic, and the file that keeps it.
 
 outcome.parquet, FORMAT in its metadata: one row per bin; `<quantity>[<stream>]` float32 for every quantity of
-sim.ledger, `backlog` and `under_way` (missing in the first files of this format: part of their `backlog`);
+sim.ledger, `backlog` and `under_way` (what the first files of this format lack reads as 0: their backlog
+has what was under way);
 `busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one
 JSON object: format, streams (name, channel, campaign, priority, freshness_s, cause, tenant, operation,
 planned, suppressed, totals, delay_counts as [[bin of sim.histogram, messages], ...]), stages, customers,
@@ -59,7 +60,8 @@ class Outcome:
     the provider to the customer. In every bin
     offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog + under_way.
     accepted: taken in by our queue, at the due time. fresh: delivered within its freshness.
-    attempts: calls to the provider; limited: those answered 429.
+    attempts: calls to providers; limited: those refused, by a limit or an outage. dead_lettered: failed after
+    all attempts, or for want of a retry budget; part of failed.
     totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
     delay_counts: float64 (streams, histogram bins of sim.histogram), delivered messages by delivered - due.
     busy_share: float32 (stages, bins) in 0-1, by `stages` ("workers", "provider:<name>", …).
@@ -84,6 +86,7 @@ class Outcome:
     under_way: Counts
     attempts: Counts
     limited: Counts
+    dead_lettered: Counts
     totals: npt.NDArray[np.float64]
     delay_counts: npt.NDArray[np.float64]
     stages: tuple[str, ...]
@@ -122,7 +125,7 @@ def read_outcome(path: Path) -> Outcome:
     require(told.get("format"), FORMAT, str(path))
     streams = told.pop("streams")
     names = [stream["name"] for stream in streams]
-    table = _with_under_way(table, names)
+    table = _completed(table, names)
     amounts = {q: _columns(table, q, names) for q in (*QUANTITIES, *_LEVELS)}
     own = {key: [stream.pop(key) for stream in streams] for key in ("planned", "suppressed", "totals")}
     delays = [stream.pop("delay_counts") for stream in streams]
@@ -132,7 +135,7 @@ def read_outcome(path: Path) -> Outcome:
         starts_at=datetime.fromisoformat(told["starts_at"]),
         planned=np.array(own["planned"], dtype=np.int64),
         suppressed=np.array(own["suppressed"], dtype=np.int64),
-        totals=np.array(own["totals"], dtype=np.float64).reshape(-1, len(QUANTITIES)).T,
+        totals=_totals(own["totals"]),
         delay_counts=np.array([_dense(pairs) for pairs in delays]).reshape(-1, BINS),
         stages=stages,
         busy_share=_columns(table, "busy_share", stages),
@@ -150,13 +153,21 @@ def _columns(table: pa.Table, quantity: str, names: Any) -> Counts:
     return np.array(rows, dtype=np.float32).reshape(len(rows), table.num_rows)
 
 
-def _with_under_way(table: pa.Table, names: list[str]) -> pa.Table:
-    """The first files of this format kept what was under way in their backlog."""
-    for name in names:
-        if f"under_way[{name}]" not in table.column_names:
+def _completed(table: pa.Table, names: list[str]) -> pa.Table:
+    """The first files of this format lack quantities that did not exist then."""
+    for column in (f"{quantity}[{name}]" for quantity in (*QUANTITIES, *_LEVELS) for name in names):
+        if column not in table.column_names:
             nothing = np.zeros(table.num_rows, dtype=np.float32)
-            table = table.append_column(f"under_way[{name}]", pa.array(nothing))
+            table = table.append_column(column, pa.array(nothing))
     return table
+
+
+def _totals(rows: list[list[float]]) -> npt.NDArray[np.float64]:
+    """float64 (quantities, streams); newer quantities stand behind older ones."""
+    totals = np.zeros((len(QUANTITIES), len(rows)))
+    for stream, row in enumerate(rows):
+        totals[: len(row), stream] = row
+    return totals
 
 
 def _dense(pairs: list[list[float]]) -> npt.NDArray[np.float64]:

@@ -20,7 +20,7 @@ from loadtests.sendapi.knobs import ProviderLimit
 from loadtests.sendapi.sinks import Sink
 from loadtests.sendapi.store import Store
 from scenarios.limits import LimitWord, TokenBucket
-from sim.pipeline.limits import Limiter
+from sim.pipeline.limiter import Limiter
 
 CHUNK_S = 0.005
 """Messages go out in chunks of at most this much of the limit's rate: fine enough for any window seen."""

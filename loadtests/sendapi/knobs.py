@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from scenarios.problems import Problem, UserError
 from scenarios.limits import LimitWord
+from scenarios.problems import Problem, UserError
 from scenarios.providers import limit_of, limit_table
 from scenarios.words import CHANNELS, Channel
 

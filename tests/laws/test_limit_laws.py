@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from scenarios.limits import LimitWord
 from scenarios.providers import limit_of, limit_table
 from sim.pipeline import limitlaws, limits
-from sim.pipeline.limits import Limiter, law
+from sim.pipeline.limiter import Limiter
+from sim.pipeline.limits import law
 
 EPOCH_S = datetime(2026, 11, 11, 9, 41, 30, tzinfo=UTC).timestamp()
 NUMBERS = st.integers(1, 40)

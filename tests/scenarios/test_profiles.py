@@ -7,9 +7,9 @@ import re
 import pytest
 
 from scenarios.catalogue import SHIPPED, load_text
+from scenarios.limits import FixedWindow, TokenBucket
 from scenarios.problems import UserError
 from scenarios.profiles import FOLDER, profile_names
-from scenarios.limits import FixedWindow, TokenBucket
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
 
