@@ -14,6 +14,7 @@ from scenarios.pipeline import Pipeline
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
+from scenarios.upstream import Stage
 from scenarios.words import Channel, Word
 
 AnyWord = TypeVar("AnyWord", bound=Word)
@@ -64,6 +65,7 @@ class Scenario(Word):
     backgrounds: tuple[Background, ...] = Field(default=(), alias="background")
     triggers: tuple[Trigger, ...] = Field(default=(), alias="trigger")
     responses: dict[Channel, Response] = Field(default_factory=dict, alias="response")
+    upstream: tuple[Stage, ...] = ()
     pipeline: Pipeline
     providers: tuple[Provider, ...] = Field(alias="provider")
     faults: tuple[Fault, ...] = Field(default=(), alias="fault")
