@@ -29,7 +29,7 @@ class Retries(Word):
     """What a worker does when the provider does not take a message: come back after an exponential backoff.
 
     Wait k is `backoff` * 2^(k-1), at most `cap`, each drawn from +- `jitter` around it; with `retry_after`
-    at least what the provider's 429, or our own open breaker, told. After `attempts` tries the message has
+    at least what the provider's 429, or our own open breaker, told, but not above `retry_after_max` for it. After `attempts` tries the message has
     failed: it is dead-lettered. So it is when it would be a retry beyond the `budget`, a share of a
     provider's first attempts; up to `budget_saved` retries are kept for later.
     """
@@ -39,6 +39,7 @@ class Retries(Word):
     cap: Seconds = Field(default=60.0, gt=0)
     jitter: Share = 0.5
     retry_after: bool = True
+    retry_after_max: Seconds = Field(default=3600.0, gt=0)
     budget: Share | None = None
     budget_saved: Count = Field(default=100, gt=0)
 

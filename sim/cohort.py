@@ -8,17 +8,21 @@ triggered sends come from sim.season.response no later than the bin in which the
 from __future__ import annotations
 
 from collections.abc import Generator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import simpy
 
 from scenarios.catalogue import Loaded
+from sim import histogram
 from sim.closing import Books, Stopwatch, close
 from sim.ledger import DELIVERED, FRESH, OFFERED, QUANTITIES, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
+from sim.pipeline.eras import Era, eras
 from sim.pipeline.lanes import Doors, lanes_of
+from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, with_room
 from sim.pipeline.waits import delay_counts
 from sim.progress import Interrupted, Watcher
@@ -41,8 +45,12 @@ class _Engine:
         self._traffic = traffic
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
-        self._plan = plan_of(scenario, traffic.streams, self._lanes, bins, traffic.bin_s)
-        self._state = empty_state(scenario, self._plan)
+        self._eras = list(eras(scenario, bins, traffic.bin_s))
+        plans = [plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s) for era in self._eras]
+        self._plans = dict(zip((era.first_bin for era in self._eras), plans, strict=True))
+        self._plan = plans[0]
+        self._state = empty_state(scenario, plans, len(self._lanes), bins)
+        self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
@@ -60,13 +68,29 @@ class _Engine:
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
         bins = self._traffic.counts.shape[1]
-        for first in range(0, bins, self._window_bins):
-            n = min(self._window_bins, bins - first)
+        edges = sorted({*range(0, bins, self._window_bins), *self._plans, bins})
+        for first, end in pairwise(edges):
+            n = end - first
+            self._enter(first)
             yield env.timeout(n * self._traffic.bin_s)
             self._window(first, n)
             watcher.tell("simulate", first + n, bins, "bins")
             if watcher.stopped():
                 raise Interrupted
+
+    def _enter(self, first: int) -> None:
+        """A fault begins or ends: another plan. What was noted of waits belongs to the delays of the last."""
+        plan = self._plans.get(first, self._plan)
+        if plan is self._plan:
+            return
+        self._close_delays()
+        bring_up(self._state.limits, self._plan.limit_figures, first * plan.bin_s)
+        self._plan = plan
+
+    def _close_delays(self) -> None:
+        self._delay_counts += delay_counts(self._plan, self._state, self._lanes)
+        self._state.delays[:] = 0.0
+        self._state.light[:] = 0.0
 
     def _window(self, first: int, n: int) -> None:
         window = np.zeros((len(QUANTITIES), len(self._lanes), n))
@@ -96,16 +120,15 @@ class _Engine:
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
-        of_lanes = delay_counts(self._plan, self._state, self._lanes)
-        return self._doors.by_stream(of_lanes, len(self._traffic.streams))
+        self._close_delays()
+        return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
     """Compile the kernel or fetch it from the cache, by a bin in which nothing happens."""
-    plan = plan_of(
-        loaded.scenario, traffic.streams, lanes_of([HoldUp()] * len(traffic.streams)), 1, traffic.bin_s
-    )
-    state = empty_state(loaded.scenario, plan)
+    lanes = lanes_of([HoldUp()] * len(traffic.streams))
+    plan = plan_of(Era(0, loaded.scenario), traffic.streams, lanes, 1, traffic.bin_s)
+    state = empty_state(loaded.scenario, [plan], len(lanes), 1)
     streams = len(traffic.streams)
     window = np.zeros((len(QUANTITIES), streams, 1))
     nothing = np.zeros((streams, 1))

@@ -48,7 +48,8 @@ class Handover:
         self.come_back: Callbacks
         self.delivered: Delivered
         retries = scenario.pipeline.retries
-        self._attempts, self._heeds_wait = retries.attempts, retries.retry_after
+        self._attempts = retries.attempts
+        self._most_told_s = retries.retry_after_max if retries.retry_after else 0.0
         self._backoff = [backoff_range_s(retries, k) for k in range(1, retries.attempts)]
         self._jitter = _uniform(random_stream(seed, "backoff")).__next__
         self._bounces = _uniform(random_stream(seed, "bounce")).__next__
@@ -143,7 +144,7 @@ class Handover:
         event = Happening(self._env, self.come_back)
         event.message = message
         self.set_back(message)
-        self._env.schedule(event, NORMAL, max(wait_s, told_s) if self._heeds_wait else wait_s)
+        self._env.schedule(event, NORMAL, max(wait_s, min(told_s, self._most_told_s)))
 
     def _within_budget(self, stream: int) -> bool:
         return self._budget is None or self._budget[stream].spend()

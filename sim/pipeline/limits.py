@@ -169,6 +169,24 @@ def law(limit: LimitWord, now_s: float = 0.0, epoch_s: float = 0.0) -> Law:
     return LAWS[type(limit)](limit, now_s, epoch_s)
 
 
+_OPENS = (
+    laws.token_bucket_open,
+    laws.window_open,
+    laws.rolling_open,
+    laws.switch_open,
+    deferrallaws.paced_open,
+    deferrallaws.reputation_open,
+    deferrallaws.warm_up_open,
+)
+"""By the law of amounts."""
+
+
+def bring_up(states: Sequence[laws.State], figures: Sequence[laws.Figures], now_s: float) -> None:
+    """Fluid rows, the last of their figures being their law, up to `now_s`: before other figures hold."""
+    for state, row in zip(states, figures, strict=True):
+        _OPENS[int(row[-1])](state, row, now_s, 0.0)
+
+
 def _no_wait(_state: laws.State, _figures: laws.Figures, _now_s: float, _messages: float) -> float:
     return 0.0
 

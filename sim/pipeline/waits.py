@@ -12,6 +12,7 @@ import numpy as np
 from sim import histogram
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
+    LANE,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
     PROVIDER,
@@ -35,11 +36,11 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane]) -> Floats:
     slopes = np.cumsum(state.delays[SLOPES], axis=1)
     waits = np.maximum(state.delays[WAITS] + slopes * widths_s, 0.0)
     middles_s = _middles()
-    counts = np.zeros(waits.shape)
-    for s, v in enumerate(plan.streams[:, PROVIDER].astype(np.int64)):
+    counts = np.zeros((len(lanes), histogram.BINS))
+    for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         everybody = waits[s] + _exponential(state.light[s])
-        after_s, ages_s = plan.delay_points_s[v], lanes[s].ages_s
-        counts[s] = _spread(everybody, middles_s, after_s if ages_s is None else _sum(after_s, ages_s))
+        after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
+        counts[lane] += _spread(everybody, middles_s, after_s if ages_s is None else _sum(after_s, ages_s))
     return counts
 
 
