@@ -41,7 +41,8 @@ WARM_UP_DAYS_MAX = 60
 
 
 class PacedQueue(LimitWord):
-    """Kind (e): accepted at once, sent on at `rate`; what the rate sends in `queue` may wait, more is refused.
+    """Kind (e): accepted at once, sent on at `rate`; as much as that sends in `queue` may wait, more is
+    refused.
 
     A message whose turn would come later than `validity` after its acceptance expires instead.
     """
@@ -106,7 +107,8 @@ class MailboxDeferral(LimitWord):
 
 
 class IpWarmUp(LimitWord):
-    """Kind (i), new addresses: messages an hour and address by day of the `schedule`, from `day` at the start.
+    """Kind (i), new addresses: messages an hour and address by day of the `schedule`; the season starts on
+    `day`.
 
     Hours are those of the UTC clock. After the schedule's last day nothing is held back any more.
     """

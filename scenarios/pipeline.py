@@ -28,10 +28,10 @@ class Workers(Word):
 class Retries(Word):
     """What a worker does when the provider does not take a message: come back after an exponential backoff.
 
-    Wait k is `backoff` * 2^(k-1), at most `cap`, each drawn from +- `jitter` around it; with `retry_after`
-    at least what the provider's 429, or our own open breaker, told, but not above `retry_after_max` for it. After `attempts` tries the message has
-    failed: it is dead-lettered. So it is when it would be a retry beyond the `budget`, a share of a
-    provider's first attempts; up to `budget_saved` retries are kept for later.
+    Wait k is `backoff` * 2^(k-1), at most `cap`, each drawn from +- `jitter` around it. With `retry_after` it
+    begins when the provider's 429, or our own open breaker, told, at most `retry_after_max` later. After
+    `attempts` tries the message has failed: it is dead-lettered. So it is when it would be a retry beyond the
+    `budget`, a share of a provider's first attempts; up to `budget_saved` retries are kept for later.
     """
 
     attempts: int = Field(default=8, ge=1, le=100)

@@ -89,10 +89,11 @@ class Scenario(Word):
     def scaled(self, scale: float) -> Scenario:
         """The same season `scale` times as large; every time and every share is unchanged.
 
-        Multiplied exactly: release and background rates, rates of buckets. Rounded to whole numbers and at
+        Multiplied exactly: release and background rates, rates of limits. Rounded to whole numbers and at
         least 1: audience size, worker count, queue bound (0 stays unbounded), messages and calls of limits, a
-        breaker's least calls, saved retries, limits of `backlog` objectives. Bursts are at least 1, since a smaller bucket admits no message ever.
-        Rounding moves the workers' utilisation by up to half a worker: choose scales that leave several.
+        breaker's least calls, saved retries, limits of `backlog` objectives. Bursts are at least 1, since a
+        smaller bucket admits no message ever. Rounding moves the workers' utilisation by up to half a worker:
+        choose scales that leave several.
         """
         workers = self.pipeline.workers
         queue, retries, breaker = self.pipeline.queue, self.pipeline.retries, self.pipeline.breaker

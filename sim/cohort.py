@@ -84,7 +84,7 @@ class _Engine:
         if plan is self._plan:
             return
         self._close_delays()
-        bring_up(self._state.limits, self._plan.limit_figures, first * plan.bin_s)
+        bring_up(list(self._state.limits), list(self._plan.limit_figures), first * plan.bin_s)
         self._plan = plan
 
     def _close_delays(self) -> None:

@@ -16,7 +16,7 @@ from sim.diary import Diary
 from sim.pipeline.carriers import Budget, Carrier
 from sim.pipeline.eras import Era
 from sim.pipeline.happenings import Callbacks, Happening
-from sim.pipeline.providers import carriers, lost_share, standbys
+from sim.pipeline.providers import DEFERRED_JITTER, carriers, lost_share, standbys
 from sim.pipeline.queues import Message
 from sim.pipeline.retries import backoff_range_s
 from sim.seeds import stream as random_stream
@@ -52,6 +52,7 @@ class Handover:
         self._most_told_s = retries.retry_after_max if retries.retry_after else 0.0
         self._backoff = [backoff_range_s(retries, k) for k in range(1, retries.attempts)]
         self._jitter = _uniform(random_stream(seed, "backoff")).__next__
+        self._again = _uniform(random_stream(seed, "deferred")).__next__
         self._bounces = _uniform(random_stream(seed, "bounce")).__next__
         epoch_s, breaker = scenario.starts_at.timestamp(), scenario.pipeline.breaker
         self._providers = [
@@ -144,7 +145,7 @@ class Handover:
         event = Happening(self._env, self.come_back)
         event.message = message
         self.set_back(message)
-        self._env.schedule(event, NORMAL, max(wait_s, min(told_s, self._most_told_s)))
+        self._env.schedule(event, NORMAL, min(told_s, self._most_told_s) + wait_s)
 
     def _within_budget(self, stream: int) -> bool:
         return self._budget is None or self._budget[stream].spend()
@@ -171,7 +172,8 @@ class Handover:
             self._diary.lapsed.add(message.stream, now_s, 0.0)
         else:
             event.deferred, event.callbacks = event.deferred + 1, self._on_turn
-            self._env.schedule(event, NORMAL, carrier.retry_s)
+            spread = 1.0 + DEFERRED_JITTER * (2.0 * self._again() - 1.0)
+            self._env.schedule(event, NORMAL, carrier.retry_s * spread)
 
 
 def _uniform(random: np.random.Generator) -> Iterator[float]:

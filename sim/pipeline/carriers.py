@@ -1,4 +1,4 @@
-"""Providers as single messages meet them: the door with its breaker, the provider's own queue, its mailboxes."""
+"""Providers as single messages meet them: a breaker, the door, the provider's own queue, its mailboxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults as eras: from which bin on which scenario is in force. Both engines enter one era after the other."""
+"""Faults as eras: from which bin on which scenario is in force, for both engines."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The cohort's providers are asked: breakers, outages, limits, and behind the door the provider's own queue and
-its mailboxes. Compiled into sim.pipeline.kernel.
+"""The cohort's providers are asked: breakers, outages, limits, then their own queues and mailboxes.
+
+Compiled into sim.pipeline.kernel.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from sim.pipeline.provisions import (
     MAIL_SHARE,
     OUT,
     PACE_ROW,
-    RETRY_BINS,
     STANDBY,
     TELLS,
     TOLD_S,
@@ -145,7 +145,7 @@ def _go_behind(plan: Plan, state: State, t: int, v: int, admitted: float) -> Non
     """What happens behind the door of provider `v` to what it takes in bin `t`."""
     paced = plan.providers[v, PACE_ROW] >= 0.0
     if paced:
-        _take_turns(plan, state, t, v, admitted)
+        _take_turns(plan, state, v, admitted)
     if plan.providers[v, DEFERS] > 0.0:
         ask_mailboxes(plan, state, t, v, 0.0 if paced else admitted)
         if state.providers[v, MAIL_SHARE] < 1.0 or (paced and admitted > 0.0):
@@ -153,7 +153,7 @@ def _go_behind(plan: Plan, state: State, t: int, v: int, admitted: float) -> Non
 
 
 @part
-def _take_turns(plan: Plan, state: State, t: int, v: int, admitted: float) -> None:
+def _take_turns(plan: Plan, state: State, v: int, admitted: float) -> None:
     """The waits for a turn in the provider's own queue, of what it takes in bin `t`."""
     row, own, h = int(plan.providers[v, PACE_ROW]), state.providers[v], plan.bin_s
     queue, figures = state.limits[row], plan.limit_figures[row]
@@ -196,12 +196,15 @@ def ask_mailboxes(plan: Plan, state: State, t: int, v: int, newcomers: float) ->
 def _returning(plan: Plan, state: State, t: int, v: int) -> float:
     """Messages that provider `v` tries in bin `t`: deferred before, or at their turn in its own queue."""
     total, paced = 0.0, plan.providers[v, PACE_ROW] >= 0.0
-    depth = int(state.providers[v, DEPTH])
     for row in range(plan.streams.shape[0]):
         if int(plan.streams[row, PROVIDER]) == v:
-            slot = state.deferred[row, t % int(plan.providers[v, RETRY_BINS])]
-            for tries in range(depth):
-                total += slot[tries, 0]
+            for tries in range(int(state.providers[v, DEPTH])):
+                change = state.deferred[row, t % state.deferred.shape[1], tries]
+                level = state.deferred_level[row, tries]
+                for moment in range(3):
+                    level[moment] += change[moment]
+                    change[moment] = 0.0
+                total += max(0.0, level[0])
             if paced:
                 total += state.queued[row, t % state.queued.shape[1], 0]
     return total

@@ -11,6 +11,7 @@ from sim.pipeline.kernelasking import ask_mailboxes
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalm import deliver
 from sim.pipeline.kernelparts import fresh_share, note_wait, with_turn_below_bin
+from sim.pipeline.providers import DEFERRED_JITTER
 from sim.pipeline.provisions import (
     AT_ONCE,
     DEFERS,
@@ -21,8 +22,9 @@ from sim.pipeline.provisions import (
     MAIL_BIN,
     MAIL_SHARE,
     PACE_ROW,
-    RETRY_BINS,
+    RETRY_FROM,
     RETRY_S,
+    RETRY_TO,
     TRIES,
     TURN_FROM_S,
     TURN_TO_S,
@@ -44,7 +46,8 @@ from sim.pipeline.state import (
 )
 
 _TINY = 1e-12
-"""Less than this of a message is what rounding left."""
+_RESIDUE = 1e-7
+"""Less than this of a message is what rounding left; sums of differences leave more of it."""
 
 
 @part
@@ -141,12 +144,17 @@ def _defer(
     if tried >= plan.providers[v, TRIES]:
         out[EXPIRED, int(plan.streams[row, LANE]), j] += mass
         return
-    cell = state.deferred[
-        row, t % int(plan.providers[v, RETRY_BINS]), min(tried, state.deferred.shape[2] - 1)
-    ]
-    cell[0] += mass
-    cell[1] += mass * mean_s
-    cell[2] += mass * square
+    width = plan.providers[v, RETRY_TO] - plan.providers[v, RETRY_FROM]
+    ring, at = state.deferred.shape[1], min(tried, state.deferred.shape[2] - 1)
+    begin = state.deferred[row, (t + int(plan.providers[v, RETRY_FROM])) % ring, at]
+    end = state.deferred[row, (t + int(plan.providers[v, RETRY_TO])) % ring, at]
+    jump = mass / width
+    begin[0] += jump
+    begin[1] += jump * mean_s
+    begin[2] += jump * square
+    end[0] -= jump
+    end[1] -= jump * mean_s
+    end[2] -= jump * square
     state.streams[row, HELD] += mass
     state.providers[v, DEPTH] = max(state.providers[v, DEPTH], tried + 1.0)
 
@@ -166,12 +174,15 @@ def try_again(plan: Plan, state: State, t: int, j: int, out: Floats) -> None:
 
 @part
 def _try_row(plan: Plan, state: State, t: int, v: int, row: int, j: int, out: Floats) -> None:
-    slot = state.deferred[row, t % int(plan.providers[v, RETRY_BINS])]
-    for back in range(int(state.providers[v, DEPTH])):
-        tried = int(state.providers[v, DEPTH]) - 1 - back
-        _try_cell(plan, state, t, row, tried + 1, slot[tried], j, out)
+    depth = int(state.providers[v, DEPTH])  # it grows meanwhile
+    for back in range(depth):
+        tried = depth - 1 - back
+        level = state.deferred_level[row, tried]
+        _try_cell(plan, state, t, row, tried + 1, level, j, out)
     if plan.providers[v, PACE_ROW] >= 0.0:
-        _try_cell(plan, state, t, row, 0, state.queued[row, t % state.queued.shape[1]], j, out)
+        turn = state.queued[row, t % state.queued.shape[1]]
+        _try_cell(plan, state, t, row, 0, turn, j, out)
+        turn[:] = 0.0
 
 
 @part
@@ -180,17 +191,18 @@ def _try_cell(
 ) -> None:
     """Messages that were deferred `tried` times: taken now, or deferred once more."""
     mass = cell[0]
-    if mass <= 0.0:
+    if mass <= _RESIDUE:
         return
     v = int(plan.streams[row, PROVIDER])
     mean_s, square = cell[1] / mass, cell[2] / mass
-    cell[0] = cell[1] = cell[2] = 0.0
     state.streams[row, HELD] -= mass
     passed = mass * state.providers[v, MAIL_SHARE]
     if passed > _TINY:
         piece = state.pieces[state.marks[PIECES]]
-        half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s))
-        delay_s = mean_s + tried * plan.providers[v, RETRY_S]
+        retry_s = plan.providers[v, RETRY_S]
+        spread = tried * (DEFERRED_JITTER * retry_s) ** 2 / 3.0
+        half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + spread))
+        delay_s = mean_s + tried * retry_s
         piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
         piece[CALM] = 0.0
         _send_on(plan, state, t, row, passed, piece)

@@ -1,4 +1,4 @@
-"""The laws of limits, breakers and budgets, compiled for the cohort kernel; limits are told apart by number."""
+"""The laws of limits, told apart by number, of breakers and of budgets, compiled for the cohort kernel."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def come_back(plan: Plan, state: State, t: int, s: int) -> None:
             change[moment] = 0.0
         mass = level[0]
         if mass > _TINY:
-            due_s = min(max(level[1] / mass, 0.0), t * plan.bin_s - origin_s)
+            due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
             var = max(0.0, level[2] / mass - due_s * due_s)
             put(plan, state, s, k + 1.0, mass, origin_s + due_s, var)
             state.streams[s, AWAY] -= mass
@@ -259,36 +259,20 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
 
 @part
 def set_back(
-    plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats, least: int
+    plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats, later: int
 ) -> None:
-    """Not taken for the `tries`-th time: spread over the bins in which the backoff may end; what would come
-    back before the `least` bin ahead comes in it."""
+    """Not taken for the `tries`-th time: spread over the bins in which the backoff may end, which begins so
+    many bins `later`."""
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
-    level, early = 0.0, 0.0
-    for i in range(plan.back.shape[1]):
-        ahead, jump = int(plan.back[tries - 1, i, 0]), mass * plan.back[tries - 1, i, 1]
-        if ahead < least:
-            level += jump
-            early += jump * (least - ahead)
-        else:
-            _change_ahead(plan, state, t + ahead, s, tries, jump, piece)
-    if least > 0:
-        _change_ahead(plan, state, t + least, s, tries, level + early, piece)
-        _change_ahead(plan, state, t + least + 1, s, tries, -early, piece)
-    state.streams[s, AWAY] += mass
-
-
-@part
-def _change_ahead(
-    plan: Plan, state: State, ahead: int, s: int, tries: int, jump: float, piece: Floats
-) -> None:
-    """From bin `ahead` on `jump` more messages like `piece` come back a bin."""
-    if jump == 0.0:
-        return
     due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
-    change = state.back[ahead % state.back.shape[0], s, tries - 1]
-    change[0] += jump
-    change[1] += jump * due_s
-    change[2] += jump * (due_s * due_s + piece[VAR])
-    state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
+    for i in range(plan.back.shape[1]):
+        jump = mass * plan.back[tries - 1, i, 1]
+        if jump != 0.0:
+            ahead = t + later + int(plan.back[tries - 1, i, 0])
+            change = state.back[ahead % state.back.shape[0], s, tries - 1]
+            change[0] += jump
+            change[1] += jump * due_s
+            change[2] += jump * (due_s * due_s + piece[VAR])
+            state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
+    state.streams[s, AWAY] += mass

@@ -67,14 +67,14 @@ def _ask_row(
     out[LIMITED, s, j] += asked - taken
     if taken > 0.0:
         accept(plan, state, t, row, taken, piece, j, out)
-    return mass - taken
+    return float(mass - taken)
 
 
 @part
 def _not_taken(plan: Plan, s: int, mass: float, shares: Floats) -> float:
     """What of `mass` messages of stream `s` neither the provider nor its standby takes."""
     left, detour = mass * (1.0 - shares[int(plan.streams[s, PROVIDER])]), int(plan.streams[s, DETOUR])
-    return left * (1.0 - shares[int(plan.streams[detour, PROVIDER])]) if detour >= 0 else left
+    return float(left * (1.0 - shares[int(plan.streams[detour, PROVIDER])]) if detour >= 0 else left)
 
 
 @part
@@ -121,8 +121,8 @@ def _back_off(
     granted = 0.0
     if tries <= state.back_level.shape[1]:
         granted = mass * state.providers[int(plan.streams[s, PROVIDER]), GRANTED]
-        lag = int(told_s / plan.bin_s + 1e-9) - t
-        set_back(plan, state, t, s, tries, granted, piece, min(lag, state.back.shape[0] - 2))
+        later = min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins)
+        set_back(plan, state, t, s, tries, granted, piece, max(0, later))
     if mass > granted:
         out[FAILED, s, j] += mass - granted
         out[DEAD_LETTERED, s, j] += mass - granted

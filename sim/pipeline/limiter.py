@@ -53,7 +53,7 @@ class Limiter:
         return [first, *((wait, state, figures) for wait, _, state, figures in self._others)]
 
     def change(self, limits: Sequence[LimitWord], now_s: float) -> None:
-        """From `now_s` on these figures are in force, of limits of the same kinds; what was used stays used."""
+        """From `now_s` on these figures hold, of limits of the same kinds; what was used stays used."""
         for wait, state, figures in self.rows():
             wait(state, figures, now_s, 0.0)
         made = [law(limit, *self._start) for limit in limits] or [NO_LAW]

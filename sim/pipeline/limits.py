@@ -8,8 +8,8 @@ place, and `figures`, which never change:
 - `<law>_open(state, figures, now_s, span_s) -> float`    the most that may pass in [now_s, now_s + span_s)
 
 `wait` and `open` bring the state up to `now_s` and book nothing. Messages one by one use `wait` and `take`
-(`sim.pipeline.limiter`: the message resolution and the reference send API); amounts on bins use `open` and `take`
-(`Fluid`, compiled by sim.pipeline.kernellimits).
+(`sim.pipeline.limiter`: the message resolution and the reference send API); amounts on bins use `open` and
+`take` (`Fluid`, compiled by sim.pipeline.kernellimits).
 """
 
 from __future__ import annotations

@@ -73,6 +73,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     return Plan(
         bin_s=bin_s,
         bins=bins,
+        told_bins=told_ahead(scenario, bin_s),
         bound=float(scenario.pipeline.queue.bound or math.inf),
         capacity=min(capacity, 1e18),
         residual_s=workers.service_time * (1.0 + cv2) / 2.0 / workers.count,
@@ -96,8 +97,9 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
     plan, bin_s = plans[0], plans[0].bin_s
     s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
-    back = max(_ahead(plan.back), told_ahead(scenario, bin_s))
+    back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
+    deferred = deferred_room(scenario, carriers, bin_s, bins)
     return State(
         limits=_filled_up([each.state for each in limit_rows(scenario)[0]]),
         waiting=np.zeros(p),
@@ -111,7 +113,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         coming=np.zeros((s, coming, 2)),
         streams=np.zeros((s, 5)),
         providers=provider_states(scenario),
-        deferred=deferred_room(scenario, carriers, bin_s, bins),
+        deferred=deferred,
+        deferred_level=np.zeros((len(deferred), *deferred.shape[2:])),
         queued=queued_room(scenario, carriers, bin_s, bins),
         delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),

@@ -17,6 +17,9 @@ from scenarios.words import Channel
 from sim.traffic import Stream
 
 _BLOCK = 4096
+DEFERRED_JITTER = 0.1
+"""A provider tries again *about* every so often: within so much to both sides, evenly. Assumed; without it
+deferred messages would come back in step with the very tokens that they missed."""
 
 
 def carriers(scenario: Scenario, streams: Sequence[Stream]) -> list[int]:

@@ -14,15 +14,15 @@ from sim.pipeline import breakerlaws
 from sim.pipeline.carriers import breaker_figures
 from sim.pipeline.eras import Era
 from sim.pipeline.limits import Fluid, law
-from sim.pipeline.providers import deferred_tries, door, mailbox
+from sim.pipeline.providers import DEFERRED_JITTER, deferred_tries, door, mailbox
 from sim.pipeline.state import Floats, Indices
 
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
 # one; figures of the retry budget, and whether there is one; whether a wait that a limit or the breaker tells
-# is heeded; whether it is down, or a standby; the row of its paced queue (-1 = none); whether it defers, after
-# how many bins and seconds it tries again, and how often.
+# is heeded; whether it is down, or a standby; the row of its paced queue (-1 = none); whether it defers, in
+# which bins ahead it tries again, after how many seconds, and how often.
 _, _, _, _, _, BREAKS, BUDGET_SHARE, BUDGET_MOST, BUDGETED, TELLS, HEEDS, OUT, STANDBY = range(13)
-PACE_ROW, DEFERS, RETRY_BINS, RETRY_S, TRIES = range(13, 18)
+PACE_ROW, DEFERS, RETRY_FROM, RETRY_TO, RETRY_S, TRIES = range(13, 19)
 BREAKER_FIGURES = 5
 
 # Columns of State.providers: state of the breaker; retries left; in this bin: how many ask, the share of them
@@ -52,7 +52,7 @@ def provider_figures(era: Era, bin_s: float, first_rows: Indices) -> Floats:
         paced = [at for at, limit in enumerate(door(provider)) if isinstance(limit, PacedQueue)]
         row[PACE_ROW] = first_rows[v] + paced[0] if paced else -1.0
         row[DEFERS], row[TRIES] = bool(mailbox(provider)), deferred_tries(provider)
-        row[RETRY_S], row[RETRY_BINS] = provider.deferred_retry, _retry_bins(provider, bin_s)
+        row[RETRY_S], (row[RETRY_FROM], row[RETRY_TO]) = provider.deferred_retry, retry_bins(provider, bin_s)
     return table
 
 
@@ -78,7 +78,7 @@ def told_ahead(scenario: Scenario, bin_s: float) -> int:
     """Bins ahead that a message may be told to wait."""
     retries = scenario.pipeline.retries
     told = scenario.pipeline.breaker is not None or any(p.retry_after for p in scenario.providers)
-    return math.ceil(retries.retry_after_max / bin_s) + 3 if told and retries.retry_after else 0
+    return math.floor(retries.retry_after_max / bin_s) if told and retries.retry_after else 0
 
 
 def turns_ahead(scenario: Scenario, bin_s: float, bins: int) -> int:
@@ -91,9 +91,9 @@ def turns_ahead(scenario: Scenario, bin_s: float, bins: int) -> int:
 def deferred_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int) -> Floats:
     """State.deferred with room for what the providers of `rows` may try again within `bins`."""
     deferring = [(v, p) for v, p in enumerate(scenario.providers) if mailbox(p) and v in rows]
-    longest = max((_retry_bins(p, bin_s) for _, p in deferring), default=1)
-    most = max((min(deferred_tries(p), bins // _retry_bins(p, bin_s) + 1) for _, p in deferring), default=1)
-    return np.zeros((len(rows) if deferring else 1, longest, max(1, most), 3))
+    longest = max((retry_bins(p, bin_s)[1] for _, p in deferring), default=0)
+    most = max((min(deferred_tries(p), bins // retry_bins(p, bin_s)[0] + 1) for _, p in deferring), default=1)
+    return np.zeros((len(rows) if deferring else 1, longest + 1, max(1, most), 3))
 
 
 def queued_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int) -> Floats:
@@ -102,5 +102,10 @@ def queued_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int
     return np.zeros((len(rows), turns_ahead(scenario, bin_s, bins), 3) if both else (1, 1, 3))
 
 
-def _retry_bins(provider: Provider, bin_s: float) -> int:
-    return max(1, round(provider.deferred_retry / bin_s))
+def retry_bins(provider: Provider, bin_s: float) -> tuple[int, int]:
+    """First bin ahead in which a deferred message is tried again, and the first in which it is no more; as
+    wide as the jitter, about the mean."""
+    mean = provider.deferred_retry / bin_s
+    width = max(1, round(2.0 * DEFERRED_JITTER * mean))
+    first = max(1, round(mean - (width - 1) / 2.0))
+    return first, first + width

@@ -1,4 +1,4 @@
-"""Whether and when a refused message comes back: exponential backoff with a cap and jitter, within a budget."""
+"""Whether and when a refused message comes back: exponential backoff with cap and jitter, and a budget."""
 
 from __future__ import annotations
 

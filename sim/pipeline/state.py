@@ -1,7 +1,8 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
 Both are named tuples of a few arrays with named columns: compiled code takes those, and every further
-array costs a second of compilation. Letters in shapes: S streams (and behind them those by standbys), K attempts that may be followed by
+array costs a second of compilation. Letters in shapes: S streams
+(and behind them those by standbys), K attempts that may be followed by
 another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
 delivery reaches.
 """
@@ -57,6 +58,8 @@ class Plan(NamedTuple):
     bin_s: float
     bins: int
     """Bins of the season."""
+    told_bins: int
+    """Bins that a message is told to wait at most."""
     bound: float
     capacity: float
     """Messages that all workers together serve in a bin."""
@@ -122,8 +125,10 @@ class State(NamedTuple):
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     deferred: Floats
-    """(S, bins between tries, tries, 3): messages that a provider tries again, by how often it has; sums of
-    their waits before it took them, and of the squares of those."""
+    """(S, bins ahead, tries, 3): changes ahead of `deferred_level`."""
+    deferred_level: Floats
+    """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
+    waits before it took them, and of the squares of those."""
     queued: Floats
     """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats

@@ -27,6 +27,7 @@ def scenario(bins: int, workers: dict[str, Any], **parts: Any) -> Loaded:
         "audience": {"size": 1_000_000},
         "response": parts.pop("response", {}),
         "trigger": parts.pop("trigger", []),
+        "fault": parts.pop("fault", []),
         "provider": parts.pop("provider", [UNLIMITED]),
         "upstream": parts.pop("upstream", []),
         "pipeline": {"workers": workers, **parts},
