@@ -104,6 +104,7 @@ def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
     providers = tuple(
         ProviderLimit(p.name, p.channels, limits=tuple(_as_in_a_trial(limit) for limit in p.limits))
         for p in scenario.providers
+        if not p.standby
     )
     workers = scenario.pipeline.workers
     return msgspec.structs.replace(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from zoneinfo import available_timezones
 
+from scenarios.carrying import behind_complaints, carried_by, carrying_complaints, fault_complaints
 from scenarios.complaints import Complaint
 from scenarios.cycles import cycle_complaints
 from scenarios.limits import DailyCap
@@ -152,12 +153,16 @@ def _list_complaints(scenario: Scenario) -> list[Complaint]:
     for index, segment in enumerate(held(lambda: scenario.audience.segments)):
         found += held(_is_new, ("audience", "segments", index), segment, segments)
     names: dict[str, int] = {}
-    carried: dict[Channel, str] = {}
-    for index, provider in enumerate(held(lambda: scenario.providers)):
+    providers = held(lambda: scenario.providers)
+    carried = carried_by(providers)
+    for index, provider in enumerate(providers):
         found += held(_is_new, ("provider", index), provider, names)
-        found += held(_carries, ("provider", index), provider, carried)
+        found += held(carrying_complaints, ("provider", index), provider, carried)
+        found += held(behind_complaints, ("provider", index), provider)
         found += held(_has_profile, ("provider", index), provider)
         found += held(_limit_zones, ("provider", index), provider)
+    for index, fault in enumerate(held(lambda: scenario.faults)):
+        found += held(fault_complaints, ("fault", index), fault, list(names))
     return found
 
 
@@ -189,19 +194,6 @@ def _is_new(path: KeyPath, item: Segment | Provider | Stage, seen: dict[str, int
     if item.name in seen:
         yield Complaint((*path, "name"), "is a name that is taken already", "a name of its own")
     seen.setdefault(item.name, len(seen))
-
-
-def _carries(path: KeyPath, provider: Provider, carried: dict[Channel, str]) -> Iterator[Complaint]:
-    if not provider.channels:
-        yield Complaint((*path, "channels"), "carries nothing", "at least one channel")
-    for position, channel in enumerate(provider.channels):
-        if channel in carried:
-            yield Complaint(
-                (*path, "channels", position),
-                f"{carried[channel]} carries {channel} already",
-                "one provider a channel",
-            )
-        carried.setdefault(channel, provider.name)
 
 
 def _funnel(channel: Channel, response: Response) -> Iterator[Complaint]:

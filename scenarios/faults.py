@@ -19,27 +19,35 @@ class FaultWord(Word):
     from_: datetime = Field(alias="from")
     for_: Seconds = Field(alias="for", gt=0)
 
+    def bins(self, starts_at: datetime, bin_s: float) -> tuple[int, int]:
+        """Its first bin, and the first after it."""
+        begins_s = (self.from_ - starts_at).total_seconds()
+        return round(begins_s / bin_s), round((begins_s + self.for_) / bin_s)
 
-class ProviderOutage(FaultWord):
+
+class ProviderFault(FaultWord):
+    """Any fault of one provider."""
+
+    provider: str
+
+
+class ProviderOutage(ProviderFault):
     """The provider refuses everything. What it has accepted before, it still delivers."""
 
     kind: Literal["provider-outage"]
-    provider: str
 
 
-class SlowProvider(FaultWord):
+class SlowProvider(ProviderFault):
     """What the provider accepts meanwhile takes `factor` times its `delay`."""
 
     kind: Literal["slow-provider"]
-    provider: str
     factor: float = Field(gt=0.0, le=1e4)
 
 
-class HalvedLimit(FaultWord):
+class HalvedLimit(ProviderFault):
     """The provider's limits pass `factor` of what they say; each at least one message."""
 
     kind: Literal["halved-limit"]
-    provider: str
     factor: float = Field(default=0.5, gt=0.0, le=1.0)
 
 
@@ -54,4 +62,3 @@ Fault = Annotated[
     | Annotated[HalvedLimit, Tag("halved-limit")],
     Discriminator(_kind),
 ]
-ProviderFault = ProviderOutage | SlowProvider | HalvedLimit

@@ -87,15 +87,15 @@ class Handover:
     def ask(self, message: Message, now_s: float) -> None:
         """Served: the provider takes the message or does not."""
         stream = message.stream
-        if self._budget is not None and message.attempts == 0:
-            self._budget[stream].earn()
-        answer_s = self._admit[stream](now_s)
+        is_first, answer_s = message.attempts == 0, self._admit[stream](now_s)
         if answer_s != 0.0:
             self._not_taken(message, now_s, answer_s)
         elif self._carrier[stream].holds_back:
             self._hold(message, now_s, self._carrier[stream])
         else:
             self._send_on(message, now_s, self._carrier[stream], self._lost_share[stream])
+        if is_first and self._budget is not None:
+            self._budget[stream].earn()
 
     def _send_on(self, message: Message, now_s: float, carrier: Carrier, lost_share: float) -> None:
         """Nothing is in its way any more: what becomes of it is drawn now and happens later."""

@@ -19,6 +19,7 @@ from loadtests.sendapi.blocks import LANES, Block, Entry, Lane, StoreFailed
 from loadtests.sendapi.knobs import ProviderLimit
 from loadtests.sendapi.sinks import Sink
 from loadtests.sendapi.store import Store
+from scenarios.deferrals import PacedQueue
 from scenarios.limits import LimitWord, TokenBucket
 from sim.pipeline.limiter import Limiter
 
@@ -198,7 +199,14 @@ def chunk_of(provider: ProviderLimit) -> int:
 
 
 def _limits_of(provider: ProviderLimit) -> tuple[LimitWord, ...]:
+    """A provider's own queue is our backlog here: it is the pace at which the sink is served."""
+    limits = tuple(_paced(limit) if isinstance(limit, PacedQueue) else limit for limit in provider.limits)
     if provider.rate_per_s is None:
-        return provider.limits
+        return limits
     bucket = {"rate": f"{provider.rate_per_s!r}/s", "burst": provider.burst_messages()}
-    return (TokenBucket.model_validate(bucket), *provider.limits)
+    return (TokenBucket.model_validate(bucket), *limits)
+
+
+def _paced(queue: PacedQueue) -> TokenBucket:
+    burst = max(1.0, queue.rate * CHUNK_S)
+    return TokenBucket.model_validate({"rate": f"{queue.rate!r}/s", "burst": burst})

@@ -153,7 +153,7 @@ def warm_up_take(state: State, _figures: Figures, _now_s: float, messages: float
 def warm_up_open(state: State, figures: Figures, now_s: float, span_s: float) -> float:
     """What is left of the window, and the whole of every window that begins during the span."""
     warm_up_roll(state, figures, now_s + NUDGE_S)
-    last = math.floor((now_s + span_s - NUDGE_S + figures[CLOCK_S]) / figures[WINDOW_S] + 1e-9) * 1.0
+    last = math.ceil((now_s + span_s + figures[CLOCK_S]) / figures[WINDOW_S] - 1e-9) - 1.0
     opened, number = -state[USED], state[NUMBER]
     while number <= last:
         opened += warm_up_most(figures, number)

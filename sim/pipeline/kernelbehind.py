@@ -113,7 +113,8 @@ def _await_turn(plan: Plan, state: State, t: int, row: int, mass: float, piece: 
             piece[MOST_S] = (1.0 - calm) * most_s + max(begin_s, end_s)
             if defers:
                 mean_s, square = _moments(piece)
-                slot = state.queued[row, (t + at) % state.queued.shape[1]]
+                # what a bin's turns meet is asked at the next one's start: this bin's tries are over
+                slot = state.queued[row, (t + at + 1) % state.queued.shape[1]]
                 slot[0] += mass * share
                 slot[1] += mass * share * mean_s
                 slot[2] += mass * share * square

@@ -84,8 +84,8 @@ def told_ahead(scenario: Scenario, bin_s: float) -> int:
 def turns_ahead(scenario: Scenario, bin_s: float, bins: int) -> int:
     """Bins that the turn of a message in a provider's own queue may lie ahead."""
     paced = [limit for p in scenario.providers for limit in p.limits if isinstance(limit, PacedQueue)]
-    longest_s = max((min(limit.queue, limit.validity) for limit in paced), default=-3.0 * bin_s)
-    return min(math.ceil(longest_s / bin_s) + 3, bins + 3)
+    longest_s = max((min(limit.queue, limit.validity) for limit in paced), default=-4.0 * bin_s)
+    return min(math.ceil(longest_s / bin_s) + 4, bins + 4)
 
 
 def deferred_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int) -> Floats:
@@ -106,6 +106,6 @@ def retry_bins(provider: Provider, bin_s: float) -> tuple[int, int]:
     """First bin ahead in which a deferred message is tried again, and the first in which it is no more; as
     wide as the jitter, about the mean."""
     mean = provider.deferred_retry / bin_s
-    width = max(1, round(2.0 * DEFERRED_JITTER * mean))
-    first = max(1, round(mean - (width - 1) / 2.0))
-    return first, first + width
+    half = round(DEFERRED_JITTER * mean)
+    first = max(1, round(mean) - half)
+    return first, first + 2 * half + 1
