@@ -127,18 +127,43 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="requests in service at once")] = None,
     stall: Annotated[str | None, typer.Option(metavar="D/every D", help="400ms/every 60s")] = None,
-    queue: Annotated[str | None, typer.Option(metavar="URL", help="valkey, sqlite, sqlite:///path")] = None,
+    queue: Annotated[
+        str | None, typer.Option(metavar="URL", help="auto, valkey, sqlite, sqlite:///path, redis://…")
+    ] = None,
+    queue_size: Annotated[str | None, typer.Option(metavar="BYTES", help="50MB; above: 429")] = None,
     queue_bound: Annotated[str | None, typer.Option(metavar="COUNT", help="messages; above: 429")] = None,
+    freshness: Annotated[str | None, typer.Option(metavar="DURATION", help="older: not delivered")] = None,
+    sink: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="count, smtp://127.0.0.1:port, sendgrid+http://127.0.0.1:port, …"),
+    ] = None,
+    attempts: Annotated[int | None, typer.Option(min=1, help="at the sink, with a backoff between")] = None,
+    access_log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="a JSON line for each answer; -: stderr")
+    ] = None,
+    drain: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="for requests under way at SIGTERM")
+    ] = None,
+    stand_in: Annotated[str | None, typer.Option("--as", metavar="WIRE", help="play this provider")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="FILE", help="--as: limits; or a name")] = None,
+    error_share: Annotated[str | None, typer.Option(metavar="SHARE", help="--as: answered 500")] = None,
+    outage: Annotated[str | None, typer.Option(metavar="D/after D", help="--as: 503 meanwhile")] = None,
+    record: Annotated[str | None, typer.Option(metavar="FILE", help="--as: every arrival")] = None,
 ) -> None:
-    """The reference send API on loopback until Ctrl-C: SendGrid's wire format, durable before the 202.
+    """The reference send API on loopback until Ctrl-C, durable before the 202; or a provider, played.
 
     Example: peakday serve --port 8025 --limit 500/s --service-time 20ms --workers 8
+
+    Example: peakday serve --as twilio --profile twilio-short-code --port 8026
     """
     from reports.commands import target
 
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
-    asked |= {"queue": queue, "queue-bound": queue_bound}
-    _run(lambda screen: target.serve(screen, asked, host, port), as_json=False)
+    asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
+    asked |= {"access-log": access_log, "drain": drain}
+    asked |= {"freshness": freshness, "sink": sink, "attempts": attempts}
+    played = {"profile": profile, "error-share": error_share, "outage": outage, "record": record}
+    _run(lambda screen: target.serve(screen, asked, stand_in, played, host, port), as_json=False)
 
 
 @app.command()

@@ -28,7 +28,6 @@ from loadtests.stages import (
 )
 from scenarios.catalogue import Loaded, load, load_text
 from scenarios.files import read_text
-from scenarios.objectives import Objective
 from scenarios.problems import UserError, user_error
 from scenarios.words import CHANNELS
 from sim.progress import Watcher
@@ -75,18 +74,28 @@ def replay_season(
     """Replay a part of a season, simulated first where its traffic is not known yet."""
     if traffic is None:
         traffic = simulate_stage(loaded, run, watcher, seed=cut.seed, replications=1).traffic
-    start_s = worst_start(traffic, cut.duration_s) if cut.start_s is None else cut.start_s
-    schedule = from_traffic(
+    scenario, asked = loaded.scenario.scaled(cut.part.scale), cut.part
+    with standing(target, scenario, run, watcher, Bounds(retries=asked.retries), asked.workers) as rig:
+        brought, missing = carried(traffic, rig.target)
+        part = asked.at(rig.target)
+        describe(run, rig, part, missing)
+        schedule = cut_out(brought, replace(cut, part=part))
+        return replay_stage(schedule, rig, objectives_of(loaded), run, watcher)
+
+
+def cut_out(traffic: Traffic, cut: Cut) -> Schedule:
+    """The requests of one part of a season."""
+    part = cut.part
+    return from_traffic(
         traffic,
-        start_s=start_s,
+        start_s=worst_start(traffic, cut.duration_s) if cut.start_s is None else cut.start_s,
         duration_s=cut.duration_s,
-        scale=cut.part.scale,
-        share=cut.part.share,
-        batch=cut.part.batch,
+        scale=part.scale,
+        share=part.share,
+        batch=part.batch,
         seed=cut.seed,
-        compress=cut.part.compress,
+        compress=part.compress,
     )
-    return _replay(schedule, loaded, objectives_of(loaded), cut.part, target, run, watcher)
 
 
 def replay_rate(
@@ -101,25 +110,10 @@ def replay_rate(
 ) -> Measurement:
     """Replay a plain rate."""
     schedule = constant(rate_per_s, duration_s, batch=part.batch, arrivals=arrivals, seed=seed)
-    return _replay(schedule, None, (), part, target, run, watcher)
-
-
-def _replay(
-    schedule: Schedule,
-    loaded: Loaded | None,
-    objectives: tuple[Objective, ...],
-    part: Part,
-    target: str,
-    run: Run,
-    watcher: Watcher,
-) -> Measurement:
-    scenario = loaded.scenario.scaled(part.scale) if loaded else None
-    with standing(target, scenario, run, watcher, Bounds(retries=part.retries), part.workers) as rig:
-        if loaded is None:
-            schedule = replace(schedule, channels=(a_channel(rig.target),))
-        schedule, missing = carried(schedule, rig.target)
-        describe(run, rig, part, missing)
-        return replay_stage(schedule, rig, objectives, run, watcher)
+    with standing(target, None, run, watcher, Bounds(retries=part.retries), part.workers) as rig:
+        describe(run, rig, part)
+        whole = replace(schedule, channels=(a_channel(rig.target),))
+        return replay_stage(whole, rig, (), run, watcher)
 
 
 def ceiling_alone(asked: Asked, target: str, run: Run, watcher: Watcher) -> Ceiling:

@@ -23,7 +23,8 @@ class Requests:
     did not accept the request in the end. service_s: the answered last attempt from its first byte on, else
     NaN. lateness_s: picked - due of the first attempt; what was never picked is late until the replay's end.
     wait_s: started - picked of the first attempt, NaN where nothing was started. batch_wait_s: mean wait of
-    the messages for their batch. messages, accepted: numbers of messages. reply, fault: of the last attempt.
+    the messages for their batch. messages, accepted: numbers of messages. status, reply, fault: of the last
+    attempt. statuses: replies by status, of all attempts.
     """
 
     due_s: Floats
@@ -35,10 +36,18 @@ class Requests:
     batch_wait_s: Floats
     messages: Integers
     accepted: Integers
+    status: Integers
     reply: Integers
     fault: Integers
+    statuses: dict[int, int]
     attempts: int
     started: Flags
+
+    def in_time(self, duration_s: float) -> Flags:
+        """Those accepted in the replay's length, shifted by the fastest answer."""
+        fastest_s = float(np.min(self.latency_s, initial=np.inf))
+        in_time: Flags = np.isfinite(self.latency_s) & (self.ended_s <= duration_s + fastest_s)
+        return in_time
 
 
 def requests(schedule: Schedule, records: SendRecords) -> Requests:
@@ -74,11 +83,18 @@ def requests(schedule: Schedule, records: SendRecords) -> Requests:
         batch_wait_s=schedule.wait_s[request].astype(np.float64),
         messages=schedule.messages[request].astype(np.int64),
         accepted=records.accepted[last].astype(np.int64),
+        status=records.status[last].astype(np.int64),
         reply=reply,
         fault=fault,
+        statuses=_statuses(records),
         attempts=int(np.isfinite(records.started_s).sum()),
         started=started,
     )
+
+
+def _statuses(records: SendRecords) -> dict[int, int]:
+    found, times = np.unique(records.status[records.fault == Fault.NONE], return_counts=True)
+    return dict(zip(found.tolist(), times.tolist(), strict=True))
 
 
 def _any_started(records: SendRecords, order: Integers, is_first: Flags) -> Flags:

@@ -38,8 +38,12 @@ def rate_of(provider: Provider) -> float:
     return min(limit.minute_per_s for limit in provider.limits) if provider.limits else float("inf")
 
 
-def settings_of(calibration: Calibration, scenario: Scenario, scale: float) -> list[str]:
-    """`KEY=VALUE` lines that bring the fitted values, measured at `scale`, into the full-size `scenario`."""
+def settings_of(calibration: Calibration, scenario: Scenario, carried: float) -> list[str]:
+    """`KEY=VALUE` lines that bring the fitted values into the full-size `scenario`.
+
+    `carried`: scale times share of the season that the target stood for; a target that carries half of the
+    season is one of two.
+    """
     settings: list[str] = []
     if (service_s := calibration.value(SERVICE_TIME)) is not None:
         settings.append(f"{SERVICE_TIME}={service_s * 1e6:.3f}us")
@@ -47,10 +51,10 @@ def settings_of(calibration: Calibration, scenario: Scenario, scale: float) -> l
         # only the lognormal has a variation of its own; near 0 it is as good as constant
         settings += [f'{DISTRIBUTION}="lognormal"', f"{VARIATION}={min(spread, VARIATION_MAX):.6f}"]
     if (workers := calibration.value(PARALLELISM)) is not None:
-        settings.append(f"{PARALLELISM}={max(1, round(workers / scale))}")
+        settings.append(f"{PARALLELISM}={max(1, round(workers / carried))}")
     for name, per_s in _limits(calibration).items():
         settings += (
-            _shared(scenario, per_s / scale) if name == SHARED else _own(scenario, name, per_s / scale)
+            _shared(scenario, per_s / carried) if name == SHARED else _own(scenario, name, per_s / carried)
         )
     return settings
 

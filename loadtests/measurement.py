@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import passage as passages
 from loadtests import percentiles as times
-from loadtests.attempts import Flags, Requests, requests
+from loadtests import reasons
+from loadtests.attempts import Requests, requests
 from loadtests.farside import FarFigure, far_side
 from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
+from loadtests.passage import Passage
 from loadtests.percentiles import Percentiles as Percentiles  # the type of this seam's own fields
 from loadtests.percentiles import percentiles
 from loadtests.replay.records import Fault, Reply, SendRecords
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.tally import failures
 from loadtests.targets.observing import Observed
 from sim import histogram
 from sim.formats import require
@@ -25,8 +29,10 @@ FORMAT = "peakday measurement 1"
 
 LATENESS_S_P99_MAX = 0.025
 """A tenth of the usual limit of 250 ms: beyond, latency says more about the generator than may be."""
-REQUESTS_MIN = 30
 WINDOW_S = 1.0
+
+LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage")
+"""What documents of this format may lack."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,13 @@ class Measurement:
     """What one replay showed. Rates are messages/s over `duration_s` unless the name says requests.
 
     due = started + dropped (requests). accepted, rejected, limited, errors: requests by their last attempt.
+    statuses: replies by status code, of all attempts. errors_by_kind: requests not accepted in the end, by
+    what went wrong. below_target_because: why goodput is below what was offered, in words.
     latency_s: weighted by messages, each request's from its due time on plus its messages' wait for the
     batch; infinite where it was not accepted in the end: limited, rejected, failed, timed out, dropped.
     service_s, lateness_s, wait_s: by request. goodput_per_s counts what was accepted within `duration_s`,
     shifted by the fastest answer. Figures of the far side are None where it was not observed; its rates are
-    of the second half, when a burst allowance is used up.
+    of the second half, when a burst allowance is used up. passage: where we play the provider behind it.
     """
 
     name: str
@@ -88,8 +96,12 @@ class Measurement:
     compress: float
     origin: str
     complete: bool
+    statuses: dict[str, int] = field(default_factory=dict)
+    errors_by_kind: dict[str, int] = field(default_factory=dict)
+    below_target_because: str = ""
     providers: tuple[FarProvider, ...] = ()
     figures: tuple[FarFigure, ...] = ()
+    passage: Passage | None = None
 
 
 def measure(
@@ -98,11 +110,13 @@ def measure(
     records: SendRecords,
     observed: Observed | None = None,
     lateness_s_max: float = LATENESS_S_P99_MAX,
+    passage: Passage | None = None,
 ) -> Measurement:
     """What a replay of `schedule` showed.
 
     `observed`: the far side's counters, their times relative to the play's start. `lateness_s_max` bounds the
-    generator's own p99 lateness; above it the measurement is not valid.
+    generator's own p99 lateness; above it the measurement is not valid. `passage`: what the provider behind
+    the target saw, where we play it; what the target does not tell of itself is taken from there.
     """
     sent = requests(schedule, records)
     duration_s = min(schedule.duration_s, records.duration_s) or schedule.duration_s
@@ -114,7 +128,9 @@ def measure(
     latency_s = sent.latency_s + sent.batch_wait_s
     ended_s = float(np.nanmax(sent.ended_s, initial=0.0))
     far = far_side(observed, duration_s, int(sent.accepted.sum()), ended_s)
-    because = _why_invalid(schedule, records, sent, lateness_s_max)
+    because = reasons.why_invalid(schedule, records, sent, lateness_s_max)
+    kinds = failures(sent.status, sent.reply, sent.fault)
+    offered_per_s, goodput_per_s = float(sent.messages.sum()) / duration_s, _goodput_per_s(sent, duration_s)
     return Measurement(
         name=name,
         due=sent.due_s.size,
@@ -126,15 +142,18 @@ def measure(
         limited=limited,
         errors=started - accepted - limited - rejected,
         faults={Fault(code).name.lower(): int(n) for code, n in enumerate(np.bincount(faulty)) if n},
+        statuses={str(status): times for status, times in sent.statuses.items()},
+        errors_by_kind=kinds,
+        below_target_because=reasons.why_below_target(sent, kinds, offered_per_s, goodput_per_s, duration_s),
         messages_due=int(sent.messages.sum()),
         messages_accepted=int(sent.accepted.sum()),
         messages_received=far.received,
         messages_delivered=far.delivered,
-        lost=far.lost,
-        duplicated=far.duplicated,
+        lost=passage.lost if far.lost is None and passage else far.lost,
+        duplicated=passage.duplicated if far.duplicated is None and passage else far.duplicated,
         duration_s=duration_s,
-        offered_per_s=float(sent.messages.sum()) / duration_s,
-        goodput_per_s=_goodput_per_s(sent, duration_s),
+        offered_per_s=offered_per_s,
+        goodput_per_s=goodput_per_s,
         delivered_per_s=far.delivered_per_s,
         backlog_growth_per_s=far.backlog_growth_per_s,
         requests_per_s=sent.due_s.size / duration_s,
@@ -153,6 +172,7 @@ def measure(
         complete=records.complete and sent.due_s.size == schedule.due_s.size,
         providers=far.providers,
         figures=far.figures,
+        passage=passage,
     )
 
 
@@ -180,32 +200,7 @@ def _window(at_s: float, sent: Requests, part: slice) -> Window:
 
 def _goodput_per_s(sent: Requests, duration_s: float) -> float:
     """Messages accepted in the replay's length, shifted by the fastest answer: what came later is owed."""
-    good = np.isfinite(sent.latency_s)
-    if not good.any():
-        return 0.0
-    in_time: Flags = good & (sent.ended_s <= duration_s + float(sent.latency_s[good].min()))
-    return float(sent.accepted[in_time].sum()) / duration_s
-
-
-def _why_invalid(
-    schedule: Schedule, records: SendRecords, sent: Requests, lateness_s_max: float
-) -> list[str]:
-    """Every reason, in words, why the figures say nothing certain about the target."""
-    reasons = []
-    missing = schedule.due_s.size - sent.due_s.size
-    if not records.complete or missing:
-        reasons.append(f"{missing} of {schedule.due_s.size} requests have no record, the replay was cut off")
-    lost = int((sent.fault == Fault.LOST_WORKER).sum())
-    if lost:
-        reasons.append(f"{lost} requests were lost with a worker of the generator")
-    if sent.due_s.size < REQUESTS_MIN:
-        reasons.append(f"too little data: {sent.due_s.size} requests, at least {REQUESTS_MIN} are needed")
-    late_s = percentiles(sent.lateness_s).p99
-    if late_s > lateness_s_max:
-        reasons.append(
-            f"the generator was late: p99 {late_s * 1e3:.1f} ms, at most {lateness_s_max * 1e3:.1f} ms"
-        )
-    return reasons
+    return float(sent.accepted[sent.in_time(duration_s)].sum()) / duration_s
 
 
 def summary(of: Measurement) -> dict[str, Any]:
@@ -213,6 +208,9 @@ def summary(of: Measurement) -> dict[str, Any]:
     counted = ("due", "started", "dropped", "accepted", "rejected", "limited", "errors")
     return {name: getattr(of, name) for name in counted} | {
         "attempts": of.attempts,
+        "statuses": of.statuses,
+        "errors_by_kind": of.errors_by_kind,
+        "messages_due": of.messages_due,
         "messages_accepted": of.messages_accepted,
         "messages_received": of.messages_received,
         "lost": of.lost,
@@ -224,7 +222,9 @@ def summary(of: Measurement) -> dict[str, Any]:
         "latency_s": times.summary(of.latency_s),
         "service_s": times.summary(of.service_s),
         "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
+        "below_target_because": of.below_target_because,
         "observed": [asdict(figure) for figure in of.figures],
+        "behind": passages.summary(of.passage) if of.passage else None,
         "valid": of.valid,
         "invalid_because": of.invalid_because,
     }
@@ -233,24 +233,26 @@ def summary(of: Measurement) -> dict[str, Any]:
 def to_document(of: Measurement) -> dict[str, Any]:
     """Everything, as JSON can carry it; histograms as [[bin, count], …]."""
     document: dict[str, Any] = {"format": FORMAT}
-    for field in fields(of):
-        value = getattr(of, field.name)
+    for one in fields(of):
+        value = getattr(of, one.name)
         if isinstance(value, Percentiles):
             value = times.to_document(value)
         elif isinstance(value, np.ndarray):
             value = [[int(at), float(value[at])] for at in np.flatnonzero(value)]
-        elif field.name == "windows":
+        elif one.name == "windows":
             value = [[times.number(number) for number in astuple(window)] for window in value]
-        elif field.name in ("providers", "figures"):
+        elif one.name in ("providers", "figures"):
             value = [asdict(item) for item in value]
-        document[field.name] = value
+        elif isinstance(value, Passage):
+            value = passages.to_document(value)
+        document[one.name] = value
     return document
 
 
 def from_document(document: Mapping[str, Any]) -> Measurement:
     """What `to_document` made. Raises UserError for another format."""
     require(document.get("format"), FORMAT)
-    names = [field.name for field in fields(Measurement) if field.name in document or field.name != "figures"]
+    names = [one.name for one in fields(Measurement) if one.name in document or one.name not in LATER]
     values = {name: document[name] for name in names}
     for name in ("latency_s", "service_s", "lateness_s", "wait_s"):
         values[name] = times.from_document(values[name])
@@ -259,6 +261,7 @@ def from_document(document: Mapping[str, Any]) -> Measurement:
     values["windows"] = tuple(_restored_window(row) for row in values["windows"])
     values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
     values["figures"] = tuple(FarFigure(**figure) for figure in values.get("figures", ()))
+    values["passage"] = passages.from_document(values["passage"]) if values.get("passage") else None
     return Measurement(**values)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtests.calibration import Calibration
-from loadtests.carrying import carried
+from loadtests.carrying import carried, carries
 from loadtests.fitting import settings_of
 from loadtests.replay.schedule import Schedule, from_traffic
 from loadtests.rig import standing
@@ -19,6 +19,7 @@ from loadtests.stages import (
     replay_stage,
     simulate_stage,
 )
+from loadtests.targets.target import Target, resolve
 from scenarios.catalogue import Loaded, load_text
 from scenarios.objectives import Objective, parse_objective
 from sim.progress import Watcher
@@ -55,15 +56,25 @@ class Plan:
 
 def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
     """Simulate, replay, ceiling, calibrate, simulate again; what was measured is kept however it ends."""
+    target = resolve(plan.target)
+    plan = replace(plan, part=plan.part.at(target))
     scenario, part = plan.loaded.scenario, plan.part
     replications = scenario.rehearsal.replications
-    forecast = simulate_stage(plan.loaded, run, watcher, seed=plan.seed, replications=replications)
+    forecast = simulate_stage(
+        plan.loaded,
+        run,
+        watcher,
+        seed=plan.seed,
+        replications=replications,
+        carries=carries(target) if isinstance(target, Target) else None,
+    )
     objectives = objectives_of(plan.loaded)
     with standing(plan.target, scenario.scaled(part.scale), run, watcher) as rig:
-        schedule, missing = carried(worst_part(forecast.traffic, plan), rig.target)
+        traffic, missing = carried(forecast.traffic, rig.target)
+        schedule = worst_part(traffic, plan)
         describe(run, rig, part, missing)
         replay_stage(schedule, rig, objectives, run, watcher)
-        hint = forecast.peaks.offered_per_s_p90 * part.carried
+        hint = forecast.peaks.carried_per_s_p90 * part.carried
         asked = Asked(objectives, plan.ceiling_s, batch=part.batch, hint_per_s=hint, like=schedule)
         ceiling_stage(asked, rig, run, watcher)
     calibration = calibrate_stage(plan.loaded, run, watcher)
@@ -72,13 +83,13 @@ def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
 
 def again(plan: Plan, calibration: Calibration, run: Run, watcher: Watcher) -> Simulated:
     """Simulate the season with what was measured in the place of what was assumed."""
-    fitted = settings_of(calibration, plan.loaded.scenario, plan.part.scale)
+    fitted = settings_of(calibration, plan.loaded.scenario, plan.part.carried)
     loaded = load_text(plan.loaded.toml, plan.loaded.path, settings=fitted)
     return simulate_stage(loaded, run, watcher, seed=plan.seed, replications=1, again=True)
 
 
 def worst_part(traffic: Traffic, plan: Plan) -> Schedule:
-    """The plan's worst seconds of the season, at its scale and share, in real time."""
+    """The plan's worst seconds of what the target carries, at its scale and share, in real time."""
     part = plan.part
     return from_traffic(
         traffic,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import msgspec
 
+from loadtests.behind import Exit, ExitObserver, standing_behind
+from loadtests.passage import Passage
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.sendapi.knobs import BURST_S, Knobs, ProviderLimit
@@ -35,6 +37,10 @@ class Rig:
     engine: Engine
     observer: Observer
     knobs: Knobs | None
+
+    def passage(self) -> Passage | None:
+        """What the target passed on of the latest play; None where we do not play its provider."""
+        return self.observer.passage() if isinstance(self.observer, ExitObserver) else None
 
 
 @contextmanager
@@ -82,12 +88,17 @@ def _engine(
     bounds: Bounds | None,
     workers: int,
 ) -> Iterator[Rig]:
-    address = safety.check(target)
-    with (
-        Engine(target, run.records, watcher, bounds, workers) as engine,
-        Observer(target, address) as observer,
-    ):
-        yield Rig(text, target, engine, observer, knobs)
+    with ExitStack() as stack:
+        behind, running = target.behind, None
+        if behind is not None:
+            running = stack.enter_context(standing_behind(behind, run.path, watcher))
+        address = safety.check(target)
+        engine = stack.enter_context(Engine(target, run.records, watcher, bounds, workers))
+        observer = Observer(target, address)
+        if behind is not None and running is not None:
+            exit_of = Exit(behind, running, engine, watcher)
+            observer = ExitObserver(target, address, exit_of, behind.settle)
+        yield Rig(text, target, engine, stack.enter_context(observer), knobs)
 
 
 def _as_in_a_trial(limit: LimitWord) -> LimitWord:

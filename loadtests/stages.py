@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
@@ -26,16 +26,17 @@ from loadtests.replay.schedule import Schedule
 from loadtests.replay.selftest import Maximum, own_maximum
 from loadtests.rig import Rig
 from loadtests.sendapi.knobs import to_json
+from loadtests.targets.target import Embedded, Target
 from scenarios.catalogue import Loaded
 from scenarios.objectives import Objective
 from scenarios.problems import user_error
 from sim import simulate as simulating
 from sim.formats import require
-from sim.outcome import Resolution, write_outcome
+from sim.outcome import Resolution
 from sim.progress import Interrupted, Watcher
 from sim.rulings import to_documents
 from sim.runs import Run
-from sim.simulate import Simulated
+from sim.simulate import Carries, Simulated
 from sim.traffic import write_traffic
 
 SIMULATION = "simulation.json"
@@ -73,6 +74,10 @@ class Part:
     def carried(self) -> float:
         """Messages at the target per message of the season."""
         return self.scale * self.share
+
+    def at(self, target: Target | Embedded) -> Part:
+        """The same for a target whose file says that it carries only a share of the season."""
+        return replace(self, share=self.share * target.share) if isinstance(target, Target) else self
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ def simulate_stage(
     replications: int,
     resolution: Resolution = "cohort",
     again: bool = False,
+    carries: Carries | None = None,
 ) -> Simulated:
     """Simulate the season; leaves scenario, traffic, outcome and simulation."""
     prefix = AGAIN if again else ""
@@ -120,15 +126,17 @@ def simulate_stage(
     with stage(run, watcher, name):
         run.commit_text(prefix + SCENARIO, loaded.toml)
         watcher.tell(name, 0, replications, loaded.scenario.title)
-        simulated = simulating.simulate(
-            loaded,
-            resolution=resolution,
-            seed=seed,
-            replications=replications,
-            watcher=Named(watcher, name, replications),
-        )
+        with run.committing(prefix + OUTCOME) as keep:
+            simulated = simulating.simulate(
+                loaded,
+                resolution=resolution,
+                seed=seed,
+                replications=replications,
+                watcher=Named(watcher, name, replications),
+                keep=keep,
+                carries=carries,
+            )
         run.commit(prefix + TRAFFIC, lambda path: write_traffic(simulated.traffic, path))
-        run.commit(prefix + OUTCOME, lambda path: write_outcome(simulated.outcome, path))
         run.commit_json(prefix + SIMULATION, simulating.to_document(simulated))
         watcher.tell(name, replications, replications, "done")
     return simulated
@@ -161,8 +169,9 @@ def replay_stage(
             if played := rig.engine.last:
                 rig.observer.refresh()
                 observed = rig.observer.since(played.started_at)
+                late_s = lateness_s_max(objectives)
                 measured = measuring.measure(
-                    PEAK, played.schedule, played.records, observed, lateness_s_max(objectives)
+                    PEAK, played.schedule, played.records, observed, late_s, rig.passage()
                 )
                 judged = judge_replay(played.schedule, played.records, objectives)
                 document = measuring.to_document(measured) | {"objectives": to_documents(judged)}

@@ -48,15 +48,16 @@ def per_minute(counts: npt.NDArray[np.float64], bin_s: float) -> npt.NDArray[np.
 
 def resources(outcome: Outcome) -> tuple[Resource, ...]:
     """Every stage's utilisation, busiest in its own worst minute first, longest saturated among equals."""
-    if not outcome.stages or outcome.busy_share.shape[-1] == 0:
+    if not outcome.stages or outcome.bins == 0:
         return ()
-    minutes = per_minute(outcome.busy_share.astype(np.float64) * outcome.bin_s, outcome.bin_s)
+    busy_share = outcome.busy_share
+    minutes = per_minute(busy_share.astype(np.float64) * outcome.bin_s, outcome.bin_s)
     at_peak = _peak_bins(outcome)
-    saturated_s = (outcome.busy_share >= SATURATED_SHARE).sum(axis=-1) * outcome.bin_s
+    saturated_s = (busy_share >= SATURATED_SHARE).sum(axis=-1) * outcome.bin_s
     found = [
         Resource(
             name,
-            float(outcome.busy_share[i, at_peak].mean(dtype=np.float64)),
+            float(busy_share[i, at_peak].mean(dtype=np.float64)),
             float(minutes[i].max()),
             float(saturated_s[i]),
         )
@@ -67,8 +68,8 @@ def resources(outcome: Outcome) -> tuple[Resource, ...]:
 
 def _peak_bins(outcome: Outcome) -> slice:
     """The bins of the minute in which most is offered."""
-    found = peak(outcome.offered.sum(axis=0, dtype=np.float64), outcome.bin_s)
-    first = min(int(found.start_s / outcome.bin_s), outcome.offered.shape[1] - 1)
+    found = peak(outcome.total("offered"), outcome.bin_s)
+    first = min(int(found.start_s / outcome.bin_s), outcome.bins - 1)
     return slice(first, first + max(1, round(MINUTE_S / outcome.bin_s)))
 
 
@@ -104,18 +105,19 @@ def binding(
     *,
     season_misses: bool,
     workers: float | None = None,
+    cause: str = "",
 ) -> Binding:
     """What gives first.
 
     The measured ceiling says so, unless nothing limited it or the calibrated season misses an objective
     that the ceiling does not explain: then the busiest stage of the season does. Behind a measured backlog
     the provider whose queue grew is named; behind a measured latency the workers, where a trial saturated
-    them: `workers` is how many it showed.
+    them: `workers` is how many it showed. `cause`: what was observed of the target there.
     """
     simulated = _simulated(stages)
     if ceiling is None or not ceiling.valid:
         return Binding(stage_words(stages[0].name) if stages else "", simulated, stages)
-    measured = _measured(ceiling)
+    measured = _joined(_measured(ceiling), cause)
     if slow := behind(ceiling):
         return Binding(far_words(slow.name), _joined(measured, simulated), stages)
     if ceiling.limited_by == "latency" and workers is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtests.measurement import Measurement
-from reports import units
+from reports import passing, units
 from reports.findings import About, AssumptionFinding, Flag, StageFinding, finite
 from reports.results import Results
 from scenarios.catalogue import Loaded
@@ -70,6 +70,8 @@ def _replay_flags(peak: Measurement) -> list[Flag]:
         found.append(
             Flag("dropped", False, f"{peak.dropped:,} due requests were never started; they count as slow")
         )
+    if peak.passage is not None:
+        found.append(passing.flag(peak.passage))
     if peak.compress != 1.0:
         found.append(Flag("compressed", False, f"replayed {units.times(peak.compress)} as fast as it is due"))
     return found

@@ -98,7 +98,7 @@ def _objectives(findings: Findings) -> str:
         return ""
     rows = [
         (
-            o.name, o.label, units.by_unit(o.value, o.unit), words.bound(o),
+            o.name, o.label, words.reached(o), words.bound(o),
             units.percent(o.margin_share, sign=True), words.state(o.holds), o.because,
         )
         for o in findings.objectives

@@ -7,7 +7,7 @@ from dataclasses import replace
 from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
-from reports import actions, disclosure, tables, timeline, units
+from reports import actions, disclosure, passing, tables, timeline, watched, words
 from reports.bottleneck import Binding, behind, binding, resources
 from reports.findings import (
     Action,
@@ -41,9 +41,16 @@ def find(results: Results, *, report: str = "") -> Findings:
     results = replace(results, ceiling=_decided(results.ceiling, peak))
     objectives = _objectives(results)
     found = judge(_facts(results, peak, objectives))
+    passage = results.peak.passage if results.peak else None
     stages = resources(results.latest.outcome) if results.latest else ()
     workers = results.calibration.value(PARALLELISM) if results.calibration else None
-    binds = binding(results.ceiling, stages, season_misses=_season_misses(objectives), workers=workers)
+    binds = binding(
+        results.ceiling,
+        stages,
+        season_misses=_season_misses(objectives),
+        workers=workers,
+        cause="" if results.embedded else watched.cause(results.ceiling),
+    )
     ceiling = results.ceiling if results.ceiling is not None and results.ceiling.valid else None
     low = (finite(ceiling.low_per_s) or None) if ceiling else None
     return Findings(
@@ -76,16 +83,17 @@ def find(results: Results, *, report: str = "") -> Findings:
         sources=disclosure.sources(results.loaded),
         about=results.about,
         report=report,
+        behind=passing.finding(passage) if passage else None,
     )
 
 
 def _peaks(results: Results) -> tuple[Spread, Spread]:
-    """The peak at the rehearsed scale and share, and the whole season's: calibration does not move it."""
+    """The peak of what the target is to carry, and the whole season's: calibration moves neither."""
     if results.simulated is None:
         return Spread(None, None), Spread(None, None)
     peaks, part = results.simulated.peaks, results.scale * results.share / results.simulated_scale
     full = 1.0 / results.simulated_scale
-    here = Spread(finite(peaks.offered_per_s_p50 * part), finite(peaks.offered_per_s_p90 * part))
+    here = Spread(finite(peaks.carried_per_s_p50 * part), finite(peaks.carried_per_s_p90 * part))
     return here, Spread(finite(peaks.offered_per_s_p50 * full), finite(peaks.offered_per_s_p90 * full))
 
 
@@ -153,7 +161,7 @@ def _why_not(measured: Ceiling | Measurement | None, missing: str) -> str:
 
 
 def _missed(objective: ObjectiveFinding) -> str:
-    return f"{objective.name} ({units.by_unit(objective.value, objective.unit)})"
+    return f"{objective.name} ({words.reached(objective)})"
 
 
 def _missed_p90(simulated: Simulated | None) -> str:
@@ -224,8 +232,11 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
         scenario, outcome = results.loaded.scenario, results.latest.outcome
         found += [timeline.demand(outcome, scenario.timezone), timeline.campaigns(scenario, outcome)]
         found.append(tables.streams(outcome))
+    found.append(watched.watched(results.ceiling, results.peak))
     if results.peak is not None:
         found += [tables.peak(results.peak), tables.percentiles(results.peak)]
+        if (passage := results.peak.passage) is not None:
+            found += [passing.behind(passage), passing.classes(passage)]
     if binds.resources:
         found.append(tables.headroom(binds.resources))
     if results.calibration is not None:

@@ -175,6 +175,30 @@ class Season:
 
 
 @dataclass(frozen=True)
+class ExitFinding:
+    """What the service passed on of the replayed peak, seen by a provider that peakday played. Counts are of
+    messages; None: not known, of a delay also infinite. `kept_up`: it passed on what came in, so it can do at
+    least `delivered_per_s`."""
+
+    stand_in: str
+    limits: str
+    accepted: int
+    delivered: int
+    lost: int | None
+    duplicated: int
+    attempts_per_message: float | None
+    inversions: int
+    delivered_per_s: float | None
+    kept_up: bool
+    arrival_s_p50: float | None
+    arrival_s_p99: float | None
+    delivery_s_p50: float | None
+    delivery_s_p99: float | None
+    valid: bool
+    invalid_because: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """The verdict, what it rests on, what binds first, what to do, and the tables behind every picture."""
 
@@ -207,6 +231,7 @@ class Findings:
     sources: tuple[str, ...]
     about: About
     report: str = ""
+    behind: ExitFinding | None = None
     format: str = FORMAT
 
     def table(self, kind: str) -> Table | None:

@@ -22,7 +22,7 @@ from scenarios.files import read_text
 from scenarios.problems import UserError
 from sim import simulate as simulating
 from sim.judging import Judged
-from sim.outcome import read_outcome
+from sim.outcomefile import read_outcome
 from sim.rulings import from_documents
 from sim.runs import MANIFEST, Run
 from sim.simulate import Simulated

@@ -48,7 +48,7 @@ def simulated(season_: Season, objectives: Sequence[ObjectiveFinding]) -> str:
     """A simulated season: fates, delay, backlog, drain, and its objectives."""
     lines = columns(words.season_lines(season_))
     found = [
-        (words.state(o.holds), o.name, units.by_unit(o.value, o.unit), o.because if o.holds is None else "")
+        (words.state(o.holds), o.name, words.reached(o), o.because if o.holds is None else "")
         for o in objectives
     ]
     return "\n".join([*lines, "", *columns(found)]).rstrip()

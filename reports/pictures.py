@@ -6,15 +6,14 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from reports import units, words
-from reports.clock import ticks
+from reports.axes import clock_ticks, legend, named
 from reports.findings import Findings, Table
 from reports.svg import BLUE, GREEN, GRID, INK, ORANGE, PURPLE, RED, Picture
 
@@ -77,8 +76,8 @@ def _gauge(sheet: Sheet) -> None:
         )
     axes.set(xlim=(0.0, right), ylim=(-0.6, 0.6), yticks=[])
     axes.spines["left"].set_visible(False)
-    _axis(axes, x="messages/s", x_format=units.count)
-    _legend(axes, columns=4)
+    named(axes, x="messages/s", x_format=units.count)
+    legend(axes, columns=4)
 
 
 def _knee(sheet: Sheet) -> None:
@@ -103,8 +102,29 @@ def _knee(sheet: Sheet) -> None:
     if not all(math.isnan(rate) for rate in delivered):
         axes.scatter(offered, delivered, marker="_", color=INK, s=60, zorder=2, label="delivered")
     axes.set(xlim=(0.0, highest * 1.05), ylim=(0.0, None))
-    _axis(axes, x="offered, messages/s", y="goodput, messages/s", x_format=units.count, y_format=units.count)
-    _legend(axes)
+    named(axes, x="offered, messages/s", y="goodput, messages/s", x_format=units.count, y_format=units.count)
+    legend(axes)
+
+
+def _watched(sheet: Sheet) -> None:
+    """A plot a figure: the later half's mean of each play against its rate, a bar up to the greatest."""
+    names = list(dict.fromkeys(sheet.table.column("figure")))
+    lines = -(-len(names) // 2)
+    sheet.figure.set_figheight(0.6 + 1.9 * lines)
+    grid = list(sheet.figure.subplots(lines, min(2, len(names)), squeeze=False).flat)
+    for axes, name in zip(grid, names, strict=False):
+        rows = [i for i, of in enumerate(sheet.table.column("figure")) if of == name]
+        at, mean, most = (
+            [sheet.table.floats(column)[i] for i in rows]
+            for column in ("offered", "mean of the later half", "greatest")
+        )
+        axes.vlines(at, mean, most, color=GRID)
+        axes.scatter(at, mean, color=BLUE, s=22, zorder=3)
+        axes.set(ylim=(0.0, None))
+        unit = sheet.table.column("unit")[rows[0]]
+        named(axes, x="offered, messages/s", y=f"{name}, {unit}" if unit else str(name), x_format=units.count)
+    for axes in grid[len(names) :]:
+        axes.remove()
 
 
 def _demand(sheet: Sheet) -> None:
@@ -123,11 +143,11 @@ def _demand(sheet: Sheet) -> None:
     ):
         top.plot(hours, sheet.table.floats(name), color=colour, linestyle=dashes, linewidth=1.1, label=name)
     top.set_ylim(0.0, None)
-    _axis(top, y="messages/min", y_format=units.count)
-    _legend(top)
+    named(top, y="messages/min", y_format=units.count)
+    legend(top)
     if gantt and rest:
         _gantt(rest[0], gantt)
-    _clock_ticks((rest or [top])[-1], sheet.table)
+    clock_ticks((rest or [top])[-1], sheet.table)
 
 
 def _gantt(axes: Axes, gantt: Table) -> None:
@@ -152,8 +172,8 @@ def _backlog(sheet: Sheet) -> None:
             (hours[most], waiting[most]), xytext=(6, 0), textcoords="offset points", va="top",
         )  # fmt: skip
     axes.set_ylim(0.0, None)
-    _axis(axes, y="messages waiting", y_format=units.count)
-    _clock_ticks(axes, sheet.table)
+    named(axes, y="messages waiting", y_format=units.count)
+    clock_ticks(axes, sheet.table)
 
 
 def _peak(sheet: Sheet) -> None:
@@ -169,11 +189,11 @@ def _peak(sheet: Sheet) -> None:
     for axes, unit in ((latency, "latency"), (late, "lateness")):
         axes.set_ylim(0.0, None)
         axes.yaxis.set_major_locator(MaxNLocator(3))
-        _axis(axes, y=unit, y_format=units.duration)
-    _axis(rate, y="requests/s", y_format=units.count)
-    _axis(late, x="seconds since the replay began")
+        named(axes, y=unit, y_format=units.duration)
+    named(rate, y="requests/s", y_format=units.count)
+    named(late, x="seconds since the replay began")
     for axes in (rate, latency):
-        _legend(axes)
+        legend(axes)
 
 
 def _percentiles(sheet: Sheet) -> None:
@@ -186,8 +206,8 @@ def _percentiles(sheet: Sheet) -> None:
     shown = [q for q in (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999) if q <= quantiles[-1]]
     axes.set_xticks([-math.log10(1.0 - q) for q in shown], [f"p{q * 100:g}" for q in shown])
     axes.set_ylim(0.0, None)
-    _axis(axes, x="percentile", y="from due time / from first byte", y_format=units.duration)
-    _legend(axes)
+    named(axes, x="percentile", y="from due time / from first byte", y_format=units.duration)
+    legend(axes)
 
 
 def _headroom(sheet: Sheet) -> None:
@@ -202,8 +222,8 @@ def _headroom(sheet: Sheet) -> None:
     axes.axvline(1.0, color=INK, linewidth=0.8)
     axes.set_xlim(0.0, 1.1)
     axes.invert_yaxis()
-    _axis(axes, x="busy in its worst minute", x_format=units.percent)
-    _legend(axes)
+    named(axes, x="busy in its worst minute", x_format=units.percent)
+    legend(axes)
 
 
 def _predicted(sheet: Sheet) -> None:
@@ -221,7 +241,7 @@ def _predicted(sheet: Sheet) -> None:
     reach = max([0.15, *(abs(e) * 1.2 for e in errors if not math.isnan(e))])
     axes.set_xlim(-reach, reach)
     axes.set_ylim(len(names) - 0.5, -0.8)
-    _axis(axes, x="predicted / measured - 1", x_format=lambda v: units.percent(v, sign=True))
+    named(axes, x="predicted / measured - 1", x_format=lambda v: units.percent(v, sign=True))
 
 
 def _peak_band(axes: Axes, findings: Findings) -> None:
@@ -233,33 +253,10 @@ def _peak_band(axes: Axes, findings: Findings) -> None:
     axes.axvline(peak.p90, color=BLUE, linestyle="-", label="peak P90")
 
 
-def _axis(
-    axes: Axes, *, x: str = "", y: str = "",
-    x_format: Callable[[float], str] | None = None, y_format: Callable[[float], str] | None = None,
-) -> None:  # fmt: skip
-    for axis, label, show in ((axes.xaxis, x, x_format), (axes.yaxis, y, y_format)):
-        if label:
-            axis.set_label_text(label)
-        if show is not None:
-            axis.set_major_formatter(FuncFormatter(lambda value, _, show=show: show(value)))
-
-
-def _legend(axes: Axes, columns: int = 3) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2)
-
-
-def _clock_ticks(axes: Axes, table: Table) -> None:
-    """Ticks at whole steps of the local clock."""
-    clocks, since_s = table.column("local time"), table.floats("since start")
-    starts_at = datetime.fromisoformat(str(clocks[0]))
-    found = ticks(starts_at, since_s[-1], 8)
-    axes.set_xticks([tick.at_s / 3600.0 for tick in found], [tick.text for tick in found])
-    axes.set_xlabel(f"local time, from {starts_at:%Y-%m-%d}")
-
-
 DRAWERS: dict[str, tuple[str, float, Drawer]] = {
     "gauge": ("gauge", 1.3, _gauge),
     "knee": ("trials", 3.6, _knee),
+    "watched": ("watched", 3.2, _watched),
     "demand": ("demand", 4.0, _demand),
     "backlog": ("demand", 2.2, _backlog),
     "peak": ("peak", 4.2, _peak),

@@ -8,7 +8,8 @@ from loadtests.calibration import Calibration, Fitted
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial
 from loadtests.measurement import Measurement, Percentiles
-from reports import units
+from loadtests.passage import Passage
+from reports import passing, units
 from reports.sketch import columns
 
 
@@ -17,6 +18,7 @@ def replayed(of: Measurement) -> str:
     rows = [
         ("due", f"{of.due:,} requests, {of.messages_due:,} messages: {of.origin}"),
         ("started", f"{of.started:,}, dropped {of.dropped:,}"),
+        ("attempts", f"{of.attempts:,} for {of.started:,} requests"),
         (
             "accepted",
             f"{of.accepted:,}, limited {of.limited:,}, rejected {of.rejected:,}, errors {of.errors:,}",
@@ -27,9 +29,19 @@ def replayed(of: Measurement) -> str:
         ("service time", _percentiles(of.service_s) + " from the first byte"),
         ("lateness", _percentiles(of.lateness_s) + ", the generator's own"),
     ]
-    rows += [("fault", f"{name}: {count:,}") for name, count in of.faults.items()]
+    rows += [("replies", ", ".join(f"{status}: {times:,}" for status, times in of.statuses.items()))]
+    rows += [("error", f"{words}: {times:,}") for words, times in of.errors_by_kind.items()]
+    if of.below_target_because:
+        rows.append(("below target", of.below_target_because))
+    rows += _behind(of.passage) if of.passage else []
     verdict = "valid" if of.valid else f"NOT VALID: {of.invalid_because}"
     return "\n".join([*columns(rows), verdict])
+
+
+def _behind(of: Passage) -> list[tuple[str, str]]:
+    """The lines of the report's section, without what each means."""
+    lines = [(str(name), f"{value} ({means})") for name, value, means in passing.behind(of).rows]
+    return [("behind it", f"{of.stand_in}, limits {of.limits}"), *lines, ("", passing.limits_of_sight(of))]
 
 
 def ceiling(of: Ceiling) -> str:

@@ -30,13 +30,19 @@ SECTIONS = (
         "ceiling", "What the send API holds", "MEASURED",
         "Each mark is one rate held for a full trial, open loop: sends start when they are due, whether or "
         "not earlier ones were answered. Trials that are not valid are shown and left out of the ceiling.",
-        ("knee",), ("trials",),
+        ("knee", "watched"), ("trials", "watched"),
     ),
     Section(
         "peak", "The peak, replayed", "MEASURED",
         "The worst part of the season, sent to the target at its own pace. Latency counts from the due time; "
         "service time, from the first byte written, hides the wait and is shown beside it.",
         ("peak", "percentiles"), ("percentiles",),
+    ),
+    Section(
+        "behind", "Behind the service", "MEASURED",
+        "What came out at the other end: peakday played the provider that the service sends to, found each "
+        "message of the replayed peak again by an id in it, and counted. Delays count from the due time.",
+        (), ("behind", "priorities"),
     ),
     Section(
         "bottleneck", "What binds first", "SIMULATED",
@@ -70,6 +76,16 @@ GLOSSARY = (
     ("limited", "answered 429: too many requests"),
     ("freshness", "how late a message may still reach the customer"),
     ("backlog, drain time", "messages waiting; how long until none wait"),
+    (
+        "stand-in",
+        "a provider that peakday plays behind the service: its wire format, its limits, on this machine",
+    ),
+    ("duplicated", "delivered more than once: every delivery of a message beyond its first"),
+    ("attempts per message", "how often a service calls its provider for one message: retry amplification"),
+    (
+        "priority inversion",
+        "a less urgent message that left the service while a more urgent one, accepted before, waited in it",
+    ),
     ("utilisation", "share of time that a stage is busy"),
     ("trial", "one rate held and judged"),
     ("replication", "the same season with other random numbers"),
@@ -88,6 +104,8 @@ PICTURE_TITLES = {
 PICTURE_TEXTS = {
     "gauge": "What the send API holds beside what the peak asks",
     "knee": "Goodput against offered rate of every trial",
+    "watched": "What the target file observes of the target, against the rate offered: the mean of each "
+    "trial's later half, the bar up to its greatest value.",
     "demand": "Offered, accepted and delivered messages per minute over the season; "
     "the bars below show when each campaign is released.",
     "backlog": "Messages waiting in the send path over the season.",

@@ -24,13 +24,13 @@ Floats = npt.NDArray[np.float64]
 
 def demand(outcome: Outcome, timezone: str) -> Table:
     """The season over time: offered, accepted, delivered messages per minute; backlog at the step's end."""
-    wide = _step_bins(outcome.offered.shape[1], outcome.bin_s)
+    wide = _step_bins(outcome.bins, outcome.bin_s)
     step_s = wide * outcome.bin_s
     offered, accepted, delivered = (  # float64: a float32 sum of millions would lose messages
-        _summed(counts.sum(axis=0, dtype=np.float64), wide) * 60.0 / step_s
-        for counts in (outcome.offered, outcome.accepted, outcome.delivered)
+        _summed(outcome.total(counts), wide) * 60.0 / step_s
+        for counts in ("offered", "accepted", "delivered")
     )
-    waiting = _last(outcome.backlog.sum(axis=0, dtype=np.float64), wide)
+    waiting = _last(outcome.total("backlog"), wide)
     clocks = _clocks(outcome.starts_at, timezone, step_s, len(offered))
     columns = (
         Column("local time"),
@@ -73,7 +73,7 @@ def campaigns(scenario: Scenario, outcome: Outcome) -> Table:
 
 
 def _campaign(index: int, outcome: Outcome) -> tuple[Cell, ...] | None:
-    stream, offered = outcome.streams[index], outcome.offered[index]
+    stream, offered = outcome.streams[index], outcome.total("offered", [index])
     busy = np.flatnonzero(offered > 0.0)
     if not busy.size:
         return None

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+from scenarios.objectives import Kind
+from sim import wording
+
+_KINDS: dict[str, Kind] = {"s": "duration", "share": "share"}
 UNKNOWN = "unknown"
 _LARGE = ((1e9, "bn"), (1e6, "M"))
 _LONG = ((86400.0, "d", 3600.0, "h"), (3600.0, "h", 60.0, "min"), (60.0, "min", 1.0, "s"))
@@ -102,3 +106,11 @@ def by_unit(value: float | None, unit: str) -> str:
     if value is None or not _known(value):
         return UNKNOWN
     return f"{count(value)} {unit}".rstrip()
+
+
+def against(value: float | None, bound: float, unit: str) -> str:
+    """A value as `by_unit`, with more digits where it would read like a bound that it is not."""
+    text = by_unit(value, unit)
+    if value is None or value == bound or text != by_unit(bound, unit):
+        return text
+    return wording.beside(value, bound, _KINDS.get(unit, "count"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reports import units
 from reports.findings import Cell, Column, Findings, ObjectiveFinding, Season, Table
 from reports.texts import PICTURE_TEXTS, PICTURE_TITLES, PROJECTED
+from sim import wording
 
 NONE = "–"
 
@@ -101,6 +102,13 @@ def bound(objective: ObjectiveFinding) -> str:
     return (
         f"{'at most' if objective.at_most else 'at least'} {units.by_unit(objective.limit, objective.unit)}"
     )
+
+
+def reached(objective: ObjectiveFinding) -> str:
+    """The value that an objective was judged by; a time that is none is `never`."""
+    if objective.value is None and objective.holds is False and objective.unit == "s":
+        return wording.NEVER
+    return units.against(objective.value, objective.limit, objective.unit)
 
 
 def state(holds: bool | None) -> str:

@@ -1,4 +1,4 @@
-"""Text with units to seconds, rates per second, shares and counts.
+"""Text with units to seconds, rates per second, shares, counts and bytes.
 
 A bare number is refused wherever a unit is needed: `500` could be per second or per minute.
 The parsers raise BadValueError with what was found, what is allowed and the nearest right text; the readers
@@ -19,12 +19,14 @@ from scenarios.problems import BadValueError, nearest
 
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "week": 604800.0}
 MAGNITUDES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9}
+BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 DURATION_S_MAX = 366 * 86400.0
 RATE_PER_S_MAX = 1e12
 COUNT_MAX = 10**15
 
 DURATION_ALLOWED = '"250ms", "1.5s", "1h 30min" or "7d"'
 RATE_ALLOWED = '"900/s", "54k/min" or "11.6M/min"'
+SIZE_ALLOWED = '"50MB", "1GiB" or "512KiB"'
 SHARE_ALLOWED = '0.05 or "5 %", from 0 to 1'
 COUNT_ALLOWED = 'a whole number or "12M", "250k"'
 
@@ -33,6 +35,7 @@ _DURATION_PART = re.compile(rf"\s*{_NUMBER}\s*([^\W\d_]*)\s*", re.ASCII)
 _RATE = re.compile(rf"\s*{_NUMBER}\s*(k|K|M|B|bn)?\s*/\s*(\S+)\s*", re.ASCII)
 _RATE_SPOKEN = re.compile(rf"\s*{_NUMBER}\s*(k|K|M|B|bn)?\s*(?:rps|qps|tps|(?:r|q|t)pm|mps|per)\b", re.ASCII)
 _COUNT = re.compile(rf"\s*{_NUMBER}\s*(k|K|M|B|bn)?\s*", re.ASCII)
+_SIZE = re.compile(rf"\s*{_NUMBER}\s*({'|'.join(BYTES)})\s*", re.ASCII)
 _SHARE = re.compile(rf"\s*{_NUMBER}\s*(%)?\s*", re.ASCII)
 _UNITS_SPOKEN = {
     **dict.fromkeys(("sec", "secs", "second", "seconds", "S"), "s"),
@@ -94,6 +97,18 @@ def parse_count(value: Any) -> int:
     if number != int(number):
         raise BadValueError(f"{_quoted(value)} is not a whole number", COUNT_ALLOWED)
     return int(number)
+
+
+def parse_size(value: Any) -> int:
+    """Bytes from "50MB" or "1GiB". Raises BadValueError."""
+    text = _text(value, "a size", SIZE_ALLOWED)
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise BadValueError(f"{_quoted(text)} is not a size", SIZE_ALLOWED)
+    size = Decimal(match[1].replace("_", "")) * BYTES[match[2]]
+    if size > COUNT_MAX:
+        raise BadValueError(f"{_quoted(text)} is more than 10^15 bytes", SIZE_ALLOWED)
+    return int(size)
 
 
 def parse_share(value: Any) -> float:

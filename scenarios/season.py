@@ -64,13 +64,16 @@ class Campaign(Word):
 class Background(Word):
     """A steady stream that no campaign causes: order confirmations, one-time codes.
 
-    `rate` is the day's mean; `hourly` its 24 relative weights from the scenario's local hour 0.
+    `rate` is the mean; relative weights shape it: `daily` from the season's first local day on (and over
+    again), `hourly` the 24 from the local hour 0, `minutely` the 60 from the full hour.
     """
 
     name: str
     channel: Channel
     rate: PerSecond
+    daily: tuple[Number, ...] = ()
     hourly: tuple[Number, ...] = ()
+    minutely: tuple[Number, ...] = ()
     priority: Priority = "transactional"
     freshness: Seconds = Field(default=300.0, gt=0)
     source: str = ""

@@ -19,6 +19,12 @@ NAME_ALLOWED = f"1 to {NAME_LENGTH_MAX} characters without brackets, commas or q
 
 _NAME = re.compile(r"[^\s\[\],\"'\x00-\x1f]([^\[\],\"'\x00-\x1f]*[^\s\[\],\"'\x00-\x1f])?")
 
+_LENGTHS = {
+    "hourly": ("24, from hour 0 to hour 23, or none", 24),
+    "minutely": ("60, from minute 0 to minute 59, or none", 60),
+}
+"""How many weights shape a background; any number of days."""
+
 AnyStream = Campaign | Background | Trigger
 
 
@@ -62,7 +68,8 @@ def stream_complaints(scenario: Scenario, elsewhere: Mapping[str, Channel] | Non
         if isinstance(stream, Campaign):
             found += campaign_complaints(scenario, path, stream)
         if isinstance(stream, Background):
-            found += held(_hourly, path, stream)
+            for key in ("daily", *_LENGTHS):
+                found += held(_weights, path, stream, key)
         if isinstance(stream, Trigger):
             found += held(_trigger_is_allowed, scenario, path, stream)
             found += held(_causes_exist, scenario, path, stream, elsewhere)
@@ -165,17 +172,16 @@ def _unreached(path: KeyPath, channel: str) -> Complaint:
     )
 
 
-def _hourly(path: KeyPath, background: Background) -> Iterator[Complaint]:
-    weights = background.hourly
-    if weights and len(weights) != 24:
-        yield Complaint(
-            (*path, "hourly"), f"has {len(weights)} weights", "24, from hour 0 to hour 23, or none"
-        )
-    for hour, weight in enumerate(weights):
+def _weights(path: KeyPath, background: Background, key: str) -> Iterator[Complaint]:
+    weights: tuple[float, ...] = getattr(background, key)
+    asked, length = _LENGTHS.get(key, ("", len(weights)))
+    if weights and len(weights) != length:
+        yield Complaint((*path, key), f"has {len(weights)} weights", asked)
+    for at, weight in enumerate(weights):
         if weight < 0:
-            yield Complaint((*path, "hourly", hour), "a weight is below 0", "0 or more")
+            yield Complaint((*path, key, at), "a weight is below 0", "0 or more")
     if weights and not any(weight > 0 for weight in weights):
-        yield Complaint((*path, "hourly"), "all weights are 0", "at least one above 0")
+        yield Complaint((*path, key), "all weights are 0", "at least one above 0")
 
 
 def _causes_exist(

@@ -1,17 +1,22 @@
-"""From an engine's ledger to an Outcome: both engines close their books here."""
+"""From a season to an empty ledger, and from a full one to an Outcome: both engines open and close their
+books here."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from scenarios.scenario import Scenario
-from sim.ledger import ATTEMPTS, LIMITED, QUANTITIES, Ledger
-from sim.outcome import Customers, Outcome, Resolution
-from sim.pipeline.providers import carriers, open_per
+from sim.ledger import Ledger
+from sim.outcome import Customers, Outcome, Resolution, description, row_names
+from sim.outcomefile import FileShelf
+from sim.parquet import metadata
+from sim.shelf import Memory, Shelf
+from sim.stages import Stages
 from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
@@ -23,12 +28,12 @@ class Stopwatch:
     def __init__(self) -> None:
         self._wall_s, self._cpu_s = time.perf_counter(), time.process_time()
         self.compile_s = 0.0
-        self._compile_cpu_s = 0.0
+        self.compile_cpu_s = 0.0
 
     def compiled(self) -> None:
         """All that passed until now was compilation."""
         self.compile_s = time.perf_counter() - self._wall_s
-        self._compile_cpu_s = time.process_time() - self._cpu_s
+        self.compile_cpu_s = time.process_time() - self._cpu_s
 
     def wall_s(self) -> float:
         """Wall seconds, with compilation: what the user waited."""
@@ -36,28 +41,33 @@ class Stopwatch:
 
     def cpu_s(self) -> float:
         """CPU seconds of this process, without compilation."""
-        return time.process_time() - self._cpu_s - self._compile_cpu_s
+        return time.process_time() - self._cpu_s - self.compile_cpu_s
 
 
 @dataclass(frozen=True)
 class Books:
-    """What an engine ends with. delay_counts: float64 (streams, BINS); worker_share: float64 (bins,)."""
+    """What an engine ends with. delay_counts: float64 (streams, BINS)."""
 
     resolution: Resolution
     seed: int
     ledger: Ledger
     delay_counts: Floats
-    worker_share: Floats
     customers: Customers
     watch: Stopwatch
+
+
+def open_books(scenario: Scenario, traffic: Traffic, keep: Path | None = None) -> Ledger:
+    """An empty ledger for a season; its pages go into the file `keep`, into memory without one."""
+    stages, bins = Stages(scenario, traffic.streams, traffic.bin_s), traffic.counts.shape[1]
+    rows = row_names(traffic.streams, stages.names)
+    shelf: Shelf = FileShelf(keep, rows, bins) if keep else Memory({q: len(n) for q, n in rows.items()}, bins)
+    return Ledger(len(traffic.streams), shelf, stages.busy_share)
 
 
 def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
     """The Outcome of `traffic` (triggered sends included)."""
     ledger = books.ledger
-    names, busy_share = _stages(scenario, traffic, books)
-    counts = {name: ledger.counts[row] for row, name in enumerate(QUANTITIES)}
-    return Outcome(
+    outcome = Outcome(
         streams=traffic.streams,
         starts_at=traffic.starts_at,
         bin_s=traffic.bin_s,
@@ -66,36 +76,19 @@ def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
         scenario=traffic.scenario,
         planned=traffic.planned,
         suppressed=traffic.suppressed,
-        **counts,
-        backlog=ledger.backlog,
-        under_way=ledger.under_way,
         totals=ledger.totals,
         delay_counts=books.delay_counts,
-        stages=names,
-        busy_share=busy_share,
+        stages=Stages(scenario, traffic.streams, traffic.bin_s).names,
         customers=books.customers,
         wall_s=books.watch.wall_s(),
-        cpu_s=books.watch.cpu_s(),
+        cpu_s=books.watch.cpu_s() - ledger.shelf.cpu_s,
         compile_s=books.watch.compile_s,
+        series=Memory({}, 0),
     )
-
-
-def _stages(
-    scenario: Scenario, traffic: Traffic, books: Books
-) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
-    """Workers, then every provider with limits: what it admitted of what its limits let pass in a bin, or the
-    share of what was asked that it refused, if that is greater.
-
-    A burst can admit more than the rate for a while; the share stays at 1 then.
-    """
-    carrier = np.array(carriers(scenario, traffic.streams), dtype=np.int64)
-    names, rows = ["workers"], [books.worker_share]
-    counts = books.ledger.counts
-    for index, provider in enumerate(scenario.providers):
-        open_per_bin = open_per(provider, traffic.bin_s)
-        if np.isfinite(open_per_bin):
-            own = carrier == index
-            asked, refused = counts[ATTEMPTS, own].sum(axis=0), counts[LIMITED, own].sum(axis=0)
-            names.append(f"provider:{provider.name}")
-            rows.append(np.maximum((asked - refused) / open_per_bin, refused / np.maximum(asked, 1e-9)))
-    return tuple(names), np.clip(np.array(rows), 0.0, 1.0).astype(np.float32)
+    series = ledger.shelf.series(metadata(description(outcome)))
+    return replace(
+        outcome,
+        series=series,
+        file_cpu_s=ledger.shelf.cpu_s,
+        compile_cpu_s=books.watch.compile_cpu_s,
+    )

@@ -8,7 +8,9 @@ triggered sends come from sim.season.response no later than the bin in which the
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +18,8 @@ import simpy
 
 from scenarios.catalogue import Loaded
 from sim import histogram
-from sim.closing import Books, Stopwatch, close
-from sim.ledger import DELIVERED, FRESH, OFFERED, QUANTITIES, Ledger
+from sim.closing import Books, Stopwatch, close, open_books
+from sim.ledger import DELIVERED, FRESH, QUANTITIES, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
 from sim.pipeline.eras import Era, eras
@@ -40,7 +42,7 @@ Floats = npt.NDArray[np.float64]
 class _Engine:
     """One run. `window_bins` bounds the windows; it is no modelling parameter."""
 
-    def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int) -> None:
+    def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
         self._traffic = traffic
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
@@ -61,8 +63,7 @@ class _Engine:
         }
         self._rows = list(self._sent)
         self._triggered = np.zeros((len(self._sent), bins), dtype=np.int64)
-        self.busy = np.zeros(bins)
-        self.ledger = Ledger(*traffic.counts.shape)
+        self._ledger = ledger
         self.customers = self._feedback.customers
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
@@ -97,11 +98,12 @@ class _Engine:
         self._state = with_room(self._state, n)
         arrivals = self._doors.arrivals(self._events(first, n))
         under_way, held = np.zeros(arrivals.shape), np.zeros(len(arrivals))
-        busy = self.busy[first : first + n]
+        busy = np.zeros(n)
         kernel.advance(self._plan, self._state, first, arrivals, window, under_way, busy, held)
         streams = len(self._traffic.streams)
         window, under_way = (self._doors.by_stream(each, streams) for each in (window, under_way))
-        self.ledger.post(first, window, under_way, self._doors.by_stream(held[:, None], streams)[:, 0])
+        held = self._doors.by_stream(held[:, None], streams)[:, 0]
+        self._ledger.post(first, window, under_way, held, busy)
         self._feedback.add(first, window[DELIVERED], window[FRESH])
 
     def _events(self, first: int, n: int) -> Floats:
@@ -137,24 +139,31 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
 
 
 def run(
-    loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher, window_bins: int = WINDOW_BINS
+    loaded: Loaded,
+    traffic: Traffic,
+    seed: int,
+    watcher: Watcher,
+    keep: Path | None = None,
+    window_bins: int = WINDOW_BINS,
 ) -> tuple[Traffic, Outcome]:
     """The traffic, and the sends that customers trigger, through the pipeline of `loaded`, as amounts on
     bins.
 
-    Returns the traffic with the triggered sends, and what became of it. Raises Interrupted soon after
+    Returns the traffic with the triggered sends, and what became of it: window by window in the file `keep`,
+    in memory without one. Raises Interrupted soon after
     `watcher.stopped()`; ConservationError if messages got lost.
     """
     watch = Stopwatch()
     _compile(loaded, traffic)
     watch.compiled()
-    engine = _Engine(loaded, traffic, seed, window_bins)
+    ledger = open_books(loaded.scenario, traffic, keep)
+    engine = _Engine(loaded, traffic, seed, window_bins, ledger)
     env = simpy.Environment()
     env.run(env.process(engine.season(env, watcher)))
     complete = engine.traffic()
+    books = Books("cohort", seed, ledger, engine.delay_counts(), engine.customers(), watch)
+    outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
-        complete = at_door(complete, engine.ledger.counts[OFFERED])
-    books = Books(
-        "cohort", seed, engine.ledger, engine.delay_counts(), engine.busy, engine.customers(), watch
-    )
-    return complete, close(loaded.scenario, complete, books)
+        complete = at_door(complete, outcome.offered)
+        outcome = replace(outcome, planned=complete.planned)
+    return complete, outcome

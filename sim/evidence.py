@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sim import histogram
 from sim.judging import QUANTILES, TOO_LITTLE, Reading, enough
-from sim.outcome import Counts, Outcome
-from sim.summary import drain_s
+from sim.ledger import OFFERED, QUANTITIES
+from sim.outcome import Outcome
+from sim.summary import drained_s
+
+FATES = ("delivered", "expired", "rejected", "failed")
+_SHARES = {"fresh_share": "fresh", "expired_share": "expired", "failed_share": "failed"}
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,37 +42,31 @@ class Season:
         if quantity == "drain":
             return self._drain(rows)
         if quantity == "backlog":
-            return Reading(float(_sum(self.outcome.backlog[rows]).max(initial=0.0)))
-        return self._share(quantity, float(self.outcome.offered[rows].sum(dtype=np.float64)), _all(rows))
+            return Reading(float(self.outcome.total("backlog", rows).max(initial=0.0)))
+        if quantity not in _SHARES:
+            return _unknown(quantity)
+        met = float(self.outcome.totals[QUANTITIES.index(_SHARES[quantity]), rows].sum())
+        return _share(met, float(self.outcome.totals[OFFERED, rows].sum()))
 
     def windows(self, quantity: str, stream: str, window_s: float) -> Sequence[Reading]:
         """In each full window of the season."""
-        rows, bins = self._rows(stream), self.outcome.offered.shape[1]
-        width = max(1, round(window_s / self.outcome.bin_s))
-        return [
-            self._window(quantity, rows, first, first + width) for first in range(0, bins - width + 1, width)
-        ]
-
-    def _window(self, quantity: str, rows: list[int], first: int, last: int) -> Reading:
-        part = slice(first, last)
+        rows, width = self._rows(stream), max(1, round(window_s / self.outcome.bin_s))
+        full = self.outcome.bins // width
         if quantity == "backlog":
-            return Reading(float(_sum(self.outcome.backlog[rows])[part].max(initial=0.0)))
+            greatest = self._cut("backlog", rows, width).max(axis=1, initial=0.0)
+            return [Reading(value) for value in greatest.tolist()]
         if quantity == "drain" or quantity.startswith("delay_"):
-            return Reading(math.nan, f"{quantity} is known for the whole season only")
-        o = self.outcome
-        fates = sum(
-            float(f[rows, part].sum(dtype=np.float64)) for f in (o.delivered, o.expired, o.rejected, o.failed)
-        )
-        return self._share(quantity, fates, lambda counts: counts[rows, part])
+            return [Reading(math.nan, f"{quantity} is known for the whole season only")] * full
+        if quantity not in _SHARES:
+            return [_unknown(quantity)] * full
+        fates = sum(self._cut(fate, rows, width).sum(axis=1) for fate in FATES)
+        met = self._cut(_SHARES[quantity], rows, width).sum(axis=1)
+        return [_share(*each) for each in zip(met.tolist(), np.asarray(fates).tolist(), strict=True)]
 
-    def _share(self, quantity: str, of: float, cut: Callable[[Counts], Counts]) -> Reading:
-        o = self.outcome
-        counted = {"fresh_share": o.fresh, "expired_share": o.expired, "failed_share": o.failed}.get(quantity)
-        if counted is None:
-            return Reading(math.nan, f"a season tells nothing about {quantity}")
-        if of <= 0.0:
-            return Reading(math.nan, f"{TOO_LITTLE}: no messages")
-        return Reading(float(cut(counted).sum(dtype=np.float64)) / of)
+    def _cut(self, quantity: str, rows: list[int], width: int) -> Floats:
+        """float64 (full windows, width)."""
+        series = self.outcome.total(quantity, rows)
+        return series[: len(series) // width * width].reshape(-1, width)
 
     def _delay(self, rows: list[int], name: str) -> Reading:
         counts = self.outcome.delay_counts[rows].sum(axis=0)
@@ -78,11 +76,11 @@ class Season:
         return Reading(histogram.quantile(counts, QUANTILES[name]))
 
     def _drain(self, rows: list[int]) -> Reading:
-        part = replace(self.outcome, backlog=self.outcome.backlog[rows])
-        drained_s, backlog = drain_s(part), _sum(part.backlog)
-        left_s = (len(backlog) - int(np.argmax(backlog))) * part.bin_s
+        backlog, bin_s = self.outcome.total("backlog", rows), self.outcome.bin_s
+        took_s = drained_s(backlog, bin_s)
+        left_s = (len(backlog) - int(np.argmax(backlog))) * bin_s
         # a drain that lasts until the season's end is not known to have ended
-        return Reading(drained_s if drained_s < left_s else math.inf)
+        return Reading(took_s if took_s < left_s else math.inf)
 
     def _rows(self, stream: str) -> list[int]:
         return [i for i, s in enumerate(self.outcome.streams) if stream in ("", s.name)]
@@ -93,9 +91,9 @@ def season_evidence(outcome: Outcome) -> Season:
     return Season(outcome)
 
 
-def _sum(counts: Counts) -> Floats:
-    return np.asarray(counts.sum(axis=0, dtype=np.float64))
+def _share(met: float, of: float) -> Reading:
+    return Reading(met / of) if of > 0.0 else Reading(math.nan, f"{TOO_LITTLE}: no messages")
 
 
-def _all(rows: list[int]) -> Callable[[Counts], Counts]:
-    return lambda counts: counts[rows]
+def _unknown(quantity: str) -> Reading:
+    return Reading(math.nan, f"a season tells nothing about {quantity}")

@@ -17,7 +17,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from scenarios.objectives import Objective
+from scenarios.objectives import QUANTITIES, Objective
+from sim import wording
 
 TOO_LITTLE = "too little data"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -98,7 +99,9 @@ def _kept_by(objective: Objective, values: Sequence[float], asked: int) -> float
 def _sentence(objective: Objective, value: float, holds: bool) -> str:
     asked = "at most" if objective.at_most else "at least"
     name = f"{objective.quantity}[{objective.stream}]" if objective.stream else objective.quantity
-    return f"{name} is {value:.6g}, {asked} {objective.limit:g} asked: {'holds' if holds else 'missed'}"
+    kind = QUANTITIES[objective.subject][objective.quantity].kind
+    reached, limit = wording.beside(value, objective.limit, kind), wording.told(objective.limit, kind)
+    return f"{name} is {reached}, {asked} {limit} asked: {'holds' if holds else 'missed'}"
 
 
 def enough(samples: float, q: float) -> bool:

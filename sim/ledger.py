@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
+
+from sim.shelf import Shelf
 
 QUANTITIES = (
     "offered",
@@ -20,13 +24,18 @@ QUANTITIES = (
 OFFERED, ACCEPTED, DELIVERED, FRESH, EXPIRED, REJECTED, FAILED, ATTEMPTS, LIMITED, DEAD_LETTERED = range(
     len(QUANTITIES)
 )
+LEVELS = ("backlog", "under_way")
+BUSY_SHARE = "busy_share"
+ROWS = (*QUANTITIES, *LEVELS, BUSY_SHARE)
+"""All that is kept per bin: counts and levels by stream, busy shares by stage."""
 _OTHER_FATES = (EXPIRED, REJECTED, FAILED)
 _FATES = (DELIVERED, *_OTHER_FATES)
 ROUNDING_MESSAGES = 1e-4
 """Sums of 1e11 messages keep about so much."""
 
 Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.float32]
+BusyShare = Callable[[Floats, Floats], Floats]
+"""From a window's counts and the workers' share of it to the stages' shares: see sim.stages."""
 
 
 class ConservationError(AssertionError):
@@ -34,33 +43,29 @@ class ConservationError(AssertionError):
 
 
 class Ledger:
-    """Counts per quantity, stream and bin, and the sums that hold whatever the counts are rounded to.
+    """Sums per quantity and stream, held against what the engine has in hand; the windows go to the shelf.
 
-    counts: float32 (quantities, streams, bins); pages that stay zero take no memory.
-    backlog, under_way: float32 (streams, bins), at each bin's end: what waits (in the queue, in backoff), and
-    what does not (with a worker, or accepted by a provider and neither delivered nor bounced).
-    totals: float64 (quantities, streams).
+    totals: float64 (quantities, streams), whatever the counts on the shelf are rounded to.
     """
 
-    def __init__(self, streams: int, bins: int) -> None:
-        self.counts: Counts = np.zeros((len(QUANTITIES), streams, bins), dtype=np.float32)
-        self.backlog: Counts = np.zeros((streams, bins), dtype=np.float32)
-        self.under_way: Counts = np.zeros((streams, bins), dtype=np.float32)
+    def __init__(self, streams: int, shelf: Shelf, busy_share: BusyShare) -> None:
+        self.shelf, self._busy_share = shelf, busy_share
         self.totals: Floats = np.zeros((len(QUANTITIES), streams))
 
-    def post(self, first_bin: int, window: Floats, under_way: Floats, held: Floats) -> None:
+    def post(
+        self, first_bin: int, window: Floats, under_way: Floats, held: Floats, worker_share: Floats
+    ) -> None:
         """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`.
 
         under_way: float64 (streams, n), at each bin's end. held: float64 (streams,), the messages that the
-        engine has in hand at the window's end, under way or not, counted there and not here.
-        Raises ConservationError unless, for every stream, offered = delivered + expired + rejected + failed +
-        held.
+        engine has in hand at the window's end, under way or not, counted there and not here. worker_share:
+        float64 (n,), of the workers' time that is used. Raises ConservationError unless, for every stream,
+        offered = delivered + expired + rejected + failed + held.
         """
         opening = self._open()
-        last_bin = first_bin + window.shape[2]
         sums = window.sum(axis=2)
-        for row in np.flatnonzero(sums.any(axis=1)).tolist():
-            self.counts[row, :, first_bin:last_bin] = window[row]
+        page = {q: window[row] for row, q in enumerate(QUANTITIES) if sums[row].any()}
+        page[BUSY_SHARE] = self._busy_share(window, worker_share)
         self.totals += sums
         open_ = window[OFFERED] - window[DELIVERED]
         for row in _OTHER_FATES:
@@ -70,10 +75,11 @@ class Ledger:
         backlog += opening[:, None] - under_way
         # what rounding left is no message, and rows that stay zero take no memory
         if (backlog > ROUNDING_MESSAGES).any():
-            self.backlog[:, first_bin:last_bin] = np.maximum(backlog, 0.0)
+            page["backlog"] = np.maximum(backlog, 0.0)
         if under_way.any():
-            self.under_way[:, first_bin:last_bin] = under_way
-        self._check(last_bin, held)
+            page["under_way"] = under_way
+        self.shelf.put(page)
+        self._check(first_bin + window.shape[2], held)
 
     def _open(self) -> Floats:
         return np.asarray(self.totals[OFFERED] - self.totals[list(_FATES)].sum(axis=0))

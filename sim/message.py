@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +20,10 @@ from simpy.events import NORMAL, URGENT, Event
 
 from scenarios.catalogue import Loaded
 from scenarios.scenario import Scenario
-from sim.closing import Books, Stopwatch, close
+from sim.closing import Books, Stopwatch, close, open_books
 from sim.diary import Diary
 from sim.handover import Handover
-from sim.ledger import OFFERED, Ledger
+from sim.ledger import Ledger
 from sim.outcome import Outcome
 from sim.pipeline.crew import Crew
 from sim.pipeline.eras import Era, eras
@@ -82,9 +84,9 @@ class _Engine:
             begins = Happening(self._env, [partial(self._enter, era)])
             self._env.schedule(begins, URGENT, era.first_bin * self._bin_s)
 
-    def run(self, ledger: Ledger, watcher: Watcher) -> Floats:
-        """The whole season into `ledger`; returns the workers' busy share, float64 (bins,)."""
-        bins, busy = self._traffic.counts.shape[1], []
+    def run(self, ledger: Ledger, watcher: Watcher) -> None:
+        """The whole season into `ledger`."""
+        bins = self._traffic.counts.shape[1]
         for first in range(0, bins, WINDOW_BINS):
             n = min(WINDOW_BINS, bins - first)
             self._arrange_newcomers(first, n)
@@ -93,10 +95,9 @@ class _Engine:
                 self.diary.expired.add(stream, found_s, 0.0)
             self._queue.expired.clear()
             page = self.diary.close(first, n, self._crew.in_service())
-            ledger.post(first, page.counts, page.under_way, self._held())
-            busy.append(page.busy_s / self._crew.available_s(n, self._bin_s))
+            busy = page.busy_s / self._crew.available_s(n, self._bin_s)
+            ledger.post(first, page.counts, page.under_way, self._held(), busy)
             watcher.tell("simulate", first + n, bins, "every message")
-        return np.concatenate(busy)
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
@@ -206,18 +207,23 @@ def _close_window(_event: Event) -> None:
     raise _WindowClosed
 
 
-def run(loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher) -> tuple[Traffic, Outcome]:
+def run(
+    loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher, keep: Path | None = None
+) -> tuple[Traffic, Outcome]:
     """Every message of `traffic`, and those that customers trigger, through the pipeline of `loaded`.
 
-    Returns the traffic with the triggered sends, and what became of it. Raises Interrupted soon after
-    `watcher.stopped()`; ConservationError if a message got lost.
+    Returns the traffic with the triggered sends, and what became of it: window by window in the file `keep`,
+    in memory without one. Raises Interrupted soon after `watcher.stopped()`; ConservationError if a message
+    got lost.
     """
     watch = Stopwatch()
-    ledger = Ledger(*traffic.counts.shape)
+    ledger = open_books(loaded.scenario, traffic, keep)
     engine = _Engine(loaded, traffic, seed)
-    worker_share = engine.run(ledger, watcher)
+    engine.run(ledger, watcher)
     complete, delay_counts = engine.traffic(), engine.diary.delay_counts
+    books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
+    outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
-        complete = at_door(complete, ledger.counts[OFFERED])
-    books = Books("message", seed, ledger, delay_counts, worker_share, engine.customers(), watch)
-    return complete, close(loaded.scenario, complete, books)
+        complete = at_door(complete, outcome.offered)
+        outcome = replace(outcome, planned=complete.planned)
+    return complete, outcome

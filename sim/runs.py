@@ -8,7 +8,8 @@ import platform
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -43,19 +44,25 @@ class Run:
         """Whether the file `name` was committed."""
         return (self.path / name).is_file()
 
-    def commit(self, name: str, write: Callable[[Path], None]) -> Path:
-        """Let `write` fill a temporary file, flush it to disk, then give it its name."""
+    @contextmanager
+    def committing(self, name: str) -> Iterator[Path]:
+        """A temporary file to fill: flushed to disk and given its name at the end, removed after an error."""
         final = self.path / name
         final.parent.mkdir(exist_ok=True)
         temporary = final.with_name(f".{final.name}.{os.getpid()}.part")
         try:
-            write(temporary)
+            yield temporary
             _flush(temporary)
             temporary.replace(final)
         finally:
             temporary.unlink(missing_ok=True)
         _flush(final.parent)
-        return final
+
+    def commit(self, name: str, write: Callable[[Path], None]) -> Path:
+        """Let `write` fill a temporary file, flush it to disk, then give it its name."""
+        with self.committing(name) as temporary:
+            write(temporary)
+        return self.path / name
 
     def commit_bytes(self, name: str, data: bytes) -> Path:
         """Commit bytes."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,21 +24,28 @@ from sim.progress import SILENT, Interrupted, Watcher
 from sim.rulings import from_documents, to_documents
 from sim.season.demand import base_traffic
 from sim.seeds import derive
-from sim.summary import backlog_max, drain_s, summary
-from sim.traffic import MINUTE_S, Traffic, peak_per_min
+from sim.summary import summary
+from sim.traffic import MINUTE_S, Stream, Traffic, only, peak_per_min
 
 FORMAT = "peakday simulation 1"
 CONFIDENCE = 0.95
 
-Engine = Callable[[Loaded, Traffic, int, Watcher], tuple[Traffic, Outcome]]
+Engine = Callable[[Loaded, Traffic, int, Watcher, Path | None], tuple[Traffic, Outcome]]
+Carries = Callable[[Stream], bool]
+"""Whether a stream is brought to the target; picklable, so that any executor can ask it."""
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """Median and 90 % quantile, over replications, of the greatest 1-minute mean offered, in messages/s."""
+    """Median and 90 % quantile, over replications, of the greatest 1-minute mean, in messages/s:
+
+    of all that is offered, and of the streams that a target carries, which is all where nobody says.
+    """
 
     offered_per_s_p50: float
     offered_per_s_p90: float
+    carried_per_s_p50: float
+    carried_per_s_p90: float
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,15 @@ class Replication:
     drain_s: float
     revenue: float
     missed: int
+    peak_carried_per_s: float = math.nan
 
 
 @dataclass(frozen=True)
 class Simulated:
     """A season simulated: the first replication whole, the others by their figures.
 
-    wall_s, cpu_s: of all replications; cpu_s is without compiling.
+    wall_s, cpu_s: of all replications; cpu_s is without compiling and
+    without writing the outcome.
     """
 
     traffic: Traffic
@@ -83,19 +93,23 @@ def simulate(
     replications: int = 1,
     watcher: Watcher = SILENT,
     executor: Executor | None = None,
+    carries: Carries | None = None,
+    keep: Path | None = None,
 ) -> Simulated:
     """Simulate the season `replications` times; the first with `seed`, by default the scenario's.
 
-    The others' seeds follow from it by name, so that results are equal on any `executor` (here, one after
-    the other, without one). Raises Interrupted when the watcher asks to stop.
+    The first one's outcome goes into the file `keep` while it comes about, into memory without one. The
+    others' seeds follow from it by name, so that results are equal on any `executor` (here, one after the
+    other, without one). `carries` says of which streams the peak is told beside that of all. Raises
+    Interrupted when the watcher asks to stop.
     """
     began, used = time.monotonic(), _cpu_s()
     first = loaded.scenario.seed if seed is None else seed
-    traffic, outcome = _run(loaded, resolution, first, watcher)
+    traffic, outcome = _run(loaded, resolution, first, watcher, keep)
     judged = judged_season(loaded, outcome)
-    found = [_replication(first, traffic, outcome, judged)]
+    found = [_replication(first, traffic, outcome, judged, carries)]
     seeds = [derive(first, "replication", i) for i in range(1, replications)]
-    task = partial(replicate, loaded, resolution)
+    task = partial(replicate, loaded, resolution, carries=carries)
     for replication in executor.map(task, seeds) if executor else map(task, seeds):
         found.append(replication)
         watcher.tell("replications", len(found), replications)
@@ -108,14 +122,16 @@ def simulate(
         judged,
         tuple(found),
         wall_s=time.monotonic() - began,
-        cpu_s=max(0.0, _cpu_s() - used - outcome.compile_s),
+        cpu_s=max(0.0, _cpu_s() - used - outcome.compile_cpu_s - outcome.file_cpu_s),
     )
 
 
-def replicate(loaded: Loaded, resolution: Resolution, seed: int) -> Replication:
+def replicate(
+    loaded: Loaded, resolution: Resolution, seed: int, carries: Carries | None = None
+) -> Replication:
     """One replication by its figures alone: a pure function of its arguments."""
     traffic, outcome = _run(loaded, resolution, seed, SILENT)
-    return _replication(seed, traffic, outcome, judged_season(loaded, outcome))
+    return _replication(seed, traffic, outcome, judged_season(loaded, outcome), carries)
 
 
 def judged_season(loaded: Loaded, outcome: Outcome) -> tuple[Judged, ...]:
@@ -125,8 +141,10 @@ def judged_season(loaded: Loaded, outcome: Outcome) -> tuple[Judged, ...]:
     return tuple(judge(parse_objective(text, "season"), evidence) for text in texts)
 
 
-def _run(loaded: Loaded, resolution: Resolution, seed: int, watcher: Watcher) -> tuple[Traffic, Outcome]:
-    return _engine(resolution)(loaded, base_traffic(loaded, seed), seed, watcher)
+def _run(
+    loaded: Loaded, resolution: Resolution, seed: int, watcher: Watcher, keep: Path | None = None
+) -> tuple[Traffic, Outcome]:
+    return _engine(resolution)(loaded, base_traffic(loaded, seed), seed, watcher, keep)
 
 
 def _engine(resolution: Resolution) -> Engine:
@@ -140,7 +158,9 @@ def _engine(resolution: Resolution) -> Engine:
     return cohort.run
 
 
-def _replication(seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Judged, ...]) -> Replication:
+def _replication(
+    seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Judged, ...], carries: Carries | None
+) -> Replication:
     told = summary(outcome)
     delay = told["delay_s"]
     fates = {
@@ -152,16 +172,18 @@ def _replication(seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Ju
         peak_offered_per_s=peak_per_min(traffic) / MINUTE_S,
         delay_s_p50=math.nan if delay["p50"] is None else delay["p50"],
         delay_s_p99=math.nan if delay["p99"] is None else delay["p99"],
-        backlog_max=backlog_max(outcome),
-        drain_s=drain_s(outcome),
+        backlog_max=told["backlog_max"],
+        drain_s=told["drain_s"],
         revenue=outcome.customers.revenue,
         missed=sum(j.holds is False for j in judged),
+        peak_carried_per_s=peak_per_min(only(traffic, carries) if carries else traffic) / MINUTE_S,
     )
 
 
 def _peaks(found: list[Replication]) -> Peaks:
-    p50, p90 = np.quantile([r.peak_offered_per_s for r in found], (0.5, 0.9))
-    return Peaks(float(p50), float(p90))
+    both = [(r.peak_offered_per_s, r.peak_carried_per_s) for r in found]
+    p50, p90 = np.quantile(both, (0.5, 0.9), axis=0)
+    return Peaks(*(float(value) for value in (p50[0], p90[0], p50[1], p90[1])))
 
 
 def _cpu_s() -> float:
@@ -216,6 +238,10 @@ def to_document(simulated: Simulated) -> dict[str, Any]:
             "p50": simulated.peaks.offered_per_s_p50,
             "p90": simulated.peaks.offered_per_s_p90,
         },
+        "peak_carried_per_s": {
+            "p50": simulated.peaks.carried_per_s_p50,
+            "p90": simulated.peaks.carried_per_s_p90,
+        },
         "objectives": to_documents(simulated.judged),
         "verdict": verdict(simulated),
         "intervals": {
@@ -233,10 +259,11 @@ def from_document(document: Mapping[str, Any], traffic: Traffic, outcome: Outcom
     require(document.get("format"), FORMAT)
     found = tuple(Replication(**_known(told)) for told in document["each_replication"])
     peaks = document["peak_offered_per_s"]
+    carried = document.get("peak_carried_per_s", peaks)
     return Simulated(
         traffic,
         outcome,
-        Peaks(peaks["p50"], peaks["p90"]),
+        Peaks(peaks["p50"], peaks["p90"], carried["p50"], carried["p90"]),
         from_documents(document["objectives"], "season"),
         found,
         document["wall_s"],

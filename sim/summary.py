@@ -25,6 +25,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     a quantile without messages is None.
     """
     everything = list(range(len(outcome.streams)))
+    backlog = outcome.total("backlog")
     return {
         "scenario": outcome.scenario,
         "resolution": outcome.resolution,
@@ -35,12 +36,12 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "compile_s": outcome.compile_s,
         "messages": messages(outcome, everything),
         "peak_per_min": {
-            "offered": peak(outcome.offered.sum(axis=0, dtype=np.float64), outcome.bin_s).per_min,
-            "delivered": peak(outcome.delivered.sum(axis=0, dtype=np.float64), outcome.bin_s).per_min,
+            "offered": peak(outcome.total("offered"), outcome.bin_s).per_min,
+            "delivered": peak(outcome.total("delivered"), outcome.bin_s).per_min,
         },
         "delay_s": delays(outcome.delay_counts.sum(axis=0)),
-        "backlog_max": backlog_max(outcome),
-        "drain_s": drain_s(outcome),
+        "backlog_max": float(backlog.max(initial=0.0)),
+        "drain_s": drained_s(backlog, outcome.bin_s),
         "streams": [_stream(outcome, i) for i in everything],
         "customers": _customers(outcome),
     }
@@ -71,18 +72,12 @@ def delays(counts: Floats) -> dict[str, float | None]:
     return {"mean": histogram.mean(counts), **quantiles}
 
 
-def backlog_max(outcome: Outcome) -> float:
-    """The greatest number of messages waiting, in the queue or in backoff, at any bin's end."""
-    return float(outcome.backlog.sum(axis=0, dtype=np.float64).max(initial=0.0))
-
-
-def drain_s(outcome: Outcome) -> float:
-    """How long the backlog takes from its maximum back to its usual level, in whole bins.
+def drained_s(backlog: Floats, bin_s: float) -> float:
+    """How long a backlog, float64 (bins,), takes from its maximum back to its usual level, in whole bins.
 
     The usual level is the run's median; drained is when 1 % of the rise above it is left. A backlog still
     there at the end counts until the end; `in_backlog` tells so. Less than half a message is none.
     """
-    backlog = outcome.backlog.sum(axis=0, dtype=np.float64)
     if backlog.max(initial=0.0) <= 0.5:
         return 0.0
     # whole messages: on a plateau, such as a full queue, rounding must not decide where it begins
@@ -90,7 +85,7 @@ def drain_s(outcome: Outcome) -> float:
     usual = float(np.median(backlog))
     drained = backlog[top:] <= usual + DRAINED_SHARE * (backlog[top] - usual)
     bins = int(np.argmax(drained)) if drained.any() else len(drained)
-    return bins * outcome.bin_s
+    return bins * bin_s
 
 
 def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:

@@ -10,9 +10,8 @@ priority, freshness_s, cause, tenant, operation, planned, suppressed), starts_at
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,16 +20,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from scenarios.problems import user_error
 from scenarios.words import Channel, Priority
-from sim.formats import require
+from sim.parquet import metadata, opened, writer
 
 FORMAT = "peakday traffic 1"
 MINUTE_S = 60.0
-
-_KEY = b"peakday"
 
 Cause = Literal["campaign", "background", "trigger", "history"]
 
@@ -119,11 +114,16 @@ def peak(per_bin: npt.NDArray[Any], bin_s: float) -> Peak:
     Messages are taken as even within their bin, so the greatest minute begins or ends at a bin's edge.
     A season shorter than a minute is taken at its mean rate.
     """
-    edges_s = np.arange(len(per_bin) + 1) * bin_s
     cumulated = np.concatenate(([0.0], np.cumsum(per_bin, dtype=np.float64)))
-    span_s = min(MINUTE_S, float(edges_s[-1]))
+    span_s = min(MINUTE_S, len(per_bin) * bin_s)
     if span_s <= 0.0:
         return Peak(0.0, 0.0)
+    whole_bins = round(span_s / bin_s)
+    if abs(whole_bins * bin_s - span_s) < 1e-9:
+        sums = cumulated[whole_bins:] - cumulated[:-whole_bins]
+        at = int(np.argmax(sums))
+        return Peak(float(sums[at]) * MINUTE_S / span_s, at * bin_s)
+    edges_s = np.arange(len(per_bin) + 1) * bin_s
     starts_s = np.concatenate((edges_s, edges_s - span_s))
     starts_s = np.unique(starts_s[(starts_s >= 0.0) & (starts_s <= edges_s[-1] - span_s + 1e-9)])
     sums = np.interp(starts_s + span_s, edges_s, cumulated) - np.interp(starts_s, edges_s, cumulated)
@@ -134,6 +134,18 @@ def peak(per_bin: npt.NDArray[Any], bin_s: float) -> Peak:
 def peak_per_min(traffic: Traffic) -> float:
     """Greatest 1-minute mean of all that is offered, in messages/min."""
     return peak(traffic.per_bin(), traffic.bin_s).per_min
+
+
+def only(traffic: Traffic, keeps: Callable[[Stream], bool]) -> Traffic:
+    """The streams that `keeps` is true of."""
+    kept = [i for i, stream in enumerate(traffic.streams) if keeps(stream)]
+    return replace(
+        traffic,
+        streams=tuple(traffic.streams[i] for i in kept),
+        counts=traffic.counts[kept],
+        planned=traffic.planned[kept],
+        suppressed=traffic.suppressed[kept],
+    )
 
 
 def window(traffic: Traffic, from_s: float, for_s: float) -> Traffic:
@@ -160,27 +172,24 @@ def worst_start(traffic: Traffic, for_s: float) -> float:
 
 
 def write_traffic(traffic: Traffic, path: Path) -> None:
-    """Write traffic.parquet, as the module's docstring describes it."""
-    stream, at = np.nonzero(traffic.counts)
-    columns = {
-        "stream": pa.array(stream.astype(np.int16)),
-        "bin": pa.array(at.astype(np.int32)),
-        "messages": pa.array(traffic.counts[stream, at]),
-    }
-    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(_described(traffic))})
-    pq.write_table(table, path, compression="zstd")
+    """Write traffic.parquet, as the module's docstring describes it; a stream a row group."""
+    names = ("stream", "bin", "messages")
+    schema = pa.schema(zip(names, (pa.int16(), pa.int32(), pa.int64()), strict=True))
+    with writer(path, schema) as file:
+        for index, counts in enumerate(traffic.counts):
+            at = np.flatnonzero(counts)
+            columns = (np.full(len(at), index, dtype=np.int16), at.astype(np.int32), counts[at])
+            file.write_table(pa.Table.from_arrays([pa.array(c) for c in columns], schema=schema))
+        file.add_key_value_metadata(metadata(_description(traffic)))
 
 
 def read_traffic(path: Path) -> Traffic:
     """Read what `write_traffic` wrote. Raises UserError for anything else."""
-    try:
-        table = pq.read_table(path)
-        told = json.loads(table.schema.metadata[_KEY])
-    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as why:
-        raise user_error(f"is no traffic file: {why}", where=str(path), allowed=FORMAT) from why
-    require(told.get("format"), FORMAT, str(path))
+    file = opened(path, FORMAT)
+    told = file.told
     counts = np.zeros((len(told["streams"]), told["bins"]), dtype=np.int64)
-    counts[table["stream"].to_numpy(), table["bin"].to_numpy()] = table["messages"].to_numpy()
+    for table in file.groups():
+        counts[table["stream"].to_numpy(), table["bin"].to_numpy()] = table["messages"].to_numpy()
     planned = [stream.pop("planned") for stream in told["streams"]]
     suppressed = [stream.pop("suppressed") for stream in told["streams"]]
     return Traffic(
@@ -195,7 +204,7 @@ def read_traffic(path: Path) -> Traffic:
     )
 
 
-def _described(traffic: Traffic) -> dict[str, Any]:
+def _description(traffic: Traffic) -> dict[str, Any]:
     amounts = zip(traffic.streams, traffic.planned.tolist(), traffic.suppressed.tolist(), strict=True)
     streams = [asdict(stream) | {"planned": planned, "suppressed": out} for stream, planned, out in amounts]
     return {

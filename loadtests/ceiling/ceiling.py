@@ -178,7 +178,7 @@ class _Holding:
         self._objectives = objectives
         self._batch = batch
         self._like = like
-        self._observer = observer if observer is not None and observer.watches("delivered") else None
+        self._observer = observer
         self._drain_s = min(DRAIN_S_MAX, drain_s)
 
     def trial(self, ahead: Next, name: str) -> Trial:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from loadtests.replay.records import Reply
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.stencils import Stencil
 
 CHUNK = 1024
 """Requests turned into tuples at once: about 0.1 ms of work, so that it makes no send late by more."""
@@ -25,6 +27,11 @@ class Renders(Protocol):
     ) -> bytes:
         """A complete HTTP/1.1 request."""
 
+    def stencil(
+        self, messages: int, channel: str, campaign: str, priority: str = "marketing"
+    ) -> Stencil | None:
+        """What `render` fills in; None where it does more."""
+
 
 class Reads(Protocol):
     """`loadtests.targets.replies.Reader`, or anything alike."""
@@ -33,6 +40,9 @@ class Reads(Protocol):
         self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0
     ) -> tuple[Reply, int, float | None]:
         """(reply, messages accepted, seconds until it is worth coming again)."""
+
+    def plainly_accepted(self, operation: int) -> Collection[int]:
+        """Statuses with which any reply accepts the whole request, whatever its headers and body say."""
 
 
 class Routes(Protocol):
@@ -57,6 +67,11 @@ class Agenda:
 
     def chunks(self, start_ns: int) -> Iterator[list[Send]]:
         """All sends in order, due in nanoseconds of the clock that `start_ns` was read from."""
+        for block in self.blocks(start_ns):
+            yield list(map(tuple, block.tolist()))
+
+    def blocks(self, start_ns: int) -> Iterator[npt.NDArray[np.int64]]:
+        """The same as int64 (sends, 5)."""
         schedule = self.schedule
         first_id = self._first_id
         for start in range(0, schedule.due_s.size, CHUNK):
@@ -65,9 +80,8 @@ class Agenda:
             ids = first_id + np.cumsum(messages) - messages
             first_id += int(messages.sum())
             due_ns = start_ns + np.rint(schedule.due_s[part] * 1e9).astype(np.int64)
-            requests = range(start, start + messages.size)
-            columns = (due_ns.tolist(), requests, ids.tolist(), messages.tolist())
-            yield list(zip(*columns, schedule.stream[part].tolist(), strict=True))
+            requests = np.arange(start, start + messages.size)
+            yield np.column_stack((due_ns, requests, ids, messages, schedule.stream[part]))
 
     @property
     def over(self) -> bool:
@@ -82,6 +96,14 @@ class Agenda:
     def render(self, send: Send) -> bytes:
         """The complete request."""
         return self._renderer.render(send[2], send[3], *self._kinds[send[4]])
+
+    def stencil(self, stream: int, messages: int) -> Stencil | None:
+        """What a stream's requests of that many messages are filled into; None: `render` does more."""
+        return self._renderer.stencil(messages, *self._kinds[stream])
+
+    def plainly_accepted(self, stream: int) -> Collection[int]:
+        """Statuses with which any answer to a stream's requests accepts all of it, whatever else it says."""
+        return self._reader.plainly_accepted(self._operations[stream])
 
     def read(self, send: Send, status: int, head: bytes, body: bytes) -> tuple[Reply, int, float | None]:
         """What the target said to it."""

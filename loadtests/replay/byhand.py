@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loadtests.attempts import requests
 from loadtests.replay.exchange import Bounds
+from loadtests.replay.fleet import Work
 from loadtests.replay.orders import Settings
-from loadtests.replay.records import Fault, SendRecords
+from loadtests.replay.records import Fault, read_records
 from loadtests.replay.schedule import Schedule, constant, read_schedule
 from loadtests.targets import safety
 from loadtests.targets.embedded import Embedded
@@ -22,15 +25,37 @@ from sim.runs import RECORDS, open_run
 
 PEAK = "peak.schedule.parquet"
 RATE_FOR = "30s"
+ORPHAN_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One replay by hand, ready to be played."""
+    """One replay by hand, ready to be played: `records` is a file that does not exist yet."""
 
     schedule: Schedule
     target: Target
+    settings: Settings
     records: Path
+
+    def work(self) -> Work:
+        """For a fleet."""
+        target = self.target.model_dump_json(by_alias=True)
+        return Work(self.schedule, target, self.settings.run, self.settings.bounds, 0, self.records)
+
+    def told(self) -> str:
+        """What came of it, in one line."""
+        sent = requests(self.schedule, read_records([self.records]))
+        lost = int((sent.fault == Fault.LOST_WORKER).sum())
+        started = int(sent.started.sum())
+        dropped = sent.due_s.size - started - lost
+        counted = f"due {sent.due_s.size} = started {started} + dropped {dropped} + lost {lost}"
+        return f"{counted}; records in {self.records}"
+
+
+def asked(schedule: Schedule, target: str, options: Any) -> Asked:
+    """What is to be played; the target's address is checked. Raises UserError."""
+    found = target_of(target)
+    return Asked(schedule, found, settings_of(found, options), records_of(options))
 
 
 def add_arguments(parser: Any) -> None:
@@ -43,6 +68,7 @@ def add_arguments(parser: Any) -> None:
     group.add_argument("--rate", default="", help="a plain rate in the place of --run, e.g. 500/s")
     group.add_argument("--for", dest="duration", default=RATE_FOR, help="how long --rate is held")
     group.add_argument("--batch", type=int, default=1, help="messages a request at --rate")
+    group.add_argument("--retries", type=int, default=0, help="of a limited, failed or lost send")
     group.add_argument("--records", default="", help="the file for the records; default: by-hand-TIME.arrows")
 
 
@@ -86,16 +112,16 @@ def records_of(options: Any) -> Path:
     return folder / f"by-hand-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}.arrows"
 
 
-def told(schedule: Schedule, records: SendRecords) -> str:
-    """What came of it, in one line."""
-    sent = requests(schedule, records)
-    lost = int((sent.fault == Fault.LOST_WORKER).sum())
-    started = int(sent.started.sum())
-    dropped = sent.due_s.size - started - lost
-    return f"due {sent.due_s.size} = started {started} + dropped {dropped} + lost {lost}"
+def leave_with_master(master_pid: int, pause: Callable[[float], object]) -> None:
+    """Stay until the master that forked this process is gone, then end at once."""
+    while os.getppid() == master_pid:
+        pause(ORPHAN_POLL_S)
+    os._exit(0)
 
 
-def settings_of(target: Target) -> Settings:
+def settings_of(target: Target, options: Any) -> Settings:
     """The target's address, checked (UserError, exit 4), and message ids of their own."""
     at = safety.check(target)
-    return Settings(at.family, at.ip, at.port, at.host, at.tls, secrets.token_hex(4), Bounds())
+    return Settings(
+        at.family, at.ip, at.port, at.host, at.tls, secrets.token_hex(4), Bounds(retries=options.retries)
+    )

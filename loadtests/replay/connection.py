@@ -85,12 +85,14 @@ class Makes(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """Where to connect: an address that was checked, not a name; `makes` says what is spoken there."""
+    """Where to connect: an address that was checked, not a name; `makes` says what is below HTTP there,
+    `http` is its version."""
 
     family: int
     ip: str
     port: int
     makes: Makes = Connection
+    http: str = "1.1"
 
 
 def connect(make: type[socket.socket], peer: Peer, now_ns: int) -> Connection:

@@ -45,16 +45,17 @@ class Counting:
         return [handler for handler in handlers if handler.__module__ != "locust.runners"]
 
     def _add(self, name: str, tally: Tally) -> None:
-        entry = self._filled(name, tally)
+        now_s = time.time()
+        entry = self._filled(name, tally, now_s)
         self._stats.entries[(name, METHOD)].extend(entry)
         self._stats.total.extend(entry)
         for words, times in tally.failures.items():
             key = self._error.create_key(METHOD, name, words)
             error = self._stats.errors.setdefault(key, self._error(METHOD, name, words))
             error.occurrences += times
+            error.first_seen, error.last_seen = error.first_seen or now_s, now_s
 
-    def _filled(self, name: str, tally: Tally) -> Any:
-        now_s = time.time()
+    def _filled(self, name: str, tally: Tally, now_s: float) -> Any:
         entry = self._entry(self._stats, name, METHOD)
         entry.num_requests = tally.requests
         entry.num_none_requests = tally.without_time

@@ -27,10 +27,17 @@ def parent_link() -> Link | None:
     return link()
 
 
+def leave_with(parent: Link) -> None:
+    """Stay until the parent is gone, then end this process at once."""
+    while not parent.lines.closed:
+        parent.lines.read(3600.0)
+    os._exit(0)
+
+
 class Plays(Protocol):
     """Alone or a whole fleet: how one ordered replay is done."""
 
-    def __call__(self, play: Play, listeners: Listeners, parent: Link) -> float:
+    def __call__(self, play: Play, schedule: Schedule, listeners: Listeners, parent: Link) -> float:
         """Seconds of the schedule that were played."""
 
 
@@ -40,13 +47,21 @@ def serve(parent: Link, plays: Plays, count: Count) -> None:
     while not parent.lines.closed:
         message = parent.lines.read(3600.0)
         if message is not None and isinstance(play := order(message), Play):
+            schedule = read_schedule(Path(play.schedule))
             listeners = Listeners(
                 began=lambda at_s: parent.tell_surely("playing", started_at=at_s),
                 figures=lambda figures: parent.tell("progress", **asdict(figures)),
-                block=count(read_schedule(Path(play.schedule))),
+                block=count(schedule),
             )
-            duration_s = plays(play, listeners, parent)
+            duration_s = plays(play, schedule, listeners, parent)
             parent.tell_surely("played", name=play.name, duration_s=duration_s)
+
+
+def await_workers(parent: Link, fleet: Fleet, expected: int, pause: Callable[[float], object]) -> None:
+    """Return once all workers came, or the parent is gone."""
+    while fleet.workers < expected and not parent.lines.closed:
+        pause(0.05)
+        parent.lines.read(0.0)
 
 
 class Alone:
@@ -57,7 +72,7 @@ class Alone:
         folder = Path.cwd()
         self._kit: Kit = kit_of(target.load(folder / TARGET), read_settings(folder))
 
-    def __call__(self, play: Play, listeners: Listeners, parent: Link) -> float:
+    def __call__(self, play: Play, schedule: Schedule, listeners: Listeners, parent: Link) -> float:
         """Play; a command that came together with the last one lies where no epoll sees it."""
         kit = self._kit.standing_in(play.port, play.connections)
         near = self._surroundings
@@ -67,7 +82,7 @@ class Alone:
                 player.stop()
 
         surroundings = Surroundings(near.kernel, near.breathe, (parent.lines.fd, obey))
-        player = Player(kit, read_schedule(Path(play.schedule)), play.first_id, surroundings, listeners)
+        player = Player(kit, schedule, play.first_id, surroundings, listeners)
         obey()
         return player.play(Path(play.records))
 
@@ -81,10 +96,10 @@ class Together:
         self._settings = read_settings(folder)
         self._target = (folder / TARGET).read_text("utf-8")
 
-    def __call__(self, play: Play, listeners: Listeners, parent: Link) -> float:
+    def __call__(self, play: Play, schedule: Schedule, listeners: Listeners, parent: Link) -> float:
         """Hand it out."""
         work = Work(
-            read_schedule(Path(play.schedule)),
+            schedule,
             self._target,
             self._settings.run,
             self._settings.bounds,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from select import EPOLLOUT
-
-import numpy as np
 
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answers import Answers
@@ -18,7 +16,8 @@ from loadtests.replay.limits import BadResponse
 from loadtests.replay.pool import Pool, fault_of
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.retrying import Comebacks
-from loadtests.replay.rows import FIELDS, RawRows, Rows
+from loadtests.replay.rows import Rows
+from loadtests.replay.waiting import Behind, Nobody, Waiting
 from scenarios.pipeline import Retries
 
 EVENTS_AT_ONCE = 16
@@ -26,9 +25,6 @@ EVENTS_AT_ONCE = 16
 
 STALE_ATTEMPTS_MAX = 3
 ACCEPTED = int(Reply.ACCEPTED)
-
-Waiting = tuple[Send, int, int, bytes | None, int]
-"""(send, attempt, picked_ns, its bytes where they are rendered already, since when it waits in ns)."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +60,23 @@ class Exchange:
         bounds: Bounds,
         kernel: Kernel,
         clock: Callable[[], int],
-        draw: Callable[[float, float], float] | None = None,
     ) -> None:
         self.in_flight = 0
         self.waiting: deque[Waiting] = deque()
-        self._pool = Pool(peer, bounds.connections, kernel, clock, self._not_opened)
-        self.epoll = self._pool.epoll
-        self._poll = self.epoll.poll
-        self._free = self._pool.free
+        self.behind: Behind = Nobody()
+        self.pool = Pool(peer, bounds.connections, kernel, clock, self._not_opened)
+        self.epoll = self.pool.epoll
+        self._free = self.pool.free
         self._agenda = agenda
         self._answers = Answers(agenda)
         self._known = self._answers.known
         law = Retries(attempts=bounds.retries + 1)
-        self._comebacks = Comebacks(law, bounds.retry_budget_share, draw or _uniform(agenda))
+        uniform = random.Random(agenda.schedule.seed).uniform
+        self._comebacks = Comebacks(law, bounds.retry_budget_share, uniform)
         self._rows = rows
-        self._timeout_ns = int(bounds.timeout_s * 1e9)
+        self.timeout_ns = int(bounds.timeout_s * 1e9)
         self._clock = clock
-        self._expiry_ns = clock() + self._timeout_ns
+        self._expiry_ns = clock() + self.timeout_ns
 
     @property
     def coming_back(self) -> int:
@@ -93,50 +89,56 @@ class Exchange:
             self._start(self._free.pop(), send, 1, picked_ns, data)
         else:
             self.waiting.append((send, 1, picked_ns, data, send[0]))
-            if self._pool.has_room:
-                self._open_needed(picked_ns)
+            if self.pool.has_room:
+                self.open_needed(picked_ns)
 
     def hear(self) -> list[int]:
         """Take what the sockets have now, a few at a time; descriptors of others are returned."""
-        foreign = []
-        connections = self._pool.connections
-        for fd, event in self._poll(0, EVENTS_AT_ONCE):
-            connection = connections.get(fd)
-            if connection is None:
-                foreign.append(fd)
-            elif connection.connecting:
-                self._connecting(connection)
-            elif event & EPOLLOUT:
-                self._writable(connection)
-            else:
-                self._readable(connection)
-        return foreign
+        return [fd for fd, event in self.epoll.poll(0, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
+
+    def has_news(self, fd: int, event: int) -> bool:
+        """Take up an event of the epoll; False where it is not about a connection."""
+        connection = self.pool.connections.get(fd)
+        if connection is None:
+            return False
+        if connection.connecting:
+            self._connecting(connection)
+        elif event & EPOLLOUT:
+            self._writable(connection)
+        else:
+            self._readable(connection)
+        return True
 
     def expire(self, now_ns: int) -> None:
         """End what has waited longer than its time-out; take up what comes back; open what is lacking."""
-        while self.waiting and self.waiting[0][4] + self._timeout_ns <= now_ns:
-            self._drop(self.waiting.popleft(), now_ns)
+        while self.waiting and self.waiting[0][4] + self.timeout_ns <= now_ns:
+            send, attempt, picked_ns, _, _ = self.waiting.popleft()
+            self._rows.add(send[1], attempt, picked_ns, 0, now_ns, 0, 0, Fault.DROPPED_NO_CONNECTION, 0)
         for send, attempt in self._comebacks.due(now_ns):
             self._take_up(send, attempt, now_ns)
-        self._open_needed(now_ns)
+        self.open_needed(now_ns)
         if now_ns >= self._expiry_ns:
-            late, self._expiry_ns = self._pool.overdue(now_ns, self._timeout_ns)
+            late, self._expiry_ns = self.pool.overdue(now_ns, self.timeout_ns)
             for connection in late:
-                self._lost(connection, connection.send, Fault.TIMEOUT)
+                self.lost(connection, Fault.TIMEOUT)
 
     def settle(self, now_ns: int) -> None:
         """The run is over: drop what waits, leave what is under way unanswered, close everything."""
-        for connection in self._pool.connections.values():
+        for connection in self.pool.connections.values():
             if connection.send is not None:
                 self._record(connection, connection.send, now_ns, Fault.UNANSWERED)
         self.in_flight = 0
-        self._rows.add_all(_never_started(self.waiting, now_ns))
+        if self.waiting:
+            # All at once: there may be a hundred thousand, and a stop is asked to be quick.
+            sends, attempts, picked_ns, _, _ = zip(*self.waiting, strict=True)
+            requests = [send[1] for send in sends]
+            self._rows.add_dropped(requests, now_ns, Fault.DROPPED_RUN_ENDED, attempts, picked_ns)
         self.waiting.clear()
         self.close()
 
     def close(self) -> None:
         """Close every connection without a word."""
-        self._pool.close()
+        self.pool.close()
 
     def _start(
         self, connection: Connection, send: Send, attempt: int, picked_ns: int, data: bytes | None
@@ -150,9 +152,20 @@ class Exchange:
         connection.started_ns = self._clock()
         try:
             if not connection.write(data):
-                self._pool.watch(connection)
+                self.pool.watch(connection)
         except OSError as error:
-            self._lost(connection, send, fault_of(error))
+            self.lost(connection, fault_of(error))
+
+    def take_over(self, connection: Connection) -> None:
+        """A connection that somebody else had used, with the send it carries if it carries one."""
+        if connection.send is not None:
+            self.in_flight += 1
+            self._expiry_ns = min(self._expiry_ns, connection.started_ns + self.timeout_ns)
+
+    def start_waiting(self) -> None:
+        """Start what waits here on what is free."""
+        while self.waiting and self._free:
+            self._reuse(self._free.pop())
 
     def _take_up(self, send: Send, attempt: int, now_ns: int) -> None:
         if self._free:
@@ -161,10 +174,10 @@ class Exchange:
             self.waiting.append((send, attempt, now_ns, None, now_ns))
 
     def _connecting(self, connection: Connection) -> None:
-        if self._pool.go_on(connection):
+        if self.pool.go_on(connection):
             self._reuse(connection)
         else:
-            self._open_needed(self._clock())
+            self.open_needed(self._clock())
 
     def _writable(self, connection: Connection) -> None:
         try:
@@ -174,26 +187,33 @@ class Exchange:
             done = False
         if not done:
             return self._readable(connection)
-        self._pool.watch(connection)
+        self.pool.watch(connection)
         if connection.send is None:
             self._reuse(connection)
         return None
 
     def _readable(self, connection: Connection) -> None:
-        send, inbox = connection.send, connection.inbox
         try:
             data = connection.read()
-            if send is None:
-                return self._discard(connection)
+        except BlockingIOError:
+            return None
+        except (OSError, BadResponse) as error:
+            return self.lost(connection, fault_of(error))
+        return self.received(connection, data)
+
+    def received(self, connection: Connection, data: bytes) -> None:
+        """What was read from a connection, b"" where the other side closed."""
+        send, inbox = connection.send, connection.inbox
+        if send is None:
+            return self._discard(connection)
+        try:
             if inbox.empty and (known := self._known[send[4]].get(data)) and known[1] == send[3]:
                 self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3])
                 return self._reuse(connection) if connection.unsent is None else None
             whole = data if inbox.empty else b""
             complete = inbox.feed(data) if data else inbox.end()
-        except BlockingIOError:
-            return None
-        except (OSError, BadResponse) as error:
-            return self._lost(connection, send, fault_of(error))
+        except BadResponse as error:
+            return self.lost(connection, error.fault)
         return self._answered(connection, send, whole) if complete else None
 
     def _answered(self, connection: Connection, send: Send, whole: bytes) -> None:
@@ -232,9 +252,9 @@ class Exchange:
         else:
             self._free.append(connection)
 
-    def _lost(self, connection: Connection, send: Send | None, fault: Fault) -> None:
+    def lost(self, connection: Connection, fault: Fault) -> None:
         """The connection is of no more use, and what it carried failed with it."""
-        if send is not None:
+        if (send := connection.send) is not None:
             now_ns = self._clock()
             attempt = connection.attempt
             self._record(connection, send, now_ns, fault)
@@ -248,16 +268,22 @@ class Exchange:
         self._discard(connection)
 
     def _discard(self, connection: Connection) -> None:
-        self._pool.discard(connection)
-        self._open_needed(self._clock())
+        self.pool.discard(connection)
+        self.open_needed(self._clock())
 
-    def _open_needed(self, now_ns: int) -> None:
-        """Begin to open a connection for every waiting send, up to the bound."""
-        while self._pool.lacks(len(self.waiting)) and self._pool.begin(now_ns):
+    def open_needed(self, now_ns: int) -> None:
+        """Begin to open a connection for every send that waits for one, up to the bound."""
+        while self.pool.lacks(self._lacking) and self.pool.begin(now_ns):
             pass
+
+    @property
+    def _lacking(self) -> int:
+        return len(self.waiting) + self.behind.lacking - len(self._free)
 
     def _not_opened(self, opened_ns: int, fault: Fault) -> None:
         """A connection that the target refused fails the send that waited longest."""
+        if not self.waiting:
+            self.waiting.extend(self.behind.release(1))
         if self.waiting:
             now_ns = self._clock()
             send, attempt, picked_ns, _, _ = self.waiting.popleft()
@@ -268,21 +294,3 @@ class Exchange:
     def _record(self, connection: Connection, send: Send, ended_ns: int, fault: Fault) -> None:
         times = (connection.picked_ns, connection.started_ns, ended_ns)
         self._rows.add(send[1], connection.attempt, *times, 0, 0, fault, 0)
-
-    def _drop(self, waiting: Waiting, now_ns: int) -> None:
-        send, attempt, picked_ns, _, _ = waiting
-        self._rows.add(send[1], attempt, picked_ns, 0, now_ns, 0, 0, Fault.DROPPED_NO_CONNECTION, 0)
-
-
-def _never_started(waiting: Collection[Waiting], now_ns: int) -> RawRows:
-    """All at once: there may be a hundred thousand, and a stop is asked to be quick."""
-    rows = np.zeros((len(waiting), FIELDS), dtype=np.int64)
-    if waiting:
-        rows[:, :3] = [(send[1], attempt, picked_ns) for send, attempt, picked_ns, _, _ in waiting]
-    rows[:, 4] = now_ns
-    rows[:, 7] = Fault.DROPPED_RUN_ENDED
-    return rows
-
-
-def _uniform(agenda: Agenda) -> Callable[[float, float], float]:
-    return random.Random(agenda.schedule.seed).uniform

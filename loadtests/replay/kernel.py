@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from loadtests.replay.compiling import compiled
+
 _PR_SET_TIMERSLACK = 29
 _OTHER_DESCRIPTORS = 64
 _NICE = -10
@@ -19,16 +21,18 @@ _NICE = -10
 
 @dataclass(frozen=True)
 class Kernel:
-    """`socket` makes sockets, `epoll` an epoll object; `select` sleeps microseconds where epoll sleeps ms."""
+    """`socket` makes sockets, `epoll` an epoll object; `select` sleeps microseconds where epoll sleeps ms;
+    `compiled`: whether turns can be taken in compiled code now."""
 
     socket: type[socket.socket]
     epoll: Callable[[], Any]
     select: Callable[..., Any]
+    compiled: Callable[[], bool]
 
 
 def plain_kernel() -> Kernel:
     """The calls of a process that nobody patched."""
-    return Kernel(socket.socket, select.epoll, select.select)
+    return Kernel(socket.socket, select.epoll, select.select, compiled)
 
 
 def wake_on_time() -> None:

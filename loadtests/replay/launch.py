@@ -35,13 +35,16 @@ STAND_IN_CONNECTIONS = 32
 @dataclass(frozen=True)
 class Played:
     """One finished or interrupted replay. started_at: time 0 of its records, seconds since 1970. complaints:
-    what a fleet's master has against its workers, in words."""
+    what a fleet's master has against its workers, in words. run: the name that its messages' ids begin with,
+    first_id: the number of its first message."""
 
     name: str
     schedule: Schedule
     records: SendRecords
     started_at: float
     complaints: tuple[str, ...] = ()
+    run: str = ""
+    first_id: int = 0
 
 
 class Engine:
@@ -69,6 +72,8 @@ class Engine:
         self._workers = workers
         self._locusts: Locusts | None = None
         self._next_id = 0
+        # New for every engine: a run that is resumed, or replayed again, counts its messages from 0 again.
+        self._run = secrets.token_hex(4)
         self._names: set[str] = set()
 
     def __enter__(self) -> Engine:
@@ -138,6 +143,8 @@ class Engine:
                     read_records([Path(play.records)]),
                     conversation.started_at,
                     tuple(conversation.complaints),
+                    self._run,
+                    play.first_id,
                 )
         if conversation.interrupted:
             raise Interrupted
@@ -146,10 +153,8 @@ class Engine:
 
     def _prepare(self, folder: Path) -> None:
         address = safety.check(self._target)
-        # New for every engine: a run that is resumed, or replayed again, counts its messages from 0 again.
-        run = secrets.token_hex(4)
         at = (address.family, address.ip, address.port, address.host, address.tls)
-        write_settings(Settings(*at, run, self._bounds), folder)
+        write_settings(Settings(*at, self._run, self._bounds), folder)
         dump(self._target, folder / TARGET)
 
     def _check(self, schedule: Schedule) -> None:

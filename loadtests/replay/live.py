@@ -59,7 +59,9 @@ class Live:
 
     def __init__(self, schedule: Schedule) -> None:
         self._due_s = schedule.due_s
-        self._messages_before = np.concatenate(([0], np.cumsum(schedule.messages, dtype=np.int64)))
+        self._messages_of = schedule.messages
+        self._recent = (0, 0)
+        self._messages_recent = 0
         self._duration_s = schedule.duration_s
         self._folds: deque[_Fold] = deque()
         self._messages = 0
@@ -103,9 +105,8 @@ class Live:
 
     def figures(self, at_s: float, in_flight: int, waiting: int) -> Figures:
         """Now, with what the reactor has under way."""
-        due = int(np.searchsorted(self._due_s, at_s, side="right"))
         since_s = max(0.0, at_s - RECENT_S)
-        before = int(np.searchsorted(self._due_s, since_s, side="right"))
+        before, due = np.searchsorted(self._due_s, (since_s, at_s), side="right").tolist()
         span_s = max(min(at_s, self._duration_s) - since_s, 1e-3)
         return Figures(
             at_s=at_s,
@@ -117,10 +118,18 @@ class Live:
             accepted=self._accepted,
             limited=self._limited,
             errors=self._errors,
-            target_per_s=float(self._messages_before[due] - self._messages_before[before]) / span_s,
+            target_per_s=self._due_recently(before, due) / span_s,
             actual_per_s=self._messages / max(at_s - since_s, 1e-3),
             lateness_s_p99=histogram.quantile(self._lateness_counts, 0.99),
             latency_s_p50=histogram.quantile(self._latency_counts, 0.50),
             latency_s_p99=histogram.quantile(self._latency_counts, 0.99),
             errors_by_kind=dict(self._kinds),
         )
+
+    def _due_recently(self, before: int, due: int) -> int:
+        """Messages of requests [before, due), which only go on: no sum of all of them is kept."""
+        was_before, was_due = self._recent
+        self._recent = (before, due)
+        self._messages_recent += int(self._messages_of[was_due:due].sum())
+        self._messages_recent -= int(self._messages_of[was_before:before].sum())
+        return self._messages_recent

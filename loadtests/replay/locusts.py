@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +25,7 @@ class Locusts:
     def __init__(self, folder: Path, environment: Mapping[str, str], workers: int) -> None:
         (folder / "locustfile.py").write_text(LOCUSTFILE, "utf-8")
         self._folder = folder
-        self._environment = dict(environment) | {"HOME": str(folder)}
+        self._environment = dict(environment) | {"HOME": str(folder), "XDG_CACHE_HOME": _caches()}
         self.workers: list[Child] = []
         users = ("--headless", "--only-summary", "--users", str(workers), "--spawn-rate", str(workers))
         if workers == 1:
@@ -51,3 +52,9 @@ class Locusts:
     def _child(self, name: str, *arguments: str) -> Child:
         log = self._folder / f"{name}.log"
         return Child(name, [*_LOCUST, *arguments], log=log, env=self._environment, cwd=self._folder)
+
+
+def _caches() -> str:
+    """Where the user's compiled code is kept, which is the same for every engine; "" where nobody knows."""
+    home = os.environ.get("HOME", "")
+    return os.environ.get("XDG_CACHE_HOME", "") or (home and str(Path(home) / ".cache"))

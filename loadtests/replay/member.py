@@ -28,6 +28,7 @@ from sim import histogram
 
 PINGS = 7
 PONG_S_MAX = 0.5
+NO_SENDS = np.empty((0, 5), dtype=np.int64)
 MASTER_SILENT_S_MAX = 5.0
 """A master that handed out no more and says nothing for so long is gone; it speaks once a second."""
 
@@ -43,7 +44,7 @@ class Handed(Agenda):
 
     def __init__(self, schedule: Schedule, kit: Kit) -> None:
         super().__init__(schedule, kit.target, kit.renderer, kit.reader, 0)
-        self._parts: deque[list[Send]] = deque()
+        self._parts: deque[npt.NDArray[np.int64]] = deque()
         self._start_ns = 0
         self._last_came = False
 
@@ -63,14 +64,14 @@ class Handed(Agenda):
             for data in (part.due_ns, part.request, part.first_id, part.messages, part.stream)
         ]
         columns[0] = columns[0] + self._start_ns
-        for at in range(0, columns[0].size, CHUNK):
-            self._parts.append(list(zip(*(c[at : at + CHUNK].tolist() for c in columns), strict=True)))
+        sends = np.column_stack(columns)
+        self._parts.extend(sends[at : at + CHUNK] for at in range(0, len(sends), CHUNK))
         self._last_came = self._last_came or part.over
 
-    def chunks(self, start_ns: int) -> Iterator[list[Send]]:  # noqa: ARG002 - `begin` was told it before
-        """What was handed over so far, an empty list where nothing more is known yet."""
+    def blocks(self, start_ns: int) -> Iterator[npt.NDArray[np.int64]]:  # noqa: ARG002 - `begin` was told it
+        """What was handed over so far, an empty block where nothing more is known yet."""
         while not self.over:
-            yield self._parts.popleft() if self._parts else []
+            yield self._parts.popleft() if self._parts else NO_SENDS
 
     def unsent(
         self,
@@ -79,7 +80,7 @@ class Handed(Agenda):
         start_ns: int,  # noqa: ARG002 - the sends know when they are due
     ) -> Sequence[int]:
         """Requests due by now that were never submitted."""
-        left = [*upcoming, *(send for part in self._parts for send in part)]
+        left = [*upcoming, *(send for part in self._parts for send in part.tolist())]
         return [send[1] for send in left if send[0] <= now_ns]
 
 

@@ -48,21 +48,25 @@ class Kit:
         """The same requests to a server on this machine; itself where `port` is 0."""
         if not port:
             return self
-        peer = Peer(socket.AF_INET, "127.0.0.1", port)
+        peer = Peer(socket.AF_INET, "127.0.0.1", port, http=self.peer.http)
         return replace(self, peer=peer, bounds=replace(self.bounds, connections=connections))
 
 
 def kit_of(target: Target, settings: Settings) -> Kit:
     """What a target needs. Raises UserError where a secret is missing or `ca_file` is none."""
-    makes = Secure(trust.context(target.ca_file), settings.host) if settings.tls else Connection
+    makes = _secure(target, settings.host) if settings.tls else Connection
     secrets = credentials.environment(target, os.environ)
     return Kit(
-        Peer(settings.family, settings.ip, settings.port, makes),
+        Peer(settings.family, settings.ip, settings.port, makes, target.http),
         target,
         Renderer(target, secrets, settings.run),
         Reader(target),
         replace(settings.bounds, connections=affordable_connections(settings.bounds.connections)),
     )
+
+
+def _secure(target: Target, host: str) -> Secure:
+    return Secure(trust.context(target.ca_file, target.http), host, target.http)
 
 
 def spare_garbage() -> None:

@@ -12,6 +12,7 @@ from loadtests.replay.limits import BadResponse
 from loadtests.replay.records import Fault
 
 OPEN_AGAIN_NS = 100_000_000
+_ANY_NUMBER = 1 << 62
 
 READ = EPOLLIN | EPOLLRDHUP
 READ_WRITE = READ | EPOLLOUT
@@ -46,6 +47,10 @@ class Pool:
     def lacks(self, waiting: int) -> bool:
         """Whether as many waiting sends want more connections than are being opened, and may have one."""
         return self._opening < waiting and len(self.connections) < self._most
+
+    def enough_for(self, now_ns: int) -> int:
+        """How many sends may wait without another connection being opened for them now."""
+        return self._opening if self.has_room and now_ns >= self._open_again_ns else _ANY_NUMBER
 
     @property
     def has_room(self) -> bool:

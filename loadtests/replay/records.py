@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sim.formats import require
+from loadtests.appending import Appending, read_appended
 
 FORMAT = "peakday send records 1"
 
@@ -96,26 +96,18 @@ _ENDED_S = b"peakday.duration_s"
 
 
 class Writer:
-    """Appends batches of rows to one Arrow IPC stream. What was written survives the writer's SIGKILL."""
+    """Appends batches of rows to one file. What was written survives the writer's SIGKILL."""
 
     def __init__(self, path: Path) -> None:
-        self._file = pa.OSFile(str(path), "wb")
-        schema = _SCHEMA.with_metadata({"peakday.format": FORMAT})
-        self._stream = pa.ipc.new_stream(self._file, schema)
-        # The first conversion imports parts of pyarrow, which takes 40 ms: not in the middle of a replay.
-        self.write([np.empty(0, dtype=field.type.to_pandas_dtype()) for field in _SCHEMA])
+        self._rows = Appending(path, _SCHEMA, FORMAT)
 
     def write(self, columns: Sequence[npt.NDArray[Any]]) -> None:
         """Columns in the order and of the types of SendRecords."""
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
-        self._stream.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
+        self._rows.write(columns)
 
     def close(self, duration_s: float) -> None:
         """Write the mark that makes the file complete."""
-        nothing = pa.record_batch([pa.array([], field.type) for field in _SCHEMA], schema=_SCHEMA)
-        self._stream.write_batch(nothing, custom_metadata={_ENDED_S: repr(duration_s)})
-        self._stream.close()
-        self._file.close()
+        self._rows.close({_ENDED_S: repr(duration_s).encode()})
 
 
 def read_records(paths: Sequence[Path]) -> SendRecords:
@@ -136,26 +128,5 @@ def read_records(paths: Sequence[Path]) -> SendRecords:
 
 def _read_one(path: Path) -> tuple[pa.Table, float | None]:
     """The rows of one file, and its replay's length or None when the mark at its end is missing."""
-    batches, duration_s = [], None
-    for batch, metadata in _batches(path):
-        batches.append(batch)
-        if metadata is not None and _ENDED_S in metadata:
-            duration_s = float(metadata[_ENDED_S])
-    return pa.Table.from_batches(batches, schema=_SCHEMA), duration_s
-
-
-def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, pa.KeyValueMetadata | None]]:
-    """Whole batches up to the end of the file or to where it was cut off."""
-    with pa.OSFile(str(path), "rb") as file:
-        try:
-            stream = pa.ipc.open_stream(file)
-        except (pa.ArrowInvalid, OSError):
-            return
-        found = (stream.schema.metadata or {}).get(b"peakday.format", b"").decode()
-        require(found, FORMAT, str(path))
-        while True:
-            try:
-                read = stream.read_next_batch_with_custom_metadata()
-            except (StopIteration, pa.ArrowInvalid, OSError):
-                return
-            yield read.batch.cast(_SCHEMA), read.custom_metadata
+    table, marks = read_appended(path, _SCHEMA, FORMAT)
+    return table, float(marks[_ENDED_S]) if _ENDED_S in marks else None

@@ -31,6 +31,17 @@ class Rows:
         self._sink = sink
         self._block = bytearray(ROW_BYTES * BLOCK_ROWS)
         self._filled = 0
+        self.block = np.frombuffer(self._block, dtype=np.int64).reshape(-1, FIELDS)
+        """int64 (BLOCK_ROWS, FIELDS), of which the first `filled` rows are taken: for whoever fills it."""
+
+    @property
+    def filled(self) -> int:
+        """Rows in the block."""
+        return self._filled // ROW_BYTES
+
+    @filled.setter
+    def filled(self, rows: int) -> None:
+        self._filled = rows * ROW_BYTES
 
     def add(
         self,
@@ -62,12 +73,20 @@ class Rows:
         if self._filled == len(self._block):
             self.flush()
 
-    def add_dropped(self, requests: Sequence[int], now_ns: int, fault: Fault) -> None:
-        """One row for each of many sends that were never started: reached only now, when all is over."""
+    def add_dropped(
+        self,
+        requests: Sequence[int],
+        now_ns: int,
+        fault: Fault,
+        attempts: Sequence[int] | int = 1,
+        picked_ns: Sequence[int] | None = None,
+    ) -> None:
+        """One row for each of many sends that were never started; picked None: reached only now."""
         rows = np.zeros((len(requests), FIELDS), dtype=np.int64)
         rows[:, 0] = requests
-        rows[:, 1] = 1
-        rows[:, 2] = rows[:, 4] = now_ns
+        rows[:, 1] = attempts
+        rows[:, 2] = now_ns if picked_ns is None else picked_ns
+        rows[:, 4] = now_ns
         rows[:, 7] = fault
         self.add_all(rows)
 
@@ -79,9 +98,9 @@ class Rows:
 
     def flush(self) -> None:
         """Hand over what there is, as a copy; also when there is nothing."""
-        rows = np.frombuffer(self._block, dtype=np.int64, count=self._filled // 8).reshape(-1, FIELDS)
+        rows = self.block[: self.filled].copy()
         self._filled = 0
-        self._sink(rows.copy())
+        self._sink(rows)
 
 
 def columns(rows: RawRows, schedule: Schedule, start_ns: int) -> Columns:

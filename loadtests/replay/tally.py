@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.rows import Columns
+
+Codes = npt.NDArray[np.integer[Any]]
 
 _REFUSALS = {Reply.LIMITED: "limited", Reply.REJECTED: "rejected", Reply.FAILED: "failed"}
 
@@ -65,9 +68,7 @@ def _rounded(times_ms: npt.NDArray[np.float64]) -> dict[int, int]:
     return found
 
 
-def failures(
-    status: npt.NDArray[np.int16], reply: npt.NDArray[np.int8], fault: npt.NDArray[np.int8]
-) -> dict[str, int]:
+def failures(status: Codes, reply: Codes, fault: Codes) -> dict[str, int]:
     """How often each thing went wrong, by its words."""
     failed = (reply != Reply.ACCEPTED) & (reply != Reply.PARTLY)
     keys = (status[failed].astype(np.int64) * 256 + reply[failed]) * 256 + fault[failed]

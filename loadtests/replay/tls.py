@@ -13,16 +13,19 @@ import ssl
 from loadtests.replay.connection import READ_BYTES, Connection
 from loadtests.replay.limits import BadResponse
 from loadtests.replay.records import Fault
+from loadtests.targets import trust
 
-PLAIN_BYTES = 65536
+PLAIN_BYTES = 16384
+"""The longest record: OpenSSL hands out at most one a call."""
 
 
 class Secure:
     """Makes the connections to one host. `context` trusts whom it trusts; `host` goes into SNI and is what
-    the certificate must name."""
+    the certificate must name; `http` is the version that both must agree on."""
 
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, context: ssl.SSLContext, host: str, http: str = "1.1") -> None:
         self.session: ssl.SSLSession | None = None
+        self.http = http
         self._context = context
         self._host = host
 
@@ -71,6 +74,7 @@ class SecureConnection(Connection):
             self._put_out()
             raise
         self._put_out()
+        trust.must_agree(self._engine.selected_alpn_protocol(), self._maker.http)
         return True
 
     def read(self) -> bytes:
@@ -106,20 +110,21 @@ class SecureConnection(Connection):
         self._incoming.write(data)
 
     def _decrypted(self) -> bytes:
-        read, pieces = self._engine.read, []
+        read = self._engine.read
+        plain = b""
         try:
             while piece := read(PLAIN_BYTES):
-                pieces.append(piece)
+                plain = plain + piece if plain else piece
                 if not self._incoming.pending:
-                    # OpenSSL hands out at most a record a call, and this was the last one.
+                    # This was the last record.
                     break
             else:
                 self._closed = True
         except ssl.SSLWantReadError:
             pass
-        if not self.served and pieces:
+        if not self.served and plain:
             self._maker.session = self._engine.session
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return plain
 
     def _put_out(self) -> bool:
         data = self._outgoing.read()

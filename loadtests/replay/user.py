@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 import traceback
 from typing import Any, ClassVar
 
@@ -16,22 +17,23 @@ from gevent.monkey import get_original
 from locust import LoadTestShape, User, events, task
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
-from locust.stats import StatsEntry, StatsError, print_stats
+from locust.stats import CSV_STATS_INTERVAL_SEC, StatsEntry, StatsError, print_stats
 
 from loadtests.children import Link
 from loadtests.replay import byhand, driven
+from loadtests.replay.compiling import compiled, loaded
 from loadtests.replay.counting import Counting
-from loadtests.replay.fleet import Fleet, Work
+from loadtests.replay.fleet import Fleet
 from loadtests.replay.kernel import Kernel, go_first, wake_on_time
 from loadtests.replay.member import Member
 from loadtests.replay.messages import TYPE, Begin, End, Message, pack, unpack
 from loadtests.replay.player import Listeners, Player, Surroundings, kit_of
-from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
 from scenarios.problems import UserError
 
 LEAVE_S = 0.7
-ORPHAN_POLL_S = 0.2
+SETTLE_S = 3.0
+"""Whoever quits by hand waits so long for what was replayed to be accounted for: a dead worker takes 2 s."""
 EXIT_NOT_VALID = 3
 
 
@@ -80,6 +82,7 @@ class Station:
         self._parent = parent
         self._taken = False
         self._stopped = False
+        self._at_work = 0
         self._player: Player | None = None
         self._member: Member | None = None
         self._fleet = Fleet(self._send, gevent.sleep)
@@ -94,11 +97,15 @@ class Station:
     def start(self) -> None:
         """Take up the process's part: Locust has made its runner."""
         runner = self._environment.runner
+        if self._parent is None:
+            self._hear_interrupts()
         if isinstance(runner, WorkerRunner):
+            # Each worker would print its own document before its master's.
+            self._environment.parsed_options.json = False
             runner.register_message(TYPE, self._ordered)
-            gevent.spawn(self._leave_with_parent)
+            self._leave_with_whoever_started_us()
         elif isinstance(runner, MasterRunner):
-            runner.register_message(TYPE, lambda msg, **_: self._fleet.heard(*_told(msg)))
+            runner.register_message(TYPE, lambda msg, **_: self._fleet.heard(msg.node_id, unpack(msg.data)))
             self._environment.events.worker_connect.add_listener(
                 lambda client_id, **_: gevent.spawn(self._fleet.joined, client_id)
             )
@@ -117,9 +124,19 @@ class Station:
         if self._player is not None:
             self._player.stop()
 
+    def quitting(self) -> None:
+        """Locust leaves, by hand: what is replayed ends, and is accounted for before statistics are shown."""
+        self.test_stopping()
+        if self._member is not None:
+            self._member.stop()
+        end_s = time.monotonic() + SETTLE_S
+        while self._parent is None and self._at_work and time.monotonic() < end_s:
+            gevent.sleep(0.01)
+
     def play(self, user: type[ReplayUser]) -> None:
         """The whole part of a process that is no worker. Whatever goes wrong ends the test: Locust would
         start a failed task again."""
+        self._at_work += 1
         try:
             if self._parent is not None:
                 driven.serve(self._parent, driven.Alone(self._surroundings()), self._counting.of)
@@ -130,6 +147,8 @@ class Station:
         except Exception as error:
             logging.exception("the replay failed")
             self._fail("".join(traceback.format_exception_only(error)).strip(), 2)
+        finally:
+            self._at_work -= 1
         self.over = True
         if self._parent is not None:
             self._leave()
@@ -139,20 +158,19 @@ class Station:
 
     def _play_by_hand(self, user: type[ReplayUser]) -> None:
         options = self._environment.parsed_options
-        schedule, target = user.schedule(options), byhand.target_of(user.target or options.target)
-        settings, path = byhand.settings_of(target), byhand.records_of(options)
-        listeners = Listeners(block=self._counting.of(schedule))
+        asked = byhand.asked(user.schedule(options), user.target or options.target, options)
+        listeners = Listeners(block=self._counting.of(asked.schedule))
         complaints: list[str] = []
         if isinstance(self._environment.runner, MasterRunner):
-            work = Work(
-                schedule, target.model_dump_json(by_alias=True), settings.run, settings.bounds, 0, path
-            )
-            _, complaints = self._fleet.play(work, listeners, lambda: self._stopped)
+            _, complaints = self._fleet.play(asked.work(), listeners, lambda: self._stopped)
         else:
-            kit = kit_of(target, settings)
-            self._player = Player(kit, schedule, 0, self._surroundings(), listeners)
-            self._player.play(path)
-        logging.info("peakday: %s; records in %s", byhand.told(schedule, read_records([path])), path)
+            kit = kit_of(asked.target, asked.settings)
+            self._player = Player(kit, asked.schedule, 0, self._surroundings(), listeners)
+            self._player.play(asked.records)
+        logging.info("peakday: %s", asked.told())
+        if options.csv_prefix:
+            # Locust writes its tables once a second and not at the end.
+            gevent.sleep(1.1 * CSV_STATS_INTERVAL_SEC)
         for complaint in complaints:
             logging.error("peakday: not valid: %s", complaint)
             self._environment.process_exit_code = EXIT_NOT_VALID
@@ -161,9 +179,7 @@ class Station:
         options = self._environment.parsed_options
         parent.tell_surely("bound", port=self._environment.runner.server.port)
         try:
-            while self._fleet.workers < options.expect_workers and not parent.lines.closed:
-                gevent.sleep(0.05)
-                parent.lines.read(0.0)
+            driven.await_workers(parent, self._fleet, options.expect_workers, gevent.sleep)
             driven.serve(parent, driven.Together(self._fleet), self._counting.of)
         except Exception as error:
             logging.exception("the replay failed")
@@ -175,7 +191,8 @@ class Station:
     def _surroundings(self) -> Surroundings:
         wake_on_time()
         go_first()
-        return Surroundings(_kernel(), self._breathe)
+        # A worker that is silent while it loads compiled code is lost to its master.
+        return Surroundings(_kernel(not isinstance(self._environment.runner, WorkerRunner)), self._breathe)
 
     def _breathe(self) -> None:
         try:
@@ -195,25 +212,38 @@ class Station:
                 self._member.stop()
             send = lambda told: environment.runner.send_message(TYPE, pack(told))  # noqa: E731 - a name for it
             self._member = Member(message, self._surroundings(), send, gevent.sleep)
-            gevent.spawn(self._member.run)
+            gevent.spawn(self._carry, self._member)
         elif self._member is not None and message.play == self._member.play:
             if isinstance(message, End):
                 self._member.stop()
             else:
                 self._member.take(message)
 
-    def _leave_with_parent(self) -> None:
-        """A worker's master has what it did: it leaves at once when whoever started it is gone."""
+    def _carry(self, member: Member) -> None:
+        self._at_work += 1
+        member.run()
+        self._at_work -= 1
+
+    def _hear_interrupts(self) -> None:
+        """Ctrl-C goes to Locust's main greenlet, wherever it comes, also where a script has it ignored.
+
+        Workers that Locust forked get it together with their master, who tells them to end.
+        """
+        if isinstance(self._environment.runner, WorkerRunner) and self._environment.parsed_options.processes:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        else:
+            gevent.signal_handler(signal.SIGINT, self._interrupted, gevent.getcurrent())
+
+    def _interrupted(self, main: Any) -> None:
+        self.test_stopping()
+        main.throw(KeyboardInterrupt)
+
+    def _leave_with_whoever_started_us(self) -> None:
+        """A worker's master has what it did: it need not stay."""
         if self._parent is not None:
-            while not self._parent.lines.closed:
-                self._parent.lines.read(3600.0)
-            os._exit(0)
-        forked = self._environment.parsed_options.processes
-        began_with = os.getppid()
-        while forked and os.getppid() == began_with:
-            gevent.sleep(ORPHAN_POLL_S)
-        if forked:
-            os._exit(0)
+            gevent.spawn(driven.leave_with, self._parent)
+        elif self._environment.parsed_options.processes:
+            gevent.spawn(byhand.leave_with_master, os.getppid(), gevent.sleep)
 
     def _fail(self, words: str, code: int) -> None:
         logging.error("peakday: %s", words)
@@ -223,9 +253,8 @@ class Station:
 
     def _end_test(self) -> None:
         runner, options = self._environment.runner, self._environment.parsed_options
-        if self._environment.shape_class is not None:
-            return
-        runner.quit() if options.headless else runner.stop()
+        if self._environment.shape_class is None:
+            runner.quit() if options.headless else runner.stop()
 
     def _leave(self) -> None:
         # Should Locust's own way out take longer, the alarm's default action ends the process.
@@ -233,14 +262,9 @@ class Station:
         gevent.spawn(self._environment.runner.quit)
 
 
-def _kernel() -> Kernel:
-    return Kernel(
-        get_original("socket", "socket"), get_original("select", "epoll"), get_original("select", "select")
-    )
-
-
-def _told(msg: Any) -> tuple[str, Message]:
-    return msg.node_id, unpack(msg.data)
+def _kernel(waits: bool) -> Kernel:
+    make, (epoll, select) = get_original("socket", "socket"), get_original("select", ["epoll", "select"])
+    return Kernel(make, epoll, select, compiled if waits else loaded)
 
 
 def _station(environment: Any) -> Station:
@@ -257,6 +281,8 @@ def _replaying(environment: Any) -> type[ReplayUser]:
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator] # locust is untyped here
 def _on_parser(parser: Any) -> None:
     byhand.add_arguments(parser)
+    # Before anybody waits for this process, and before Locust forks.
+    compiled()
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator] # locust is untyped here
@@ -264,4 +290,5 @@ def _on_init(environment: Any, **_: Any) -> None:
     environment.peakday = Station(environment, driven.parent_link())
     environment.events.test_start.add_listener(lambda **_: environment.peakday.test_started())
     environment.events.test_stopping.add_listener(lambda **_: environment.peakday.test_stopping())
+    environment.events.quitting.add_listener(lambda **_: environment.peakday.quitting())
     environment.peakday.start()

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # formats stand on answers; nothing here looks into what they make
     from loadtests.sendapi.formats import Accepted
 
 Headers = list[tuple[bytes, bytes]]
+Client = tuple[str, int] | None
+"""Address and port of who asks, where that is known."""
+
+BODY_BYTES_MAX = 30 * 1024 * 1024
 
 JSON = (b"content-type", b"application/json")
 NOTHING = (b"content-length", b"0")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A request without its body. `target`: path and query as they stood in the request line."""
 
     method: str
@@ -32,8 +34,7 @@ class Asked:
         return self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One response."""
 
     status: int
@@ -41,16 +42,24 @@ class Answer:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """A request that passed every check, and what it is answered once its messages are durable."""
 
     request: Accepted
     answer: Answer
 
+    @property
+    def messages(self) -> int:
+        """Messages that became durable with it: none in sandbox mode."""
+        return 0 if self.request.sandbox else self.request.messages
+
 
 class Wire(Protocol):
-    """One provider's way to ask and to answer."""
+    """One provider's way to ask and to answer. `name`: what it is called in counts and logs."""
+
+    @property
+    def name(self) -> str:
+        """ "sendgrid"."""
 
     def carries(self, path: str) -> bool:
         """Whether a path is one of its routes."""
@@ -63,6 +72,13 @@ class Wire(Protocol):
 
     def told(self, status: int, message: str, headers: Headers) -> Answer:
         """A refusal in the provider's own form: 405, 413, 429, 503."""
+
+
+class Short(NamedTuple):
+    """A request without its body that nothing refused so far, and the wire that is to read it."""
+
+    wire: Wire
+    asked: Asked
 
 
 def json_answer(status: int, document: Any, headers: Headers | None = None) -> Answer:

@@ -22,12 +22,14 @@ class Lane(NamedTuple):
 
 
 LANES = tuple(Lane(priority, channel) for priority, channel in product(PRIORITIES, CHANNELS))
+LANE_OF = {(lane.priority, lane.channel): lane for lane in LANES}
+"""Each lane, made once."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Messages of one request in one lane. `places`: their personalizations in `body`, [] = all, in order.
 
-    `accepted_s` is Unix time: freshness is counted across restarts.
+    `accepted_s` is Unix time: freshness is counted across restarts. `wire`: whose format `body` is in.
     """
 
     message_id: str
@@ -36,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ids: list[str]
     places: list[int]
     body: bytes
+    wire: str = ""
 
 
 class Block(NamedTuple):
@@ -54,6 +57,14 @@ class Write(NamedTuple):
     lane: Lane
     messages: int
     data: bytes
+
+
+class Once(NamedTuple):
+    """That something is stored once under a name. `record` is kept with it for `keep_s`."""
+
+    name: bytes
+    record: bytes
+    keep_s: float
 
 
 class Stored(NamedTuple):
@@ -83,14 +94,27 @@ class Backend(Protocol):
     def durable(self) -> bool:
         """Whether `append` returns only once the blocks survive a power cut."""
 
+    @property
+    def in_flight(self) -> int:
+        """How many `append`s may be on their way at once."""
+
     async def append(self, writes: Sequence[Write]) -> None:
-        """All blocks on disk before it returns. QueueFull when there is no room."""
+        """All blocks on disk before it returns. QueueFull when there is no room: none of them is."""
+
+    async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
+        """`append`, unless there is a record by that name: then this, and nothing is stored."""
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Up to `count` blocks behind the key `after` (b"" = from the first), oldest first."""
 
     async def delete(self, keys: Sequence[tuple[Lane, bytes]]) -> None:
         """Forget these blocks for ever."""
+
+    async def compact(self) -> None:
+        """Give back the disk that forgotten blocks still take. It may go on after this returns."""
+
+    async def ping(self) -> None:
+        """Returns when the far side is there and would take a block."""
 
     async def close(self) -> None:
         """Leave; what is stored stays."""

@@ -11,13 +11,15 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
-from loadtests.sendapi.blocks import LANES, Block, Entry, Lane, StoreFailed
+from loadtests.sendapi.blocks import Entry
+from loadtests.sendapi.carriers import DELIVERED, EXPIRED, Fate, Listener
+from loadtests.sendapi.hands import Hands, InHand
 from loadtests.sendapi.knobs import ProviderLimit
-from loadtests.sendapi.sinks import Sink
+from loadtests.sendapi.relay import Relay, Rules, Tally
+from loadtests.sendapi.sinks import BulkSink, Sink
 from loadtests.sendapi.store import Store
 from scenarios.deferrals import PacedQueue
 from scenarios.limits import LimitWord, TokenBucket
@@ -26,53 +28,24 @@ from sim.pipeline.limiter import Limiter
 CHUNK_S = 0.005
 """Messages go out in chunks of at most this much of the limit's rate: fine enough for any window seen."""
 CHUNK_MAX = 1000
-BLOCKS_AT_ONCE = 8
 TURN_S = 0.002
 """A sender that need not wait gives way to the door at least this often."""
-RETRY_S = 0.1
 PATIENCE_S = 1.0
 """Longest sleep of a sender: meanwhile messages expire, and more urgent ones come."""
 
 log = logging.getLogger("peakday.sendapi")
 
 
-@dataclass
-class InHand:
-    """A block on its way out: which entry is next and how many of its messages are gone."""
-
-    block: Block
-    entry: int = 0
-    sent: int = 0
-
-    def current(self) -> Entry:
-        """The entry whose messages are next."""
-        return self.block.entries[self.entry]
-
-    def advance(self, count: int) -> bool:
-        """`count` messages of the current entry are gone. True once the block is empty."""
-        self.sent += count
-        if self.sent >= len(self.current().ids):
-            self.entry, self.sent = self.entry + 1, 0
-        return self.entry >= len(self.block.entries)
-
-
-@dataclass
-class Outgoing:
-    """Blocks in hand, per lane of one provider, highest priority first."""
-
-    lanes: tuple[Lane, ...]
-    hands: dict[Lane, deque[InHand]] = field(default_factory=dict)
-
-    def first(self) -> deque[InHand] | None:
-        """The queue of the highest lane that has something in hand."""
-        return next((self.hands[lane] for lane in self.lanes if self.hands.get(lane)), None)
-
-
 class Flow(msgspec.Struct, frozen=True):
-    """One provider's messages: delivered so far, waiting now."""
+    """One provider's messages: delivered so far, waiting now.
+
+    `failed`: dead letters; `deferred`: refusals that another attempt followed.
+    """
 
     delivered: int
     backlog: int
+    failed: int = 0
+    deferred: int = 0
 
 
 class Dispatcher:
@@ -85,15 +58,19 @@ class Dispatcher:
         providers: Sequence[ProviderLimit],
         *,
         freshness_s: float = 0.0,
+        relaying: Rules | None = None,
+        listeners: Sequence[Listener] = (),
         clock: Callable[[], float] = time.monotonic,
         unix_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.delivered_by = {provider.name: 0 for provider in providers}
-        self.expired = 0
+        """`relaying`: messages go to its carrier, which may refuse them; `sink` is not asked then."""
+        self._tallies = {provider.name: Tally() for provider in providers}
         self._store = store
         self._sink = sink
         self._providers = providers
         self._freshness_s = freshness_s
+        self._relaying = relaying
+        self._listeners = listeners
         self._clock = clock
         self._unix_clock = unix_clock
         self._tasks: list[asyncio.Task[None]] = []
@@ -101,11 +78,26 @@ class Dispatcher:
     @property
     def delivered(self) -> int:
         """Messages delivered by all providers."""
-        return sum(self.delivered_by.values())
+        return sum(tally.delivered for tally in self._tallies.values())
+
+    @property
+    def expired(self) -> int:
+        """Messages that were stale before their turn."""
+        return sum(tally.expired for tally in self._tallies.values())
+
+    @property
+    def failed(self) -> int:
+        """Dead letters."""
+        return sum(tally.failed for tally in self._tallies.values())
 
     def flows(self) -> dict[str, Flow]:
         """What each provider has delivered and what waits for it."""
-        return {p.name: Flow(self.delivered_by[p.name], self._waiting(p)) for p in self._providers}
+        found = {}
+        for provider in self._providers:
+            tally = self._tallies[provider.name]
+            waiting = self._waiting(provider)
+            found[provider.name] = Flow(tally.delivered, waiting, tally.failed, tally.deferred)
+        return found
 
     def _waiting(self, provider: ProviderLimit) -> int:
         lanes = self._store.lanes.items()
@@ -114,7 +106,7 @@ class Dispatcher:
     def start(self) -> None:
         """One task per provider."""
         for provider in self._providers:
-            task = asyncio.create_task(self._send(provider), name=f"sender {provider.name}")
+            task = asyncio.create_task(self._work(provider), name=f"sender {provider.name}")
             task.add_done_callback(_say_why)
             self._tasks.append(task)
 
@@ -124,57 +116,67 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _send(self, provider: ProviderLimit) -> None:
+    async def _work(self, provider: ProviderLimit) -> None:
         now_s = self._clock()
         limiter, chunk = limiter_of(provider, now_s, self._unix_clock() - now_s), chunk_of(provider)
-        outgoing = Outgoing(tuple(lane for lane in LANES if lane.channel in provider.channels))
+        hands, tally = Hands(self._store, provider.channels), self._tallies[provider.name]
+        if self._relaying is None:
+            await self._send(provider, hands, limiter, chunk, tally)
+        else:
+            rules, listeners = self._relaying, self._listeners
+            await Relay(self._store, hands, limiter, tally, rules, listeners, chunk=chunk).run()
+
+    async def _send(
+        self, provider: ProviderLimit, hands: Hands, limiter: Limiter, chunk: int, tally: Tally
+    ) -> None:
         turn_ends_s = self._clock() + TURN_S
+        bulk = self._sink if self._may_go_at_once(provider) and isinstance(self._sink, BulkSink) else None
         while True:
-            hand = await self._next(outgoing)
-            wait_s = await self._send_some(provider.name, hand, limiter, chunk)
+            hand = await hands.next()
+            if bulk is not None:
+                wait_s = await self._send_block(tally, hand, bulk)
+            else:
+                wait_s = await self._send_some(tally, hand, limiter, chunk)
             if wait_s > 0.0:
                 await asyncio.sleep(min(wait_s, PATIENCE_S))
             elif self._clock() > turn_ends_s:
                 await asyncio.sleep(0)
                 turn_ends_s = self._clock() + TURN_S
 
-    async def _next(self, outgoing: Outgoing) -> deque[InHand]:
-        """The lane to serve now; waits until there is one."""
-        while True:
-            arrived = self._store.next_arrival()
-            for lane in outgoing.lanes:
-                if self._store.lanes[lane].untaken and not outgoing.hands.get(lane):
-                    outgoing.hands[lane] = await self._take(lane)
-                if hand := outgoing.first():
-                    return hand
-            await asyncio.shield(arrived)
+    def _may_go_at_once(self, provider: ProviderLimit) -> bool:
+        return not _limits_of(provider) and self._freshness_s == 0.0 and not self._listeners
 
-    async def _take(self, lane: Lane) -> deque[InHand]:
-        try:
-            blocks = await self._store.take(lane, BLOCKS_AT_ONCE)
-        except StoreFailed as error:
-            log.warning("the queue cannot be read: %s", error)
-            await asyncio.sleep(RETRY_S)
-            return deque()
-        return deque(InHand(block) for block in blocks)
+    async def _send_block(self, tally: Tally, hand: deque[InHand], sink: BulkSink) -> float:
+        """Deliver the first block in hand: nothing limits it and nothing expires."""
+        block = hand[0].block
+        await sink.deliver_all(block.lane, block.entries)
+        tally.delivered += block.messages
+        self._store.done(hand.popleft().block)
+        return 0.0
 
-    async def _send_some(self, name: str, hand: deque[InHand], limiter: Limiter, chunk: int) -> float:
+    async def _send_some(self, tally: Tally, hand: deque[InHand], limiter: Limiter, chunk: int) -> float:
         """Deliver one chunk of the first block in hand; the seconds to wait where the limit says so."""
         going = hand[0]
         entry = going.current()
         count = min(chunk, len(entry.ids) - going.sent)
         if self._is_stale(entry):
             count = len(entry.ids) - going.sent
-            self.expired += count
+            tally.expired += count
+            self._tell(going, entry, count, EXPIRED)
         else:
             wait_s = limiter.admit(self._clock(), count)
             if wait_s > 0.0:
                 return wait_s
             await self._sink.deliver(going.block.lane, entry, going.sent, count)
-            self.delivered_by[name] += count
+            tally.delivered += count
+            self._tell(going, entry, count, DELIVERED)
         if going.advance(count):
             self._store.done(hand.popleft().block)
         return 0.0
+
+    def _tell(self, going: InHand, entry: Entry, count: int, fate: Fate) -> None:
+        for listener in self._listeners:
+            listener.told(going.block.lane, entry, range(going.sent, going.sent + count), fate, 1)
 
     def _is_stale(self, entry: Entry) -> bool:
         return self._freshness_s > 0.0 and self._unix_clock() - entry.accepted_s > self._freshness_s

@@ -8,7 +8,6 @@ Shape and limits: SendGrid's v3 mail/send. One personalization is one message.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -27,8 +26,7 @@ _all_match = re.compile(rf"(?:{EMAIL}\n)++").fullmatch
 _Filled = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Messages of one request that go the same way. `places`: their personalizations, [] = all."""
 
     channel: Channel
@@ -38,8 +36,7 @@ class Group:
     places: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """A request that passed every check: its messages in groups; `sandbox` = checked only, not to be sent."""
 
     groups: list[Group]
@@ -47,8 +44,7 @@ class Accepted:
     sandbox: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A request that the provider would answer 400: every bad field."""
 
     errors: list[FieldError]
@@ -68,10 +64,14 @@ class _Arguments(msgspec.Struct, gc=False, frozen=True):
 _NO_ARGUMENTS = _Arguments()
 
 
+_Copies = list[_Address] | msgspec.UnsetType
+"""UNSET where there are none: an empty list for each message is work for the garbage collector."""
+
+
 class _Personalization(msgspec.Struct, gc=False):
     to: Annotated[list[_Address], msgspec.Meta(min_length=1)]
-    cc: list[_Address] = []
-    bcc: list[_Address] = []
+    cc: _Copies = msgspec.UNSET
+    bcc: _Copies = msgspec.UNSET
     subject: str = ""
     custom_args: _Arguments = _NO_ARGUMENTS
 
@@ -130,7 +130,10 @@ def _is_sound(mail: _Mail) -> bool:
     people = mail.personalizations
     emails = [address.email for person in people for address in person.to]
     emails += [
-        address.email for person in people if person.cc or person.bcc for address in person.cc + person.bcc
+        address.email
+        for person in people
+        if person.cc or person.bcc
+        for address in (person.cc or []) + (person.bcc or [])
     ]
     if len(emails) > MAX_RECIPIENTS:
         return False
@@ -147,11 +150,15 @@ def _is_sound(mail: _Mail) -> bool:
 def _groups(mail: _Mail, message_id: str) -> list[Group]:
     """Nearly every request is one group: what all its messages share is looked at first."""
     common = mail.custom_args
-    ids = _ids(mail, common.peakday_id or message_id)
-    own = [person.custom_args for person in mail.personalizations]
-    if not any([a.channel or a.priority or a.campaign for a in own]):  # noqa: C419 - a list is twice as fast here
+    people = mail.personalizations
+    if len(people) == 1:
+        own = people[0].custom_args
+        return [Group(*_way(own, common), [own.peakday_id or common.peakday_id or message_id], [])]
+    ids = _ids(people, common.peakday_id or message_id)
+    all_own = [person.custom_args for person in people]
+    if not any([a.channel or a.priority or a.campaign for a in all_own]):  # noqa: C419 - a list is twice as fast here
         return [Group(*_way(common, common), ids, [])]
-    ways = [_way(arguments, common) for arguments in own]
+    ways = [_way(own, common) for own in all_own]
     if ways.count(ways[0]) == len(ways):
         return [Group(*ways[0], ids, [])]
     places: dict[tuple[Channel, Priority, str], list[int]] = {}
@@ -166,8 +173,9 @@ def _way(own: _Arguments, common: _Arguments) -> tuple[Channel, Priority, str]:
     return channel, priority, own.campaign or common.campaign
 
 
-def _ids(mail: _Mail, common: str) -> list[str]:
-    """A message's own id; else the request's, with its place behind it where the request has several."""
-    if len(mail.personalizations) == 1:
-        return [mail.personalizations[0].custom_args.peakday_id or common]
-    return [p.custom_args.peakday_id or f"{common}.{place}" for place, p in enumerate(mail.personalizations)]
+def _ids(people: list[_Personalization], common: str) -> list[str]:
+    """A message's own id; else the request's with its place behind it."""
+    ids = [person.custom_args.peakday_id for person in people]
+    if all(ids):
+        return ids
+    return [name or f"{common}.{place}" for place, name in enumerate(ids)]

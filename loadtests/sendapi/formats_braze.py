@@ -36,6 +36,8 @@ WANTED = {"email": ("app_id", "from", "subject", "body"), "sms": ("subscription_
 class Braze:
     """The wire."""
 
+    name = "braze"
+
     def carries(self, path: str) -> bool:
         """Its one route."""
         return path == PATH
@@ -69,8 +71,8 @@ class Braze:
         return Taken(Accepted(groups, users * len(groups), sandbox=False), answer)
 
     def told(self, status: int, message: str, headers: Headers) -> Answer:
-        """A refusal; a 429 with the headers of the hourly limit."""
-        if status == 429:
+        """A refusal; a 429 with the headers of the hourly limit, unless it brings others."""
+        if status == 429 and not any(name == b"x-ratelimit-limit" for name, _ in headers):
             resets_at = str(int(time.time()) + 1).encode()
             limit = [(b"x-ratelimit-limit", str(HOURLY_REQUESTS).encode()), (b"x-ratelimit-remaining", b"0")]
             headers = [*headers, *limit, (b"x-ratelimit-reset", resets_at)]

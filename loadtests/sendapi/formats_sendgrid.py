@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hmac
+import time
 
 from loadtests.sendapi.answer import NOTHING, Answer, Asked, Headers, Taken, json_answer
 from loadtests.sendapi.complaints import FieldError
 from loadtests.sendapi.formats import Refused, read
 
 PATH = "/v3/mail/send"
+RATE_PER_S = 10_000
+"""Requests that older documentation of mail/send speaks of."""
 UNAUTHORIZED = FieldError("The provided authorization grant is invalid, expired, or revoked")
 _SANDBOXED = Answer(200, [NOTHING])
 
 
 class SendGrid:
     """The wire."""
+
+    name = "sendgrid"
 
     def carries(self, path: str) -> bool:
         """Its one route."""
@@ -41,6 +46,10 @@ class SendGrid:
         """One error that means the request as a whole."""
         if status == 413:
             message = "The JSON payload you have included in your request is too large."
+        if status == 429:
+            resets_at = str(int(time.time()) + 1).encode()
+            limit = [(b"x-ratelimit-limit", b"%d" % RATE_PER_S), (b"x-ratelimit-remaining", b"0")]
+            headers = [*headers, *limit, (b"x-ratelimit-reset", resets_at)]
         return errors(status, FieldError(message), headers=headers)
 
 

@@ -7,19 +7,17 @@ messages are worded as AWS services word them, from memory. One request, or one 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from typing import Any, get_args
 
 import msgspec
 
 from loadtests.sendapi.answer import Answer, Asked, Headers, Taken, json_answer
 from loadtests.sendapi.aws_keys import refusal
-from loadtests.sendapi.complaints import is_email
+from loadtests.sendapi.complaints_ses import of_bulk, of_destination, of_single
 from loadtests.sendapi.formats import Accepted, Group
 from scenarios.words import Channel, Priority
 
 SINGLE, BULK = "/v2/email/outbound-emails", "/v2/email/outbound-bulk-emails"
-RECIPIENTS_MAX = 50
 ERRORS = {
     400: "BadRequestException",
     405: "MethodNotAllowedException",
@@ -33,6 +31,8 @@ Tags = dict[str, str]
 
 class Ses:
     """The wire."""
+
+    name = "ses"
 
     def carries(self, path: str) -> bool:
         """Single and bulk."""
@@ -70,12 +70,7 @@ def error(status: int, kind: str, message: str, headers: Headers | None = None) 
 
 
 def _single(document: dict[str, Any]) -> Taken | Answer:
-    found = [
-        *_sender(document),
-        *_destination(document.get("Destination"), "destination"),
-        *_content(document),
-    ]
-    if found:
+    if found := list(of_single(document)):
         return _invalid(found)
     message_id = _message_id()
     group = _group(_tags(document.get("EmailTags")), message_id)
@@ -84,16 +79,14 @@ def _single(document: dict[str, Any]) -> Taken | Answer:
 
 def _bulk(document: dict[str, Any]) -> Taken | Answer:
     entries = document.get("BulkEmailEntries")
-    found = [*_sender(document), *_entries(entries), *_default_content(document)]
+    found = list(of_bulk(document))
     if found or not isinstance(entries, list):
         return _invalid(found)
     common = _tags(document.get("DefaultEmailTags"))
     results, groups = [], dict[tuple[Channel, Priority, str], Group]()
     for place, entry in enumerate(entries):
-        wrong = list(
-            _destination(entry.get("Destination"), f"bulkEmailEntries.{place + 1}.member.destination")
-        )
-        if wrong:
+        path = f"bulkEmailEntries.{place + 1}.member.destination"
+        if wrong := list(of_destination(entry.get("Destination"), path)):
             results.append({"Status": "INVALID_PARAMETER", "Error": wrong[0]})
             continue
         message_id = _message_id()
@@ -118,81 +111,9 @@ def _invalid(found: list[str]) -> Answer:
     return error(400, ERRORS[400], f"{len(found)} validation {noun} detected: {'; '.join(found)}")
 
 
-def _null(field: str) -> str:
-    return f"Value at '{field}' failed to satisfy constraint: Member must not be null"
-
-
-def _sender(document: dict[str, Any]) -> Iterator[str]:
-    sender = document.get("FromEmailAddress")
-    if sender is None:
-        yield _null("fromEmailAddress")
-    elif not is_email(_bare(sender)):
-        yield "Value at 'fromEmailAddress' failed to satisfy constraint: Missing or invalid address"
-
-
-def _destination(found: Any, path: str) -> Iterator[str]:
-    if not isinstance(found, dict):
-        yield _null(path)
-        return
-    addresses = [found.get(f"{kind}Addresses") or [] for kind in ("To", "Cc", "Bcc")]
-    if not all(isinstance(kind, list) for kind in addresses):
-        yield f"Value at '{path}' failed to satisfy constraint: addresses must be lists"
-        return
-    everybody = [address for kind in addresses for address in kind]
-    if not everybody:
-        yield f"Value at '{path}' failed to satisfy constraint: Member must have at least one recipient"
-    if len(everybody) > RECIPIENTS_MAX:
-        yield f"Recipient count exceeds {RECIPIENTS_MAX}"
-    for address in everybody:
-        if not is_email(_bare(address)):
-            yield f"Value at '{path}' failed to satisfy constraint: Illegal address {address!r}"
-
-
-def _content(document: dict[str, Any]) -> Iterator[str]:
-    content = document.get("Content")
-    if not isinstance(content, dict) or not content.keys() & {"Simple", "Raw", "Template"}:
-        yield _null("content")
-        return
-    if "Simple" not in content:
-        return
-    simple = content["Simple"] if isinstance(content["Simple"], dict) else {}
-    for field in ("Subject", "Body"):
-        if not isinstance(simple.get(field), dict):
-            yield _null(f"content.simple.{field.lower()}")
-    subject = simple.get("Subject")
-    if isinstance(subject, dict) and not isinstance(subject.get("Data"), str):
-        yield _null("content.simple.subject.data")
-
-
-def _default_content(document: dict[str, Any]) -> Iterator[str]:
-    content = document.get("DefaultContent")
-    if not isinstance(content, dict):
-        yield _null("defaultContent")
-    elif not isinstance(content.get("Template"), dict):
-        yield _null("defaultContent.template")
-
-
-def _entries(found: Any) -> Iterator[str]:
-    if not isinstance(found, list) or not found:
-        yield _null("bulkEmailEntries")
-    elif len(found) > RECIPIENTS_MAX:
-        at_most = f"at most {RECIPIENTS_MAX} destinations"
-        yield f"Value at 'bulkEmailEntries' failed to satisfy constraint: {at_most}"
-    elif not all(isinstance(entry, dict) for entry in found):
-        yield "Value at 'bulkEmailEntries' failed to satisfy constraint: Members must be structures"
-
-
-def _bare(address: Any) -> Any:
-    """`Name <a@example.com>` without the name."""
-    if isinstance(address, str) and address.endswith(">"):
-        return address[:-1].rpartition("<")[2]
-    return address
-
-
-def _tags(found: Any) -> Tags:
-    """Tags by name; what is no tag says nothing."""
-    pairs = [tag for tag in found if isinstance(tag, dict)] if isinstance(found, list) else []
-    return {str(tag.get("Name")): str(tag.get("Value")) for tag in pairs}
+def _tags(found: list[dict[str, str]] | None) -> Tags:
+    """Tags by name."""
+    return {tag["Name"]: tag["Value"] for tag in found or ()}
 
 
 def _group(tags: Tags, message_id: str) -> Group:

@@ -24,22 +24,31 @@ BODY_LETTERS_MAX = 1600
 HELP = "https://www.twilio.com/docs/errors/"
 CODES = {405: 20004, 413: 20413, 415: 20415, 429: 20429, 503: 20503}
 
-_ROUTE = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-f]{32})/Messages\.json").fullmatch
-_NUMBER = re.compile(r"(?:whatsapp:)?\+[1-9][0-9]{6,14}").fullmatch
-_SENDER = re.compile(r"(?:whatsapp:)?\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}").fullmatch
+ACCOUNT = "AC[0-9a-f]{32}"
+NUMBER = r"(?:whatsapp:)?\+[1-9][0-9]{6,14}"
+SENDER = rf"{NUMBER}|[0-9]{{3,8}}|[A-Za-z0-9 ]{{1,11}}"
+
+_ROUTE = re.compile(r"/2010-04-01/Accounts/(.*)/Messages\.json", re.DOTALL).fullmatch
+_ACCOUNT = re.compile(ACCOUNT).fullmatch
+_NUMBER = re.compile(NUMBER).fullmatch
+_SENDER = re.compile(SENDER).fullmatch
 
 
 class Twilio:
     """The wire."""
+
+    name = "twilio"
 
     def carries(self, path: str) -> bool:
         """The messages of any account."""
         return _ROUTE(path) is not None
 
     def refuse(self, asked: Asked, key: str) -> Answer | None:
-        """401 without the account's SID and token, 415 for what is no form."""
+        """404 for what is no account, 401 without its SID and token, 415 for what is no form."""
         route = _ROUTE(asked.path)
-        if route is None or not _is_basic(asked.headers.get(b"authorization", b""), route[1], key):
+        if route is None or not _ACCOUNT(route[1]):
+            return error(404, 20404, "The requested resource was not found")
+        if not _is_basic(asked.headers.get(b"authorization", b""), route[1], key):
             return error(401, 20003, "Authenticate")
         if asked.content_type() != b"application/x-www-form-urlencoded":
             return self.told(415, "Content-Type should be application/x-www-form-urlencoded", [])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from loadtests.sendapi.resp import place_of
 from scenarios.limits import LimitWord
 from scenarios.problems import Problem, UserError
 from scenarios.providers import limit_of, limit_table
@@ -22,7 +23,10 @@ ALL = "all"
 """The provider's name where one carries every channel."""
 
 Distribution = Literal["deterministic", "exponential", "lognormal"]
-QUEUES = '"valkey", "sqlite", "sqlite:///path/file.db", "redis://host:port/n" or "valkey://host:port/n"'
+QUEUES = (
+    '"auto" (Valkey, SQLite where there is none), "valkey", "sqlite", "sqlite:///path/file.db", '
+    '"redis://host:port/n" or "valkey://host:port/n"'
+)
 
 
 class Stall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +62,11 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `wait_bound_s`: a request that would wait longer for a free worker is answered 503 at once.
     `queue_bound` (messages, 0 = none) and `queue_bytes` cap the queue: beyond, 429 with Retry-After.
     `freshness_s` 0 = messages never expire in the queue. `data` "" = the folder given at the start.
+    `hold`: nothing is delivered, what is accepted piles up: a consumer that stands still.
+    `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
+    to append a JSON line for each answer to, "-" = stderr, "" = none.
+    `sink`: where delivered messages go, over how many `connections`; a message that is refused there is tried
+    `attempts` times, after backoffs as the simulation's `Retries`.
     """
 
     host: str = "127.0.0.1"
@@ -72,12 +81,20 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     workers: int = 8
     wait_bound_s: float = 60.0
     stall: Stall | None = None
-    queue: str = "valkey"
+    queue: str = "auto"
     queue_bound: int = 0
     queue_bytes: int = 1024 * MEBIBYTE
     freshness_s: float = 0.0
     seed: int = 1
     data: str = ""
+    hold: bool = False
+    drain_s: float = 10.0
+    access_log: str = ""
+    sink: str = "count"
+    connections: int = 8
+    attempts: int = 8
+    backoff_s: float = 1.0
+    backoff_cap_s: float = 60.0
 
     def limits(self) -> tuple[ProviderLimit, ...]:
         """The providers that together carry every channel; channels nobody names are unlimited."""
@@ -139,8 +156,10 @@ def is_loopback(host: str) -> bool:
     return bool(found) and all(ipaddress.ip_address(str(address)).is_loopback for address in found)
 
 
-def queue_kind(url: str) -> Literal["valkey", "sqlite", "remote"] | None:
+def queue_kind(url: str) -> Literal["auto", "valkey", "sqlite", "remote"] | None:
     """Our own Valkey, SQLite, or a server that runs already ("remote"); None = no such queue."""
+    if url == "auto":
+        return "auto"
     if url == "valkey":
         return "valkey"
     if url == "sqlite" or (url.startswith("sqlite:///") and len(url) > len("sqlite:///")):
@@ -181,10 +200,18 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         ("queue_bytes", knobs.queue_bytes, "too small", "1 MiB or more")
         if knobs.queue_bytes < MEBIBYTE
         else None,
-        ("queue", knobs.queue, "unknown queue", QUEUES) if queue_kind(knobs.queue) is None else None,
+        ("queue", knobs.queue, wrong, QUEUES) if (wrong := _wrong_queue(knobs.queue)) else None,
         ("freshness", knobs.freshness_s, "below zero", "0s (for ever) or more")
         if knobs.freshness_s < 0
         else None,
+        ("attempts", knobs.attempts, "a message is tried at least once", "1 to 100")
+        if not 1 <= knobs.attempts <= 100
+        else None,
+        ("backoff", knobs.backoff_s, "no time at all", "more than 0s") if knobs.backoff_s <= 0 else None,
+        ("connections", knobs.connections, "nothing would be delivered", "1 or more")
+        if knobs.connections < 1
+        else None,
+        ("drain", knobs.drain_s, "below zero", "0s or more") if knobs.drain_s < 0 else None,
         (
             "stall",
             f"{stall.length_s:g}s/every {stall.every_s:g}s",
@@ -195,6 +222,17 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         else None,
     ]
     return [entry for entry in checks if entry is not None]
+
+
+def _wrong_queue(url: str) -> str:
+    kind = queue_kind(url)
+    if kind != "remote":
+        return "" if kind else "unknown queue"
+    try:
+        place_of(url)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _bad(rate: float | None) -> bool:

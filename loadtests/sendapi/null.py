@@ -1,6 +1,7 @@
 """A server that answers 202 at once, for the generator's test of itself: `python -m loadtests.sendapi.null`.
 
-It frames requests by Content-Length and does nothing else: no checks, no queue, no delivery.
+It frames requests by Content-Length - or, after HTTP/2's preface, by frames - and does nothing else: no
+checks, no queue, no delivery.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from typing import cast
 
 from loadtests.children import link
-from loadtests.sendapi import serving
+from loadtests.sendapi import null2, serving
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nx-message-id: null\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
@@ -32,13 +33,27 @@ class NullProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._head = b""
         self._body_left = 0
+        self._frames: null2.Frames | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Count bodies off; answer as each one ends."""
+        """Answer what is complete, in the version of HTTP that the first bytes are of."""
+        assert self._transport is not None
+        if self._frames is not None:
+            self._transport.write(self._frames.answer(data))
+        elif (self._head + data).startswith(null2.PREFACE):
+            self._frames = null2.Frames()
+            rest = (self._head + data)[len(null2.PREFACE) :]
+            self._transport.write(null2.greeting() + self._frames.answer(rest))
+        else:
+            self._transport.write(ACCEPTED * self._requests_ended(data))
+
+    def _requests_ended(self, data: bytes) -> int:
+        """How many requests these bytes complete; bodies are counted off."""
+        ended = 0
         while data:
             if self._body_left:
                 taken = min(self._body_left, len(data))
@@ -48,10 +63,10 @@ class NullProtocol(asyncio.Protocol):
                 head, end, data = (self._head + data).partition(HEAD_END)
                 self._head = b"" if end else head
                 if not end:
-                    return
+                    return ended
                 self._body_left = content_length(head)
-            if not self._body_left and self._transport is not None:
-                self._transport.write(ACCEPTED)
+            ended += not self._body_left
+        return ended
 
 
 async def _run() -> None:
@@ -63,7 +78,7 @@ async def _run() -> None:
         if parent is not None:
             serving.leave_with(parent, stop)
             parent.tell("ready", port=sock.getsockname()[1])
-        await stop.wait()
+        await stop.asked.wait()
         server.close()
 
 

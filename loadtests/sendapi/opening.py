@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 from loadtests.sendapi.blocks import Backend, StoreFailed
@@ -11,6 +12,7 @@ from loadtests.sendapi.sqlitequeue import SqliteQueue
 from loadtests.sendapi.store import Store
 from loadtests.sendapi.valkeyqueue import own_queue, remote_queue
 from loadtests.sendapi.valkeyserver import ValkeyServer
+from scenarios.problems import user_error
 
 VOLATILE = frozenset({"tmpfs", "ramfs", "devtmpfs"})
 MOUNTS = Path("/proc/self/mounts")
@@ -19,12 +21,17 @@ log = logging.getLogger("peakday.sendapi")
 
 
 async def open_store(knobs: Knobs, folder: Path) -> Store:
-    """The store, open, with whatever an earlier run left in `folder`. Raises StoreFailed."""
-    backend = await _backend(knobs, folder)
-    if not backend.durable:
-        log.warning("queue %s is NOT durable: what is accepted may be lost in a power cut", backend.name)
-    store = Store(backend, bound=knobs.queue_bound, bytes_max=knobs.queue_bytes)
-    await store.open()
+    """The store, open, with what an earlier run left in `folder`. UserError where there is no such queue."""
+    try:
+        backend = await _backend(knobs, folder)
+        if not backend.durable:
+            log.warning("queue %s is NOT durable: what is accepted may be lost in a power cut", backend.name)
+        store = Store(backend, bound=knobs.queue_bound, bytes_max=knobs.queue_bytes)
+        await store.open()
+    except StoreFailed as error:
+        allowed = '"auto" or "sqlite" where there is no Valkey'
+        shown = _without_password(knobs.queue)
+        raise user_error(str(error), key="queue", found=shown, allowed=allowed) from error
     return store
 
 
@@ -33,15 +40,22 @@ async def _backend(knobs: Knobs, folder: Path) -> Backend:
     if kind == "remote":
         return await remote_queue(knobs.queue)
     folder.mkdir(parents=True, exist_ok=True)
-    if kind == "valkey":
+    if kind in ("auto", "valkey"):
         try:
             server = ValkeyServer(folder / "valkey", knobs.queue_bytes)
             return await own_queue(server, durable=on_disk(folder))
         except StoreFailed as error:
+            if kind == "valkey":
+                raise
             log.warning("no Valkey here, SQLite instead: %s", error)
     path = Path(knobs.queue.removeprefix("sqlite:///")) if "///" in knobs.queue else folder / "queue.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     return SqliteQueue(path, durable=on_disk(path.parent))
+
+
+def _without_password(url: str) -> str:
+    """A queue's address as it may be shown."""
+    return re.sub(r"//[^/@]*@", "//…@", url)
 
 
 def on_disk(folder: Path, mounts: str | None = None) -> bool:

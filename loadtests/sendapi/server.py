@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import logging
 import socket
@@ -17,12 +19,13 @@ import msgspec
 from loadtests.children import Child, Link, link, python_module
 from loadtests.sendapi import knobs as knob_file
 from loadtests.sendapi import serving
-from loadtests.sendapi.app import App, Health
-from loadtests.sendapi.dispatcher import Dispatcher
-from loadtests.sendapi.door import Door
+from loadtests.sendapi.accesslog import FileLog
+from loadtests.sendapi.assembly import check, dispatched, environment_of
+from loadtests.sendapi.health import Health
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.opening import open_store
-from loadtests.sendapi.sinks import CountingSink
+from loadtests.sendapi.store import Store
+from loadtests.sendapi.surface import Surface
 from scenarios.problems import UserError, user_error
 
 READY_S = 30.0
@@ -57,13 +60,13 @@ class Running:
 @contextmanager
 def start(knobs: Knobs, folder: Path) -> Iterator[Running]:
     """A running API with its queue and log in `folder`. Raises UserError for bad knobs, ChildFailed."""
-    knob_file.check(knobs)
+    check(knobs)
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "knobs.json"
     placed = msgspec.structs.replace(knobs, data=knobs.data or str(folder / "queue"))
     config.write_bytes(knob_file.to_json(placed))
     argv = python_module("loadtests.sendapi.server", str(config))
-    with Child("send API", argv, log=folder / "sendapi.log") as child:
+    with Child("send API", argv, log=folder / "sendapi.log", env=environment_of(placed)) as child:
         ready = child.expect("ready", READY_S)
         queue = queue_words(ready["queue"], ready["durable"])
         running = Running(_url(knobs.host, ready["port"]), placed, child, queue)
@@ -80,7 +83,7 @@ def queue_words(queue: str, durable: bool) -> str:
 
 def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
     """Serve in the foreground until SIGINT or SIGTERM; `say` gets the lines for the user."""
-    knob_file.check(knobs)
+    check(knobs)
     with tempfile.TemporaryDirectory(prefix="peakday-sendapi-") as temporary:
         placed = msgspec.structs.replace(knobs, data=knobs.data or temporary)
 
@@ -113,21 +116,36 @@ def main(config: Path) -> int:
 
 
 async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health], None]) -> None:
+    """From the socket to the last answer: probes are answered while the queue is still being opened."""
+    from loadtests.sendapi.protocol import SendProtocol  # uvicorn takes 0.1 s, which the CLI spares
+
     sock = _bind(knobs)
     base_url = _url(knobs.host, sock.getsockname()[1])
-    async with serving.stoppable() as stop:
-        if parent is not None:
-            serving.leave_with(parent, stop)
-        store = await open_store(knobs, Path(knobs.data))
-        sink = CountingSink()
-        dispatcher = Dispatcher(store, sink, knobs.limits(), freshness_s=knobs.freshness_s)
-        app = App(knobs.key, Door(knobs), store, dispatcher, sink)
-        dispatcher.start()
-        try:
-            await serving.serve_on(sock, app, stop, lambda: ready(base_url, app.health()))
-        finally:
-            await dispatcher.stop()
-            await store.close()
+    with contextlib.ExitStack() as kept:
+        log = FileLog(knobs.access_log) if knobs.access_log else None
+        if log is not None:
+            kept.callback(log.close)
+        surface = Surface(knobs.key, log)
+        async with serving.stoppable() as stop:
+            if parent is not None:
+                serving.leave_with(parent, stop)
+            async with serving.served(sock, surface, SendProtocol) as server:
+                store = await _opened(knobs, stop)
+                if store is None:
+                    return
+                async with dispatched(store, knobs) as source:
+                    surface.open(source)
+                    serving.collect_seldom()
+                    ready(base_url, surface.own.health())
+                    await serving.first(stop.asked.wait(), asyncio.shield(server))
+                    await serving.first(surface.life.drain(knobs.drain_s), stop.overdue())
+
+
+async def _opened(knobs: Knobs, stop: serving.Stop) -> Store | None:
+    """The queue; None where the API is told to leave before it is open."""
+    opening = asyncio.create_task(open_store(knobs, Path(knobs.data)), name="opening")
+    await serving.first(opening, stop.asked.wait())
+    return opening.result() if opening.done() else None
 
 
 def _bind(knobs: Knobs) -> socket.socket:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from loadtests.sendapi.blocks import Lane, QueueFull, Stored, StoreFailed, Write
+from loadtests.sendapi.blocks import Lane, Once, QueueFull, Stored, StoreFailed, Write
 
 T = TypeVar("T")
 
@@ -18,6 +19,8 @@ CREATE TABLE IF NOT EXISTS blocks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, priority TEXT, channel TEXT, messages INTEGER, data BLOB
 );
 CREATE INDEX IF NOT EXISTS lanes ON blocks (priority, channel, id);
+CREATE TABLE IF NOT EXISTS once (name BLOB PRIMARY KEY, record BLOB, until_s REAL);
+CREATE INDEX IF NOT EXISTS ages ON once (until_s);
 """
 
 
@@ -25,6 +28,7 @@ class SqliteQueue:
     """Blocks as rows; AUTOINCREMENT never gives a deleted row's key again, so a cursor stays true."""
 
     name = "sqlite"
+    in_flight = 1
 
     def __init__(self, path: Path, *, durable: bool) -> None:
         self.durable = durable
@@ -35,14 +39,29 @@ class SqliteQueue:
         """One transaction; it has reached the disk when this returns."""
 
         def run(connection: sqlite3.Connection) -> None:
-            rows = [(*lane, messages, data) for lane, messages, data in writes]
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(
-                    "INSERT INTO blocks (priority, channel, messages, data) VALUES (?, ?, ?, ?)", rows
-                )
+                _insert(connection, writes)
 
         await self._run(run)
+
+    async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
+        """One transaction for record and blocks; records that are old enough go with it."""
+
+        def run(connection: sqlite3.Connection) -> bytes | None:
+            now_s = time.time()
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("DELETE FROM once WHERE until_s <= ?", (now_s,))
+                found = connection.execute("SELECT record FROM once WHERE name = ?", (once.name,)).fetchone()
+                if found is not None:
+                    return bytes(found[0])
+                row = (once.name, once.record, now_s + once.keep_s)
+                connection.execute("INSERT INTO once (name, record, until_s) VALUES (?, ?, ?)", row)
+                _insert(connection, writes)
+            return None
+
+        return await self._run(run)
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Rows behind `after`, oldest first."""
@@ -67,6 +86,23 @@ class SqliteQueue:
 
         await self._run(run)
 
+    async def compact(self) -> None:
+        """The log is folded into the file, and the file shrinks to what it holds."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        await self._run(run)
+
+    async def ping(self) -> None:
+        """The file can be read."""
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("SELECT 1 FROM blocks LIMIT 1").fetchall()
+
+        await self._run(run)
+
     async def close(self) -> None:
         """Let the log be folded into the file."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
@@ -81,6 +117,11 @@ class SqliteQueue:
             raise StoreFailed(str(error)) from error
         except sqlite3.Error as error:
             raise StoreFailed(str(error)) from error
+
+
+def _insert(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
+    rows = [(*lane, messages, data) for lane, messages, data in writes]
+    connection.executemany("INSERT INTO blocks (priority, channel, messages, data) VALUES (?, ?, ?, ?)", rows)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,14 +1,15 @@
 """Durable before success: messages on disk before `put` returns, taken in order, deleted once delivered.
 
-Whatever waits to be written travels in one commit: one block per lane, one fsync for all. A block that was
-taken but not reported done is still on disk and is handed out again after a restart: at least once.
+What arrives in one turn of the loop travels in one commit: one block per lane, one fsync for all. A block
+that was taken but not reported done is still on disk and is handed out again after a restart: at least once.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 
 from loadtests.sendapi.blocks import (
     LANES,
@@ -16,27 +17,23 @@ from loadtests.sendapi.blocks import (
     Block,
     Entry,
     Lane,
+    Once,
     QueueFull,
     StoreFailed,
     Write,
-    packed,
     unpacked,
 )
+from loadtests.sendapi.commits import Commit, Committer, Settled
 
 COUNTED_AT_ONCE = 64
 """Blocks read at a time while the backlog of an earlier run is counted."""
 DONE_WAIT_S = 0.05
-"""Deletions wait this long for a commit to travel with."""
-
-
-@dataclass
-class _Commit:
-    """What the next commit carries, and who waits for it."""
-
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
-    entries: list[tuple[Lane, Entry]] = field(default_factory=list)
-    messages: int = 0
-    size: int = 0
+"""Deletions are gathered for this long."""
+DELETE_RETRY_S = 1.0
+COMPACT_BYTES = 32 * 1024 * 1024
+"""Once this much was written, the backend gives disk back as soon as the queue is empty ..."""
+IDLE_S = 0.5
+"""... for this long."""
 
 
 @dataclass
@@ -66,41 +63,52 @@ class Store:
         self.lanes = {lane: LaneState() for lane in LANES}
         self._bound = bound
         self._bytes_max = bytes_max
-        self._next: _Commit | None = None
-        self._current: _Commit | None = None
+        self._held = self._held_size = 0
         self._done: list[tuple[Lane, bytes]] = []
-        self._done_timer: asyncio.TimerHandle | None = None
-        self._wake = asyncio.Event()
+        self._done_wake = asyncio.Event()
         self._reading = asyncio.Lock()
         self._arrival: asyncio.Future[None] | None = None
-        self._uncertain = True
+        self._written = 0
         self._closing = False
-        self._committer: asyncio.Task[None] | None = None
+        self._commits = Committer(backend, self._count, self._recount)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Count what an earlier run left, then start to commit."""
         await self._recount()
-        self._committer = asyncio.create_task(self._commit_for_ever(), name="committer")
+        self._tasks = [
+            asyncio.create_task(self._commits.run(), name="committer"),
+            asyncio.create_task(self._forget_for_ever(), name="forgetter"),
+        ]
+
+    def offer(
+        self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, settled: Settled
+    ) -> None:
+        """`settled` is told once all entries are on disk. `messages`, `size` (bytes): theirs, for the caps.
+
+        Raises QueueFull (nothing was stored) or StoreFailed (unknown: the client should try again), or tells
+        them to `settled`.
+        """
+        self._admit(messages, size)
+        self._commits.offer(entries, messages, size, settled)
 
     async def put(self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int) -> None:
-        """Returns once all entries are on disk. `messages` and `size` (bytes) are theirs, for the caps.
-
-        Raises QueueFull (nothing was stored) or StoreFailed (unknown: the client should try again).
-        """
-        if self._closing:
-            raise StoreFailed("the store is closing")
-        if not self._has_room(messages, size):
-            raise QueueFull
-        if self._next is None:
-            self._next = _Commit()
-        commit = self._next
-        commit.entries.extend(entries)
-        commit.messages += messages
-        commit.size += size
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        commit.waiters.append(waiter)
-        self._wake.set()
+        """`offer`, returning once all is on disk."""
+        waiter, settled = _awaited()
+        self.offer(entries, messages, size, settled)
         await waiter
+
+    async def put_once(
+        self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, once: Once
+    ) -> bytes | None:
+        """`put`, unless something was put under this name before: then its record, and nothing is stored."""
+        waiter, settled = _awaited()
+        commit = Commit(once=once)
+        commit.add(entries, messages, size, settled)
+        self._admit(messages, size)
+        self._commits.alone(commit)
+        await waiter
+        return commit.earlier
 
     async def take(self, lane: Lane, count: int) -> list[Block]:
         """The next blocks of a lane, at most `count`; [] when there are none. Never the same one twice."""
@@ -119,14 +127,15 @@ class Store:
         return blocks
 
     def done(self, block: Block) -> None:
-        """This block is delivered (or expired): forget it with one of the next commits."""
+        """This block is delivered (or expired): forget it with one of the next deletions."""
         state = self.lanes[block.lane]
         state.in_hand -= block.messages
         state.in_hand_size -= block.size
+        self._held -= block.messages
+        self._held_size -= block.size
         self.finished += block.messages
         self._done.append((block.lane, block.key))
-        if self._done_timer is None:
-            self._done_timer = asyncio.get_running_loop().call_later(DONE_WAIT_S, self._wake.set)
+        self._done_wake.set()
 
     def next_arrival(self) -> asyncio.Future[None]:
         """Done once something more can be taken; ask for it before looking, then nothing is missed."""
@@ -136,57 +145,37 @@ class Store:
 
     def backlog(self) -> int:
         """Messages that are durable and not done."""
-        return sum(state.untaken + state.in_hand for state in self.lanes.values())
+        return self._held
 
     async def close(self) -> None:
         """Commit what is waiting, then leave."""
         self._closing = True
-        self._wake.set()
-        if self._committer is not None:
-            committer, self._committer = self._committer, None
+        self._commits.close()
+        if self._tasks:
+            (committer, forgetter), self._tasks = self._tasks, []
             await committer
-            await self._forget()  # what was done while the last commit was on its way
+            forgetter.cancel()
+            await asyncio.gather(forgetter, return_exceptions=True)
+            await self._forget()
             await self.backend.close()
 
-    def _has_room(self, messages: int, size: int) -> bool:
-        waiting = [commit for commit in (self._next, self._current) if commit is not None]
-        held = sum(state.untaken_size + state.in_hand_size for state in self.lanes.values())
-        if held + size + sum(commit.size for commit in waiting) > self._bytes_max:
-            return False
-        if not self._bound:
-            return True
-        return self.backlog() + messages + sum(commit.messages for commit in waiting) <= self._bound
-
-    async def _commit_for_ever(self) -> None:
-        while not self._closing or self._next is not None:
-            await self._wake.wait()
-            self._wake.clear()
-            self._current, self._next = self._next, None
-            if self._current is not None:
-                await self._commit(self._current)
-                self._current = None
-            await self._forget()
-
-    async def _commit(self, commit: _Commit) -> None:
-        try:
-            if self._uncertain:
-                await self._recount()
-            writes = packed(commit.entries)
-            await self.backend.append(writes)
-        except QueueFull as error:
-            _settle(commit.waiters, error)
-        except StoreFailed as error:
-            self._uncertain = True
-            _settle(commit.waiters, error)
-        else:
-            self._count(writes)
-            _settle(commit.waiters, None)
+    def _admit(self, messages: int, size: int) -> None:
+        """Raises QueueFull or StoreFailed."""
+        if self._closing:
+            raise StoreFailed("the store is closing")
+        if self._held_size + self._commits.size + size > self._bytes_max:
+            raise QueueFull
+        if self._bound and self._held + self._commits.messages + messages > self._bound:
+            raise QueueFull
 
     def _count(self, writes: list[Write]) -> None:
         for lane, messages, data in writes:
             self.lanes[lane].untaken += messages
             self.lanes[lane].untaken_size += len(data)
             self.received += messages
+            self._held += messages
+            self._held_size += len(data)
+            self._written += len(data)
         self._tell_arrival()
 
     def _tell_arrival(self) -> None:
@@ -194,19 +183,36 @@ class Store:
         if arrival is not None and not arrival.done():
             arrival.set_result(None)
 
-    async def _forget(self) -> None:
+    async def _forget_for_ever(self) -> None:
+        while True:
+            await self._until_done_or_idle()
+            await asyncio.sleep(DONE_WAIT_S)
+            self._done_wake.clear()
+            if not await self._forget():
+                await asyncio.sleep(DELETE_RETRY_S)
+                self._done_wake.set()
+
+    async def _until_done_or_idle(self) -> None:
+        """Wait until something is done; what an emptied queue leaves on disk is given back meanwhile."""
+        while self._written >= COMPACT_BYTES and not self._held and not self._done_wake.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._done_wake.wait(), IDLE_S)
+                break
+            with suppress(StoreFailed):
+                await self.backend.compact()
+            self._written = 0
+        await self._done_wake.wait()
+
+    async def _forget(self) -> bool:
         """Delete what is done; what fails stays on the list and, after a crash, is delivered once more."""
         keys, self._done = self._done, []
-        if self._done_timer is not None:
-            self._done_timer.cancel()
-            self._done_timer = None
-        if not keys:
-            return
         try:
-            await self.backend.delete(keys)
+            if keys:
+                await self.backend.delete(keys)
         except StoreFailed:
             self._done = keys + self._done
-            self._done_timer = asyncio.get_running_loop().call_later(1.0, self._wake.set)
+            return False
+        return True
 
     async def _recount(self) -> None:
         """Count what lies behind each cursor. Raises StoreFailed."""
@@ -215,7 +221,9 @@ class Store:
                 messages, size = await self._behind(lane, state.cursor)
                 self.recovered += messages - state.untaken
                 state.untaken, state.untaken_size = messages, size
-        self._uncertain = False
+        states = self.lanes.values()
+        self._held = sum(state.untaken + state.in_hand for state in states)
+        self._held_size = sum(state.untaken_size + state.in_hand_size for state in states)
         self._tell_arrival()
 
     async def _behind(self, lane: Lane, cursor: bytes) -> tuple[int, int]:
@@ -227,12 +235,16 @@ class Store:
         return messages, size
 
 
-def _settle(waiters: list[asyncio.Future[None]], error: Exception | None) -> None:
-    """Tell everybody who still waits; a waiter that was cancelled is done already."""
-    for waiter in waiters:
-        if waiter.done():
-            continue
+def _awaited() -> tuple[asyncio.Future[None], Settled]:
+    """A future, and what settles it."""
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settled(error: QueueFull | StoreFailed | None) -> None:
+        if waiter.done():  # whoever asked has left
+            return
         if error is None:
             waiter.set_result(None)
         else:
             waiter.set_exception(error)
+
+    return waiter, settled

@@ -4,138 +4,168 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
-from valkey import exceptions
-from valkey.asyncio import Valkey
-
-from loadtests.sendapi.blocks import Lane, QueueFull, Stored, StoreFailed, Write
+from loadtests.sendapi.blocks import Lane, Once, QueueFull, Stored, StoreFailed, Write
+from loadtests.sendapi.resp import Connection, Part, Place, ServerError, connect, packed, place_of
 from loadtests.sendapi.valkeyserver import ValkeyServer
 from scenarios.problems import UserError
 
-T = TypeVar("T")
 LOADING_S = 60.0
 """How long a server may take to read its append-only file back."""
 MESSAGES, DATA = b"m", b"b"
+ONCE = """
+local earlier = redis.call('GET', KEYS[1])
+if earlier then return earlier end
+for i = 2, #KEYS do redis.call('XADD', KEYS[i], '*', 'm', ARGV[2 * i - 1], 'b', ARGV[2 * i]) end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false
+"""
+"""KEYS: the record's name, then a stream for each block. ARGV: record, its ms, then two of each block."""
+IN_FLIGHT = 4
+"""Commits on their way at once: one is being synced, the others wait for the next."""
 
 
 class ValkeyQueue:
     """Blocks as stream entries, read by position and deleted when done; nothing is claimed."""
 
     name = "valkey"
+    in_flight = IN_FLIGHT
 
-    def __init__(self, client: Any, *, durable: bool, server: ValkeyServer | None = None) -> None:
-        self.durable = durable
-        self._client = client
+    def __init__(self, place: Place, *, server: ValkeyServer | None = None) -> None:
+        self.durable = False
+        self._place = place
         self._server = server
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
 
     async def append(self, writes: Sequence[Write]) -> None:
-        """One pipeline; with appendfsync=always the answer comes after the fsync."""
+        """With appendfsync=always the answer comes after the sync. All blocks or none."""
+        commands = [
+            packed("XADD", _stream(lane), "*", MESSAGES, messages, DATA, data)
+            for lane, messages, data in writes
+        ]
+        if len(commands) > 1:
+            commands = [packed("MULTI"), *commands, packed("EXEC")]
+        await self._ask(commands)
 
-        async def run(client: Any) -> None:
-            async with client.pipeline(transaction=len(writes) > 1) as pipeline:
-                for lane, messages, data in writes:
-                    pipeline.xadd(_stream(lane), {MESSAGES: messages, DATA: data})
-                await pipeline.execute()
-
-        await self._run(run)
+    async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
+        """One script: record and blocks reach the file together."""
+        parts: list[Part] = [len(writes) + 1, b"peakday:once:" + once.name]
+        parts += [_stream(lane) for lane, _, _ in writes]
+        parts += [once.record, int(once.keep_s * 1e3)]
+        for _, messages, data in writes:
+            parts += (messages, data)
+        (earlier,) = await self._ask([packed("EVAL", ONCE, *parts)])
+        return earlier if earlier is None else bytes(earlier)
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Stream entries behind `after`, oldest first."""
-
-        async def run(client: Any) -> list[Stored]:
-            found = await client.xrange(_stream(lane), b"(" + after if after else b"-", b"+", count)
-            return [Stored(key, int(fields[MESSAGES]), fields[DATA]) for key, fields in found]
-
-        return await self._run(run)
+        first = b"(" + after if after else b"-"
+        (found,) = await self._ask([packed("XRANGE", _stream(lane), first, "+", "COUNT", count)])
+        return [Stored(key, int(fields[1]), fields[3]) for key, fields in found]
 
     async def delete(self, keys: Sequence[tuple[Lane, bytes]]) -> None:
         """One command per lane."""
-
-        async def run(client: Any) -> None:
-            lanes: dict[Lane, list[bytes]] = {}
-            for lane, key in keys:
-                lanes.setdefault(lane, []).append(key)
-            async with client.pipeline(transaction=False) as pipeline:
-                for lane, found in lanes.items():
-                    pipeline.xdel(_stream(lane), *found)
-                await pipeline.execute()
-
-        await self._run(run)
+        lanes: dict[Lane, list[bytes]] = {}
+        for lane, key in keys:
+            lanes.setdefault(lane, []).append(key)
+        await self._ask([packed("XDEL", _stream(lane), *found) for lane, found in lanes.items()])
 
     async def close(self) -> None:
         """Hang up; end the server if it is ours."""
-        await self._client.aclose()
+        if self._connection is not None:
+            self._connection.close()
         if self._server is not None:
             await asyncio.to_thread(self._server.stop)
 
-    async def _run(self, work: Callable[[Any], Awaitable[T]]) -> T:
+    async def config(self, pattern: str) -> dict[str, str]:
+        """What the server says of its settings; {} where it says nothing."""
         try:
-            await self._revive()
-            return await work(self._client)
-        except exceptions.OutOfMemoryError as error:
-            raise QueueFull from error
+            (told,) = await self._ask([packed("CONFIG", "GET", pattern)])
+        except StoreFailed:
+            return {}
+        return {name.decode(): value.decode() for name, value in zip(told[::2], told[1::2], strict=True)}
+
+    async def compact(self) -> None:
+        """The append-only file is written anew, by a process of the server's own."""
+        await self._ask([packed("BGREWRITEAOF")])
+
+    async def ping(self) -> None:
+        """The server answers; our own is started where it does not run."""
+        await self._ask([packed("PING")])
+
+    async def _ask(self, commands: list[bytes]) -> list[Any]:
+        try:
+            connection = await self._connected()
+            replies = await connection.ask(commands)
         except UserError as error:  # another server took the files while ours was down
             raise StoreFailed(str(error)) from error
-        except exceptions.ExecAbortError as error:
-            if "OOM" in str(error):
-                raise QueueFull from error
+        except (ServerError, OSError) as error:
             raise StoreFailed(_cause(error)) from error
-        except (exceptions.ValkeyError, OSError) as error:
-            raise StoreFailed(_cause(error)) from error
+        for reply in replies:
+            if isinstance(reply, ServerError):
+                raise QueueFull if str(reply).startswith("OOM") else StoreFailed(_cause(reply))
+        return replies
 
-    async def _revive(self) -> None:
-        if self._server is None or self._server.running():
-            return
-        await self._client.aclose()
-        await asyncio.to_thread(self._server.start)
-        self._client = Valkey(unix_socket_path=self._server.socket)
-        await _loaded(self._client, self._server.running)
+    async def _connected(self) -> Connection:
+        if self._connection is not None and self._connection.open:
+            return self._connection
+        async with self._connecting:
+            if self._connection is None or not self._connection.open:
+                self._connection = await self._reconnect()
+        return self._connection
+
+    async def _reconnect(self) -> Connection:
+        if self._server is None:
+            return await _loaded(self._place, lambda: False)
+        if not self._server.running():
+            await asyncio.to_thread(self._server.start)
+        return await _loaded(replace(self._place, socket=self._server.socket), self._server.running)
 
 
 async def own_queue(server: ValkeyServer, *, durable: bool) -> ValkeyQueue:
     """A queue over our own server, started here. Raises StoreFailed where it does not run."""
     await asyncio.to_thread(server.start)
-    client = Valkey(unix_socket_path=server.socket)
+    queue = ValkeyQueue(Place(), server=server)
+    queue.durable = durable
     try:
-        await _loaded(client, server.running)
+        await queue.ping()
     except StoreFailed:
-        await client.aclose()
-        server.stop()
+        await queue.close()
         raise
-    return ValkeyQueue(client, durable=durable, server=server)
+    return queue
 
 
 async def remote_queue(url: str) -> ValkeyQueue:
     """A queue on a server that runs already. Durable only if it says appendonly and appendfsync=always."""
-    client = Valkey.from_url(url)
-    await _loaded(client, lambda: True)
-    try:
-        told = await client.config_get("append*")
-    except exceptions.ValkeyError:
-        told = {}
-    durable = told.get("appendonly") == "yes" and told.get("appendfsync") == "always"
-    return ValkeyQueue(client, durable=durable)
+    queue = ValkeyQueue(place_of(url))
+    await queue.ping()
+    told = await queue.config("append*")
+    queue.durable = told.get("appendonly") == "yes" and told.get("appendfsync") == "always"
+    return queue
 
 
-async def _loaded(client: Any, running: Callable[[], bool]) -> None:
-    """Wait until the server has read its files. StoreFailed where it leaves or takes too long."""
+async def _loaded(place: Place, starting: Callable[[], bool]) -> Connection:
+    """Connected once the server has read its files. ServerError or OSError where it leaves or takes too long.
+
+    A server that does not answer at all is waited for only while it is `starting`.
+    """
     deadline = time.monotonic() + LOADING_S
     while True:
         try:
-            await client.ping()
-        except (exceptions.ValkeyError, OSError) as error:
-            starting = isinstance(error, exceptions.BusyLoadingError | exceptions.ConnectionError | OSError)
-            if not starting or not running() or time.monotonic() > deadline:
-                raise StoreFailed(_cause(error)) from error
-            await asyncio.sleep(0.01)
-        else:
-            return
+            return await connect(place)
+        except (ServerError, OSError) as error:
+            coming = starting() if isinstance(error, OSError) else str(error).startswith("LOADING")
+            if not coming or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.01)
 
 
 def _cause(error: Exception) -> str:
-    """An error's kind and the start of its text: the client's errors carry the whole command."""
+    """An error's kind and the start of its text."""
     return f"{type(error).__name__}: {str(error)[:120]}"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,8 +12,10 @@ import msgspec
 
 from loadtests.sendapi.knobs import Distribution, Knobs, Stall, check
 from scenarios.problems import Problem, UserError, nearest
-from scenarios.quantities import parse_count, parse_duration, parse_rate
+from scenarios.quantities import parse_count, parse_duration, parse_rate, parse_size
 
+TARGET = "--target"
+"""Where options stand that are written into a target."""
 STALL_ALLOWED = '"400ms/every 60s"'
 
 
@@ -36,7 +38,13 @@ class Embedded:
     stall_every_s: float = 0.0
     queue: str | None = None
     queue_bound: int | None = None
+    queue_bytes: int | None = None
     freshness_s: float | None = None
+    drain_s: float | None = None
+    access_log: str | None = None
+    sink: str | None = None
+    attempts: int | None = None
+    backoff_s: float | None = None
 
     def over(self, base: Knobs) -> Knobs:
         """`base` with what was asked on top. Raises UserError where that makes no sense.
@@ -51,7 +59,7 @@ class Embedded:
         if self.stall_s:
             asked["stall"] = Stall(self.stall_s, self.stall_every_s)
         knobs = msgspec.structs.replace(base, **asked)
-        check(knobs, "--target")
+        check(knobs, TARGET)
         return knobs
 
 
@@ -65,7 +73,13 @@ _PLAIN = (
     "wait_bound_s",
     "queue",
     "queue_bound",
+    "queue_bytes",
     "freshness_s",
+    "drain_s",
+    "access_log",
+    "sink",
+    "attempts",
+    "backoff_s",
 )
 
 
@@ -98,21 +112,41 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "stall": ("stall_s stall_every_s", parse_stall),
     "queue": ("queue", str),
     "queue-bound": ("queue_bound", parse_count),
+    "queue-size": ("queue_bytes", parse_size),
     "freshness": ("freshness_s", parse_duration),
+    "drain": ("drain_s", parse_duration),
+    "access-log": ("access_log", str),
+    "sink": ("sink", str),
+    "attempts": ("attempts", parse_count),
+    "backoff": ("backoff_s", parse_duration),
 }
 _DISTRIBUTIONS = ("deterministic", "exponential", "lognormal")
 
 
 def parse_embedded(text: str) -> Embedded:
     """`embedded?limit=500/s&service-time=20ms&workers=8`. Raises UserError with every problem at once."""
-    _, _, query = text.partition("?")
+    parts = [part.partition("=") for part in text.partition("?")[2].split("&") if part]
+    return read_options(text, [(name, unquote(raw.replace("+", " "))) for name, _, raw in parts])
+
+
+def parse_serve(options: Mapping[str, str | int | None], base: Knobs) -> Knobs:
+    """`base` with the options of `peakday serve` on top, None where not given. UserErrors name them."""
+    given = [(name, str(value)) for name, value in options.items() if value is not None]
+    try:
+        return read_options("embedded", given).over(base)
+    except UserError as error:
+        raise UserError([_of_a_command(problem) for problem in error.problems], error.exit_code) from None
+
+
+def _of_a_command(problem: Problem) -> Problem:
+    key = f"--{problem.key.replace('_', '-')}" if problem.where == TARGET else problem.key
+    return replace(problem, where="" if problem.where == TARGET else problem.where, key=key)
+
+
+def read_options(text: str, options: Iterable[tuple[str, str]]) -> Embedded:
+    """The embedded API with these options, each a name and its text. Raises UserError with every problem."""
     settings: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for part in filter(None, query.split("&")):
-        name, _, raw = part.partition("=")
-        value = unquote(raw.replace("+", " "))
-        problem = _read_option(name, value, settings)
-        problems += [problem] if problem else []
+    problems = [found for name, value in options if (found := _read_option(name, value, settings))]
     asked = Embedded(text, **settings)
     try:
         asked.over(Knobs())
@@ -127,17 +161,17 @@ def _read_option(name: str, value: str, settings: dict[str, Any]) -> Problem | N
     if name not in _OPTIONS:
         near = nearest(name, tuple(_OPTIONS))
         message = "the embedded API has no such option"
-        return Problem("--target", name, value, message, ", ".join(_OPTIONS), near)
+        return Problem(TARGET, name, value, message, ", ".join(_OPTIONS), near)
     names, parse = _OPTIONS[name]
     if names.split()[0] in settings:
-        return Problem("--target", name, value, "is given twice")
+        return Problem(TARGET, name, value, "is given twice")
     if name == "distribution" and value not in _DISTRIBUTIONS:
         near = nearest(value, _DISTRIBUTIONS)
-        return Problem("--target", name, value, "unknown distribution", ", ".join(_DISTRIBUTIONS), near)
+        return Problem(TARGET, name, value, "unknown distribution", ", ".join(_DISTRIBUTIONS), near)
     try:
         parsed = parse(value)
     except ValueError as error:
-        return Problem("--target", name, value, str(error))
+        return Problem(TARGET, name, value, str(error))
     values = parsed if isinstance(parsed, tuple) else (parsed,)
     settings.update(zip(names.split(), values, strict=True))
     return None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from loadtests.replay.stencils import ID_DIGITS
 from loadtests.targets.auth import QueryKey
 from loadtests.targets.credentials import auth_headers, fill, signer
 from loadtests.targets.encoding import BOUNDARY, ESCAPES, joined, json_text
@@ -17,7 +18,6 @@ from loadtests.targets.slots import PLACEHOLDER
 from loadtests.targets.target import Target
 from loadtests.targets.wire import CONTENT_TYPES, Body, Operation
 
-ID_DIGITS = 12
 OPEN_ID = b"\x00" * ID_DIGITS
 OPEN_COUNT = b"\x01"
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin
 
-from loadtests.replay.http1 import Inbox
-from loadtests.replay.limits import BadResponse
-from loadtests.targets import credentials, safety, trust
+from loadtests.targets import credentials, safety
+from loadtests.targets.asking import Answer, exchange
 from loadtests.targets.auth import QueryKey
 from loadtests.targets.figure import Meaning, Observe
 from loadtests.targets.observing import Observer
@@ -21,14 +19,11 @@ from loadtests.targets.pointers import NOTHING, value_at
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 from loadtests.targets.rules import decoded, header
-from loadtests.targets.safety import Address
 from loadtests.targets.target import Target
 from loadtests.targets.wire import Operation
-from scenarios.problems import EXIT_REFUSED, nearest, user_error
+from scenarios.problems import nearest, user_error
 from scenarios.words import CHANNELS
 
-TIMEOUT_S = 10.0
-READ_BYTES = 65536
 SHOWN_CHARACTERS = 800
 SETTLE_S_MIN = 0.4
 """The far side has this long to count the message, or one and a half readings of its slowest figure."""
@@ -44,16 +39,6 @@ class Seen:
     meaning: Meaning
     before: float | None
     after: float | None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response as received: status, the header lines, the body, seconds from the first byte sent."""
-
-    status: int
-    head: bytes
-    body: bytes
-    took_s: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +83,7 @@ def probe(
     request = Renderer(alone, environment, f"probe-{secrets.token_hex(4)}").render(0, 1, chosen, "probe")
     with Observer(target, safety.permitted(target)[0]) as observer:
         before = _readings(observer, target.observe)
-        answer = exchange(address, request, ca_file=target.ca_file)
+        answer = exchange(address, request, ca_file=target.ca_file, http=target.http)
         after = _readings(observer, target.observe)
     observed = _seen(target, before, after)
     return _explained(alone, answer, request, chosen, observed, not_tested(target, streams))
@@ -107,34 +92,6 @@ def probe(
 def not_tested(target: Target, streams: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
     """Names of the streams that no operation carries."""
     return tuple(stream[1] for stream in streams if target.operation_for(*stream) is None)
-
-
-def exchange(address: Address, request: bytes, timeout_s: float = TIMEOUT_S, ca_file: str = "") -> Answer:
-    """One request and its response on a connection of its own. Raises UserError with exit code 4."""
-    started_s = time.monotonic()
-    inbox = Inbox()
-    try:
-        with _connected(address, timeout_s, ca_file) as connection:
-            connection.sendall(request)
-            while not _fed(inbox, connection.recv(READ_BYTES)):
-                if time.monotonic() - started_s > timeout_s:
-                    raise TimeoutError(f"no whole response within {timeout_s:g} s")
-    except (OSError, BadResponse) as error:
-        where = f"{address.host}:{address.port}"
-        message = f"it took the connection but gave no response that can be read: {error}"
-        raise user_error(message, key="target", found=where, exit_code=EXIT_REFUSED) from error
-    return Answer(inbox.status, inbox.head, inbox.body, time.monotonic() - started_s)
-
-
-def _connected(address: Address, timeout_s: float, ca_file: str) -> socket.socket:
-    plain = socket.create_connection((address.ip, address.port), timeout=timeout_s)
-    if not address.tls:
-        return plain
-    return trust.context(ca_file).wrap_socket(plain, server_hostname=address.host)
-
-
-def _fed(inbox: Inbox, data: bytes) -> bool:
-    return inbox.feed(data) if data else inbox.end()
 
 
 def _operation(target: Target, name: str) -> Operation:

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.targets.frames import ID_DIGITS, OPEN_COUNT, OPEN_ID, Filling, Frame, Rows, frame
+from loadtests.replay.stencils import ID_DIGITS, Stencil
+from loadtests.targets.frames import OPEN_COUNT, OPEN_ID, Filling, Frame, Rows, frame
 from loadtests.targets.signing import Signer
 from loadtests.targets.target import Target
 from loadtests.targets.wire import Operation
@@ -70,6 +71,15 @@ class Renderer:
         request = form.render(first_id, messages)
         return request if form.signer is None else signed(request, form.signer, self._now_s())
 
+    def stencil(
+        self, messages: int, channel: str, campaign: str, priority: str = "marketing"
+    ) -> Stencil | None:
+        """What `render` fills in for that many messages; None where it does more, as for large batches and
+        signatures. Raises UserError as `render` does."""
+        if messages > SMALL_BATCH_MAX:
+            return None
+        return self._template(messages, (channel, campaign, priority)).stencil()
+
     def operation(self, channel: str, campaign: str, priority: str = "") -> Operation:
         """The operation that carries a stream. Raises UserError when the target has none."""
         index = self.target.operation_for(channel, campaign, priority)
@@ -113,8 +123,14 @@ class _Template:
                 body += part.replace(OPEN_COUNT, count)
                 offsets += [0] * part.count(OPEN_ID)
         whole = head + b"%d\r\n\r\n" % len(body) + body
+        self._whole = whole
         self._text = whole.replace(b"%", b"%%").replace(OPEN_ID, b"%%0%dd" % ID_DIGITS)
         self._offsets = tuple(offsets)
+
+    def stencil(self) -> Stencil | None:
+        if self.signer is not None:
+            return None
+        return Stencil(self._whole, tuple(zip(_positions(self._whole), self._offsets, strict=True)))
 
     def render(self, first_id: int, messages: int) -> bytes:  # noqa: ARG002 - a block's shape
         return self._text % tuple([first_id + offset for offset in self._offsets])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from email.utils import parsedate_to_datetime
 
 from loadtests.replay.records import Reply
@@ -35,6 +35,11 @@ class Reader:
         if judged.reply is Reply.ACCEPTED:
             return judged.reply, judged.accepted, None
         return judged.reply, judged.accepted, self.come_again_s(headers, operation)
+
+    def plainly_accepted(self, operation: int) -> Collection[int]:
+        """Statuses with which any reply accepts the whole request, whatever its headers and body say."""
+        rules = self._rules[operation]
+        return [status for status in range(200, 600) if rules.accepts_plainly(status)]
 
     def explain(self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0) -> Judged:
         """What `read` makes of it, with the rule that decided."""

@@ -52,6 +52,11 @@ class Rules:
         """What the status alone says; all there is to say where the rules are `plain`."""
         return self._of_status.get(status, (Reply.FAILED, ""))[0]
 
+    def accepts_plainly(self, status: int) -> bool:
+        """Whether a reply of that status accepts every message, whatever else it says."""
+        asks_more = self._texts or self.replies.entries or any(when.of_status(status) for when in self._whens)
+        return not asks_more and self.reply_of(status) is Reply.ACCEPTED
+
     def judge(self, status: int, headers: bytes, body: bytes, messages: int) -> Judged:
         """A reply to a request with that many messages."""
         reply, because = self._of_status.get(status, (Reply.FAILED, ""))

@@ -87,7 +87,9 @@ def _knock(target: Target, address: Address) -> None:
     """Connect as load will, TLS included. Raises OSError."""
     with socket.create_connection((address.ip, address.port), timeout=CONNECT_TIMEOUT_S) as sock:
         if address.tls:
-            trust.context(target.ca_file).wrap_socket(sock, server_hostname=address.host).close()
+            context = trust.context(target.ca_file, target.http)
+            with context.wrap_socket(sock, server_hostname=address.host) as secure:
+                trust.must_agree(secure.selected_alpn_protocol(), target.http)
 
 
 def permitted(target: Target, resolve: Resolve = system_resolve) -> tuple[Address, ...]:

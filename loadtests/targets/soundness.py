@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from loadtests.targets.answers import Entries, Replies, When
 from loadtests.targets.auth import HeaderKey
+from loadtests.targets.behind_soundness import behind_complaints
 from loadtests.targets.figure import MESSAGE_MEANINGS, Observe
 from loadtests.targets.slots import PLACEHOLDER
 from loadtests.targets.target_words import Target
@@ -34,6 +35,8 @@ def complaints(target: Target, shipped: Sequence[str], *, complete: bool = True)
         found += _of_operation(operation, ("operation", place), held(_watches_messages, target))
     for place, figure in enumerate(getattr(target, "observe", ())):
         found += held(_of_figure, figure, ("observe", place))
+    if behind := getattr(target, "behind", None):
+        found += held(behind_complaints, behind, target)
     return found
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from loadtests.targets.addresses import base_url_problem
-from loadtests.targets.embedded import Embedded, parse_embedded
+from loadtests.targets.behind import profile_of
+from loadtests.targets.embedded import Embedded as Embedded
+from loadtests.targets.embedded import parse_embedded
 from loadtests.targets.figure import Observe
 from loadtests.targets.soundness import complaints
 from loadtests.targets.target_words import Target as Target  # what most of the house takes from here
@@ -99,10 +101,12 @@ def read_target(path: Path) -> Target:
             allowed="a target file, embedded, " + ", ".join(f"{n}+http://…" for n in shipped_names()),
         ) from None
     target = _complete(read(text, Target, str(path), checks=checks))
-    if target.ca_file:
-        # A child process works in another folder.
-        target = target.model_copy(update={"ca_file": str((path.parent / target.ca_file).resolve())})
-    return target
+    # A child process works in another folder.
+    ca_file = str((path.parent / target.ca_file).resolve()) if target.ca_file else ""
+    behind = target.behind and target.behind.below(path.parent)
+    if behind and behind.profile_name:
+        profile_of(behind.profile_name)
+    return target.model_copy(update={"ca_file": ca_file, "behind": behind})
 
 
 def checks(target: Target) -> list[Complaint]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from loadtests.targets.addresses import checked_base_url
+from loadtests.targets.behind import Behind
 from loadtests.targets.figure import Observe
 from loadtests.targets.wire import Kind, Operation
 from scenarios.quantities import Share
@@ -17,20 +19,25 @@ class Target(Word):
     """A target file as written; secrets stay `${ENV_NAME}` until a request is rendered.
 
     `like` names a shipped target whose operations are taken when the file has none of its own.
+    `http` "2": HTTP/2, agreed on in TLS (ALPN) or, over http://, taken for granted (prior knowledge); what
+    is observed is read over HTTP/1.1 all the same.
     `share` is the part of the season that this target carries. `allow_hosts` names the hosts that may be
     loaded besides this machine, exactly as they stand in `base_url`. `ca_file`: whom TLS trusts instead of
     this system's authorities (PEM, from the target file's folder); certificates are checked in any case.
+    `behind`: the provider that peakday plays behind the target, to see from outside what it passes on.
     """
 
     title: str = ""
     like: str = ""
     base_url: str = ""
+    http: Literal["1.1", "2"] = "1.1"
     share: Share = 1.0
     allow_hosts: tuple[str, ...] = ()
     ca_file: str = ""
     source: str = ""
     operations: tuple[Operation, ...] = Field(default=(), alias="operation")
     observe: tuple[Observe, ...] = ()
+    behind: Behind | None = None
 
     @field_validator("base_url")
     @classmethod

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from loadtests.behind import standing_behind
+from loadtests.following import Followed, follow
 from loadtests.rig import api_key
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.server import start
+from loadtests.standin.server import Running
 from loadtests.targets.embedded import Embedded
 from loadtests.targets.probing import Probe
 from loadtests.targets.probing import probe as send_one
@@ -22,6 +26,7 @@ from reports.terminal import Screen
 from scenarios.catalogue import load
 from scenarios.problems import listed, nearest, user_error
 from scenarios.words import CHANNELS
+from sim.progress import SILENT
 from sim.season.demand import base_traffic
 
 
@@ -33,10 +38,16 @@ def probe(screen: Screen, text: str, operation: str, channel: str, scenario: str
         allowed = ", ".join(CHANNELS)
         raise user_error(f"unknown channel{hint}", key="--channel", found=channel, allowed=allowed)
     streams = _streams(scenario)
-    with _standing(text) as target:
+    with _standing(text) as (target, running):
+        began_s = time.monotonic()
         found = send_one(target, streams, operation=operation, channel=channel)
-    screen.result(asdict(found), telling(found))
-    return EXIT_DONE if found.reply == "accepted" else EXIT_INCONCLUSIVE
+        behind = None
+        if target.behind and running:
+            behind = follow(running, began_s, target.behind.settle)
+    document = asdict(found) | {"behind": asdict(behind) if behind else None}
+    screen.result(document, telling(found, behind))
+    arrived = behind is None or behind.after_s is not None
+    return EXIT_DONE if found.reply == "accepted" and arrived else EXIT_INCONCLUSIVE
 
 
 def _streams(scenario: str | None) -> list[tuple[str, str, str]]:
@@ -49,20 +60,24 @@ def _streams(scenario: str | None) -> list[tuple[str, str, str]]:
 
 
 @contextmanager
-def _standing(text: str) -> Iterator[Target]:
-    """The target, started where it is ours."""
+def _standing(text: str) -> Iterator[tuple[Target, Running | None]]:
+    """The target, started where it is ours, and the stand-in behind it, where its file asks for one."""
     asked = resolve(text)
-    if not isinstance(asked, Embedded):
-        yield asked
-        return
-    knobs = asked.over(Knobs(key=api_key()))
-    with tempfile.TemporaryDirectory(prefix="peakday-probe-") as folder, start(knobs, Path(folder)) as api:
-        yield embedded_at(api.base_url)
+    with tempfile.TemporaryDirectory(prefix="peakday-probe-") as folder, ExitStack() as stack:
+        if isinstance(asked, Embedded):
+            api = stack.enter_context(start(asked.over(Knobs(key=api_key())), Path(folder)))
+            yield embedded_at(api.base_url), None
+        elif asked.behind is None:
+            yield asked, None
+        else:
+            yield asked, stack.enter_context(standing_behind(asked.behind, Path(folder), SILENT))
 
 
-def telling(of: Probe) -> str:
+def telling(of: Probe, behind: Followed | None = None) -> str:
     """What a terminal says of it."""
     verdict = "ACCEPTED" if of.reply == "accepted" else f"NOT ACCEPTED: read as {of.reply}"
+    if behind is not None and behind.after_s is None:
+        verdict += ", and never seen behind it"
     rows = [
         ("sent", f"1 message ({of.channel}) by {of.operation!r}, {of.request_bytes:,} bytes"),
         ("  to", f"{of.method} {of.url}"),
@@ -74,10 +89,21 @@ def telling(of: Probe) -> str:
         *([("the target says", of.error)] if of.error else []),
         *([("come again", f"in {units.duration(of.retry_after_s)}")] if of.retry_after_s is not None else []),
         *([("message id", of.message_id)] if of.message_id else []),
-        *_observed(of),
+        *(_observed(of) if of.observed or behind is None else []),
+        *(_behind(behind) if behind else []),
         ("NOT TESTED", listed(of.not_tested) if of.not_tested else "nothing: every stream has an operation"),
     ]
     return "\n".join([*columns(rows), verdict])
+
+
+def _behind(of: Followed) -> list[tuple[str, str]]:
+    strange = f"; {of.others} attempts at other messages, or without an id of ours" if of.others else ""
+    if of.after_s is None:
+        waited = units.duration(of.waited_s)
+        return [("behind it", f"NOT SEEN: it did not come to {of.stand_in} within {waited}{strange}")]
+    times = "" if of.attempts == 1 else f" in {of.attempts} attempts"
+    came = f"came to {of.stand_in} after {units.duration(of.after_s)}{times}, told by {of.by}"
+    return [("behind it", came), ("", f"it was {of.outcome} there (status {of.status}){strange}")]
 
 
 def _observed(of: Probe) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loadtests.stages import simulate_stage
+from loadtests.targets.behind import problems_of_profile
 from loadtests.targets.target import Target, checks
 from reports import listings
 from reports.commands.runs import run_of
@@ -54,6 +55,7 @@ def show(screen: Screen, source: str, settings: Sequence[str]) -> int:
 def check(screen: Screen, files: Sequence[Path]) -> int:
     """Every problem of the files."""
     problems = check_files([str(f) for f in files], Target, checks)
+    problems += [problem for file in files for problem in problems_of_profile(file)]
     document = {"files": [str(f) for f in files], "problems": [asdict(p) for p in problems]}
     if problems:
         screen.result(document)

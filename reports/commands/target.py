@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 from loadtests import alone
 from loadtests import calibration as calibrating
@@ -18,8 +17,10 @@ from loadtests.rig import api_key
 from loadtests.sendapi import server
 from loadtests.sendapi.knobs import Knobs
 from loadtests.stages import Asked, Part
-from loadtests.targets.embedded import parse_embedded
+from loadtests.targets.behind import STAND_INS
+from loadtests.targets.embedded import parse_serve
 from reports import tellings
+from reports.commands import standing_in
 from reports.commands.options import Options, must_answer
 from reports.commands.runs import named, run_of, run_without_season
 from reports.judgement import EXIT_DONE, EXIT_INCONCLUSIVE
@@ -61,10 +62,26 @@ class CeilingOptions:
     max_rate: str | None
 
 
-def serve(screen: Screen, options: Mapping[str, str | int | None], host: str, port: int) -> int:
-    """The reference send API in the foreground until it is told to stop; options as in embedded?…"""
-    query = "&".join(f"{name}={quote(str(value))}" for name, value in options.items() if value is not None)
-    knobs = parse_embedded(f"embedded?{query}").over(Knobs(host=host, port=port, key=api_key()))
+def serve(
+    screen: Screen,
+    options: Mapping[str, str | int | None],
+    stand_in: str | None,
+    played: Mapping[str, str | None],
+    host: str,
+    port: int,
+) -> int:
+    """The reference send API in the foreground until it is told to stop; options as in embedded?…
+
+    With `stand_in` a provider, played; `played`: options that only it knows.
+    """
+    if stand_in is not None:
+        return standing_in.serve(screen, {"as": stand_in, **played}, options, host, port)
+    if given := [name for name, value in played.items() if value is not None]:
+        message = "only a stand-in knows this; say who is to be played with --as"
+        raise user_error(
+            message, key=f"--{given[0]}", found=str(played[given[0]]), allowed=", ".join(STAND_INS)
+        )
+    knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key()))
     server.serve(knobs, screen.show)
     return EXIT_DONE
 
@@ -78,7 +95,8 @@ def replay(screen: Screen, source: str | None, options: ReplayOptions, command: 
     else:
         measured, run = _replay_season(screen, str(source), options, command)
     screen.result(measuring.summary(measured) | named(run), tellings.replayed(measured))
-    return EXIT_DONE if measured.valid else EXIT_INCONCLUSIVE
+    seen = measured.passage is None or measured.passage.valid
+    return EXIT_DONE if measured.valid and seen else EXIT_INCONCLUSIVE
 
 
 def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str) -> tuple[Measurement, Run]:

@@ -12,6 +12,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,9 +43,12 @@ _LEAN = {"no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
 that took about half of a season in which messages wait."""
 
 
-def compiled(function: F) -> F:
-    """A function to be called from Python, compiled on its first call or taken from the cache."""
-    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), **_LEAN)(function)
+def compiled(function: F, *, waits: bool = False) -> F:
+    """A function to be called from Python, compiled on its first call or taken from the cache.
+
+    waits: other threads run meanwhile.
+    """
+    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), nogil=waits, **_LEAN)(function)
     return made
 
 
@@ -55,6 +59,18 @@ def part(function: F) -> F:
     """
     made: F = numba.njit(no_cpython_wrapper=True, **_LEAN)(function)
     return made
+
+
+@contextmanager
+def kept_by(*sources: Path) -> Iterator[None]:
+    """What is compiled inside is kept by the hash of these files: all that it calls, in whatever file."""
+    usual = numba.config.CACHE_DIR
+    digest = hashlib.sha256(b"/".join(source.read_bytes() for source in sources)).hexdigest()
+    numba.config.CACHE_DIR = usual and str(Path(usual) / digest[:16])
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = usual
 
 
 def cache_folder() -> Path | None:

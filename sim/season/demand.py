@@ -108,9 +108,8 @@ def _since(clock: Timetable, start_s: float, pace: Floats) -> Floats:
 
 
 def _background(scenario: Scenario, clock: Timetable, background: Background, seed: int) -> _Row:
-    """Independent messages whose rate follows the local hour and the noise."""
-    weights = np.array(background.hourly or (1.0,) * 24)
-    by_minute = (weights / weights.mean())[clock.local_hours]
+    """Independent messages whose rate follows the local clock and the noise."""
+    by_minute = _shape(clock, background)
     pace = _wander(scenario, clock, background.name, seed)
     seconds_s = clock.second_edges_s
     minute = np.minimum(seconds_s[:-1] // MINUTE_S, len(pace) - 1).astype(np.int64)
@@ -126,6 +125,17 @@ def _background(scenario: Scenario, clock: Timetable, background: Background, se
         "background",
     )
     return _Row(stream, counts)
+
+
+def _shape(clock: Timetable, background: Background) -> Floats:
+    """float64 (minutes,): the rate of each minute, relative to the mean."""
+    shape = np.ones(clock.local.shape[1])
+    for at, weights in zip(
+        clock.local, (background.daily, background.hourly, background.minutely), strict=True
+    ):
+        if weights:
+            shape *= (np.array(weights) / np.mean(weights))[at % len(weights)]
+    return shape
 
 
 def _history(loaded: Loaded, clock: Timetable, seed: int) -> Iterator[_Row]:

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from sim.season.timetable import MINUTE_S
 
+MANY = 1000.0
+"""Messages a grain from which the number is drawn from the normal distribution."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -39,7 +42,7 @@ def scattered(
     A grain's number is drawn first and then scattered over the bins within it, so that the season's total
     does not depend on the bins.
     """
-    totals = rng.poisson(expected)
+    totals = independent(rng, expected)
     if np.array_equal(grain_edges_s, edges_s):
         return totals
     cuts = np.union1d(grain_edges_s, edges_s)
@@ -48,6 +51,19 @@ def scattered(
     pieces = totals if len(begins) == len(totals) else _pieces(rng, totals, grain, np.diff(cuts))
     bins = np.searchsorted(edges_s, begins, side="right") - 1
     return np.bincount(bins, weights=pieces, minlength=len(edges_s) - 1).astype(np.int64)
+
+
+def independent(rng: np.random.Generator, expected: Floats) -> npt.NDArray[np.int64]:
+    """int64: Poisson numbers of these means; large ones by Cornish and Fisher's expansion from a normal.
+
+    Its first three moments are the Poisson's; it costs a fifth, and a week has millions of them.
+    """
+    many = expected >= MANY
+    if not many.any():
+        return rng.poisson(expected)
+    z = rng.standard_normal(expected.shape)
+    large = np.rint(expected + np.sqrt(expected) * z + (z * z - 1.0) / 6.0).astype(np.int64)
+    return large if many.all() else np.where(many, large, rng.poisson(np.where(many, 0.0, expected)))
 
 
 def _pieces(

@@ -54,11 +54,12 @@ class Timetable:
         return (moment.astimezone(UTC) - self.starts_at).total_seconds()
 
     @cached_property
-    def local_hours(self) -> npt.NDArray[np.int64]:
-        """int64 (minutes,): the local clock's hour as each minute begins."""
+    def local(self) -> npt.NDArray[np.int64]:
+        """int64 (3, minutes): the local clock as each minute begins: days since the first, hour, minute."""
         begins = self.minute_edges_s[:-1].tolist()
-        hours = [(self.starts_at + timedelta(seconds=s)).astimezone(self.zone).hour for s in begins]
-        return np.array(hours, dtype=np.int64)
+        told = [(self.starts_at + timedelta(seconds=s)).astimezone(self.zone) for s in begins]
+        first = told[0].date()
+        return np.array([((t.date() - first).days, t.hour, t.minute) for t in told], dtype=np.int64).T
 
 
 def _count(step_s: float, until_s: float) -> int:

@@ -20,7 +20,7 @@ from loadtests.replay.schedule import read_schedule
 from reports import findings
 from scenarios.problems import UserError
 from sim import simulate
-from sim.outcome import read_outcome
+from sim.outcomefile import read_outcome
 from sim.runs import Run, open_run
 from sim.traffic import read_traffic
 from tests.end_to_end.cli import Done, Peakday

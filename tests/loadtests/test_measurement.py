@@ -80,6 +80,29 @@ def test_what_was_dropped_or_limited_is_slow_without_end() -> None:
     assert measured(HELD, limited(records, some)).limited == 500
 
 
+def test_replies_are_counted_by_status_attempt_by_attempt_and_errors_by_kind_request_by_request() -> None:
+    schedule = constant(100.0, 1.0)
+    of = measured(schedule, attempted_twice(answered(schedule, 0.01), schedule.due_s + 0.5))
+    assert (of.statuses, of.errors_by_kind) == ({"202": 100, "429": 100}, {})
+    some = np.arange(HELD.due_s.size) % 20 == 0
+    refused = measured(HELD, limited(answered(HELD, 0.01), some))
+    assert refused.statuses == {"202": 9500, "429": 500}
+    assert refused.errors_by_kind == {"limited (429)": 500}
+    assert refused.below_target_because == "500 requests ended as limited (429)"
+
+
+def test_less_than_was_offered_is_explained_with_every_reason_and_its_number() -> None:
+    some = np.arange(HELD.due_s.size) % 20 == 0
+    assert measured(HELD, answered(HELD, 0.01)).below_target_because == ""
+    assert (
+        "500 requests were dropped"
+        in measured(HELD, dropped(answered(HELD, 0.01), some)).below_target_because
+    )
+    schedule = constant(200.0, 5.0)
+    slow = measured(schedule, answered(schedule, 0.01, servers=1)).below_target_because
+    assert slow.endswith("requests were accepted only after the replay's end, late or as retries")
+
+
 def test_goodput_is_what_is_accepted_in_time_and_what_is_owed_is_not() -> None:
     schedule = constant(200.0, 5.0)
     assert measured(schedule, answered(schedule, 0.02)).goodput_per_s == pytest.approx(200.0, rel=1e-6)
@@ -93,7 +116,7 @@ def test_a_late_generator_makes_the_measurement_invalid_and_says_by_how_much() -
     late = replace(records, picked_s=HELD.due_s + 0.05, started_s=HELD.due_s + 0.05)
     of = measured(HELD, late)
     assert not of.valid
-    assert "late: p99 50.0 ms" in of.invalid_because
+    assert "late: p99 50 ms" in of.invalid_because
     never = replace(records, picked_s=np.where(HELD.due_s > 10.0, np.nan, HELD.due_s))
     assert "late" in measured(HELD, never).invalid_because
 

@@ -8,9 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from loadtests.arrivals import Found, Sent, seen_of
 from loadtests.calibration import Calibration, Fitted, Predicted, Refused
 from loadtests.ceiling.ceiling import Ceiling, Trial
+from loadtests.farside import FarFigure
 from loadtests.measurement import Measurement, Percentiles, Window
+from loadtests.passage import Passage, Watch
+from loadtests.tracing import passage_of, trace
 from reports.disclosure import about
 from reports.find import find
 from reports.findings import Findings
@@ -23,6 +27,7 @@ from sim import histogram
 from sim.judging import Judged
 from sim.ledger import QUANTITIES
 from sim.outcome import Customers, Outcome
+from sim.shelf import in_memory
 from sim.simulate import Peaks, Simulated
 from sim.traffic import Stream, Traffic
 
@@ -74,13 +79,10 @@ def fluid_outcome(traffic: Traffic, served_per_s: float) -> Outcome:
     fates |= dict.fromkeys(("delivered", "fresh", "attempts"), delivered)
     busy = np.stack([delivered_total / 266.7, delivered_total / served_per_s])
     return Outcome(
-        **{name: counts.astype(np.float32) for name, counts in fates.items()},
         totals=np.array([fates[name].sum(axis=1) for name in QUANTITIES]),
-        backlog=np.cumsum(offered - delivered, axis=1).astype(np.float32),
-        under_way=np.zeros(offered.shape, dtype=np.float32),
         delay_counts=np.stack([histogram.count(0.05 + waits, row) for row in offered]),
         stages=("workers", "provider:push-gateway"),
-        busy_share=busy.astype(np.float32),
+        series=in_memory(fates | {"backlog": np.cumsum(offered - delivered, axis=1), "busy_share": busy}),
         streams=traffic.streams,
         starts_at=traffic.starts_at,
         bin_s=1.0,
@@ -98,6 +100,18 @@ def fluid_outcome(traffic: Traffic, served_per_s: float) -> Outcome:
 
 def percentiles(p50: float, p99: float) -> Percentiles:
     return Percentiles(p50, p50 * 1.4, p50 * 1.7, p99, p99 * 1.5, p99 * 2.0)
+
+
+def a_passage() -> Passage:
+    """A hundred messages, every tenth of them urgent; one is delivered twice and one never."""
+    due_s = np.arange(100) * 0.1
+    urgency = np.where(np.arange(100) % 10 == 0, 0, 1)
+    sent = Sent(1, 0, due_s, due_s + 0.001, due_s + 0.002, np.ones(100, dtype=np.int64), urgency)
+    rows = [(due + 0.3, Found(1, (n,)), n != 7) for n, due in enumerate(due_s)]
+    seen = seen_of([*rows, (5.0, Found(1, (3,)), True)])
+    outcomes = {"delivered": seen.good, "limited": ~seen.good}
+    watch = Watch(stand_in="sendgrid", limits="token bucket, 200/s (messages)", settled=True, quiet_s=2.0)
+    return passage_of(trace(sent, seen), np.arange(101), outcomes, 10.0, watch)
 
 
 def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = True) -> Measurement:
@@ -143,6 +157,11 @@ def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = Tr
         compress=1.0,
         origin="the worst 10 s of smoke, from 90 s on",
         complete=True,
+        figures=(
+            FarFigure("api cpu", "%", "cpu", offered_per_s / 2.1, offered_per_s / 2.0, offered_per_s / 2.1),
+            FarFigure("open connections", "", "connections", 40.0, 44.0, 41.0),
+        ),
+        passage=a_passage(),
     )
 
 
@@ -213,7 +232,7 @@ def judged(text: str, quantity: str, limit: float, value: float, *, at_most: boo
 def a_season(loaded: Loaded) -> Simulated:
     traffic = smoke_traffic(loaded)
     fresh = judged("fresh_share>=99%", "fresh_share", 0.99, 1.0, at_most=False)
-    return Simulated(traffic, fluid_outcome(traffic, 130.0), Peaks(135.0, 142.0), (fresh,))
+    return Simulated(traffic, fluid_outcome(traffic, 130.0), Peaks(135.0, 142.0, 135.0, 142.0), (fresh,))
 
 
 MANIFEST = {

@@ -94,6 +94,18 @@ delay = {{ median = "1min" }}
             "background.order-confirmation.hourly[0]",
             "below 0",
         ),
+        (
+            'rate = "10/s"',
+            'rate = "10/s"\nminutely = [1, 2]',
+            "background.order-confirmation.minutely",
+            "has 2 weights",
+        ),
+        (
+            'rate = "10/s"',
+            'rate = "10/s"\ndaily = [0, 0]',
+            "background.order-confirmation.daily",
+            "all weights are 0",
+        ),
         ("click_share = 0.05", "click_share = 0.5", "response.email.click_share", "above open_share"),
         (
             "purchase_share = 0.0171",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scenarios.catalogue import Loaded
-from sim import cohort, message
-from sim.ledger import FAILED, OFFERED, QUANTITIES, ConservationError, Ledger
+from sim import cohort, message, outcomefile
+from sim.closing import open_books
+from sim.ledger import FAILED, OFFERED, QUANTITIES, ROWS, ConservationError
 from sim.outcome import Outcome
 from sim.progress import SILENT, Interrupted, Silent
 from sim.summary import summary
 from sim.traffic import Stream, Traffic
 from tests.sim.pipelines import poisson, scenario, stream, traffic
+
+TIMES = ("wall_s", "cpu_s", "compile_s")
 
 Run = Callable[..., tuple[Traffic, Outcome]]
 
@@ -82,9 +86,11 @@ def test_a_seed_fixes_every_number_and_another_changes_some(run: Run) -> None:
     )
     assert np.array_equal(first_due.counts, again_due.counts)
     for field in fields(Outcome):
-        if field.name not in ("wall_s", "cpu_s", "compile_s"):
+        if field.name not in (*TIMES, "file_cpu_s", "compile_cpu_s", "series"):
             same = np.array_equal(getattr(first, field.name), getattr(again, field.name))
             assert same, field.name
+    for quantity in ROWS:
+        assert np.array_equal(first.rows(quantity), again.rows(quantity)), quantity
     assert not np.array_equal(first.delivered, other.delivered)
 
 
@@ -172,9 +178,14 @@ def test_the_windows_length_changes_no_number(window_bins: int) -> None:
 def test_a_lost_message_is_an_error_that_names_stream_and_bin() -> None:
     window = np.zeros((len(QUANTITIES), 2, 5))
     window[OFFERED, 1, 0] = 3.0
-    Ledger(2, 5).post(0, window, np.zeros((2, 5)), np.array([0.0, 3.0]))
+    loaded, due = (
+        scenario(5, {"count": 1, "service_time": "1s"}),
+        traffic([stream("a"), stream("b")], window[0]),
+    )
+    first, second = (open_books(loaded.scenario, due) for _ in range(2))
+    first.post(0, window, np.zeros((2, 5)), np.array([0.0, 3.0]), np.zeros(5))
     with pytest.raises(ConservationError, match=r"stream 1, end of bin 5: .*3\.0.*2\.0"):
-        Ledger(2, 5).post(0, window, np.zeros((2, 5)), np.array([0.0, 2.0]))
+        second.post(0, window, np.zeros((2, 5)), np.array([0.0, 2.0]), np.zeros(5))
 
 
 def test_a_bin_in_closed_form_is_the_bin_that_goes_the_long_way() -> None:
@@ -191,3 +202,25 @@ def test_a_bin_in_closed_form_is_the_bin_that_goes_the_long_way() -> None:
         short, long = (getattr(outcome, quantity) for outcome in outcomes)
         assert short == pytest.approx(long, rel=1e-6, abs=1e-6), quantity
     assert outcomes[0].limited[:, :90].sum() == 0.0, "bins in closed form"
+
+
+@both
+def test_an_outcome_goes_into_its_file_window_by_window_as_into_memory(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        outcomefile, "GROUP_BINS", 64
+    )  # row groups that end within windows, and the last early
+    monkeypatch.setattr(outcomefile, "MEMORY_BYTES", 0)
+    loaded, due = storm()
+    _, in_memory = run(loaded, due, 1, SILENT)
+    _, in_file = run(loaded, due, 1, SILENT, tmp_path / "outcome.parquet.part")
+    (tmp_path / "outcome.parquet.part").rename(tmp_path / "outcome.parquet")
+    read = outcomefile.read_outcome(tmp_path / "outcome.parquet")
+    assert isinstance(read.series, outcomefile.Columns)
+    for quantity in ROWS:
+        assert np.array_equal(in_file.rows(quantity), in_memory.rows(quantity)), quantity
+        assert np.array_equal(read.rows(quantity), in_memory.rows(quantity)), quantity
+    assert {k: v for k, v in summary(read).items() if k not in TIMES} == {
+        k: v for k, v in summary(in_memory).items() if k not in TIMES
+    }

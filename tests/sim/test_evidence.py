@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from scenarios.objectives import parse_objective
@@ -15,6 +16,7 @@ from sim.evidence import season_evidence
 from sim.judging import Judged, judge
 from sim.ledger import QUANTITIES
 from sim.outcome import Customers, Outcome
+from sim.shelf import in_memory
 from sim.traffic import Stream
 
 FLASH = Stream("flash", "push", "flash", "marketing", 60.0, "campaign")
@@ -22,15 +24,18 @@ CODES = Stream("codes", "sms", "codes", "transactional", 60.0, "background")
 BINS = 100
 
 
-def outcome() -> Outcome:
-    """flash: 10 a bin in the first half, delivered over the whole, 100 of them late; codes: 1 a bin."""
+def outcome(**other: npt.NDArray[np.float32]) -> Outcome:
+    """flash: 10 a bin in the first half, delivered over the whole, 100 of them late; codes: 1 a bin.
+
+    other: rows in the place of these.
+    """
     nothing = np.zeros((2, BINS), dtype=np.float32)
     offered = np.stack([np.repeat([10.0, 0.0], BINS // 2), np.ones(BINS)]).astype(np.float32)
     delivered = np.stack([np.full(BINS, 5.0), np.ones(BINS)]).astype(np.float32)
     fresh = delivered.copy()
     fresh[0, 80:] = 0.0
     delays = np.stack([histogram.count([20.0] * 400 + [70.0] * 100), histogram.count([0.5] * 100)])
-    kept = {"offered": offered, "accepted": offered, "delivered": delivered, "fresh": fresh}
+    kept = {"offered": offered, "accepted": offered, "delivered": delivered, "fresh": fresh} | other
     counts = {quantity: kept.get(quantity, nothing) for quantity in QUANTITIES}
     return Outcome(
         streams=(FLASH, CODES),
@@ -41,17 +46,14 @@ def outcome() -> Outcome:
         scenario="test",
         planned=np.array([500, 100]),
         suppressed=np.array([0, 0]),
-        **counts,
-        backlog=np.cumsum(offered - delivered, axis=1),
-        under_way=nothing,
         totals=np.array([counts[quantity].sum(axis=1) for quantity in QUANTITIES], dtype=np.float64),
         delay_counts=delays,
         stages=(),
-        busy_share=np.zeros((0, BINS), dtype=np.float32),
         customers=Customers(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
         wall_s=0.0,
         cpu_s=0.0,
         compile_s=0.0,
+        series=in_memory({"backlog": np.cumsum(offered - delivered, axis=1)} | counts | other),
     )
 
 
@@ -68,7 +70,7 @@ def test_shares_are_of_all_that_was_offered() -> None:
 
 def test_what_is_left_in_the_backlog_is_not_fresh() -> None:
     o = outcome()
-    cut = replace(o, fresh=o.fresh * np.array([[0.5], [1.0]], dtype=np.float32))
+    cut = outcome(fresh=o.fresh * np.array([[0.5], [1.0]], dtype=np.float32))
     assert judged("fresh_share[flash]>=80%", cut).value == pytest.approx(0.4)
 
 
@@ -76,8 +78,8 @@ def test_expired_and_failed_messages_are_shares_too() -> None:
     o = outcome()
     some = np.zeros_like(o.expired)
     some[0, 0] = 6.0
-    assert judged("expired_share<=1%", replace(o, expired=some)).value == pytest.approx(0.01)
-    assert judged("failed_share<=0.5%", replace(o, failed=some)).holds is False
+    assert judged("expired_share<=1%", outcome(expired=some)).value == pytest.approx(0.01)
+    assert judged("failed_share<=0.5%", outcome(failed=some)).holds is False
 
 
 def test_delays_are_quantiles_over_the_messages_of_one_stream_or_all() -> None:
@@ -102,7 +104,7 @@ def test_the_backlog_is_its_maximum_and_the_drain_from_there_until_it_is_gone() 
 def test_a_backlog_that_never_drains_never_meets_its_objective() -> None:
     o = outcome()
     growing = np.cumsum(np.ones_like(o.backlog), axis=1)
-    result = judged("drain<=1h", replace(o, backlog=growing))
+    result = judged("drain<=1h", outcome(backlog=growing))
     assert (result.holds, result.value) == (False, math.inf)
 
 

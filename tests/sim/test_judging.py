@@ -28,6 +28,15 @@ def test_a_p99_within_its_limit_holds_and_one_beyond_is_missed() -> None:
     assert judged("p99<=50ms", fast).value == pytest.approx(0.1)
 
 
+def test_the_sentence_has_units_and_tells_a_value_from_its_limit() -> None:
+    fast = sends([0.1] * 200)
+    assert judged("p99<=250ms", fast).because == "p99 is 100 ms, at most 250 ms asked: holds"
+    lost = judged("p99<=250ms", sends([0.01] * 200, failed={3, 50, 120})).because
+    assert lost == "p99 is never, at most 250 ms asked: missed"
+    close = judged("goodput_share>=99%", sends([0.1] * 2001, failed=set(range(21)))).because
+    assert close == "goodput_share is 98.95 %, at least 99 % asked: missed"
+
+
 def test_a_request_that_failed_is_slow_whatever_its_latency() -> None:
     result = judged("p99<=250ms", sends([0.01] * 200, failed={3, 50, 120}))
     assert result.holds is False

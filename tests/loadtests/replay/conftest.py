@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -11,12 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from loadtests.replay.agenda import Agenda
+from loadtests.replay.compiling import works
 from loadtests.replay.connection import Connection, Makes, Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
@@ -24,7 +27,9 @@ from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
+from loadtests.replay.stencils import ID_DIGITS, Stencil
 from loadtests.targets.rules import header
+from tests.loadtests.replay.certificates import Certified
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
@@ -107,9 +112,18 @@ class Plain:
         return 0
 
     def render(self, first_id: int, messages: int, channel: str, campaign: str, priority: str = "") -> bytes:
-        body = b"%d,%d,%b," % (first_id, messages, channel.encode())
+        body = b"%0*d,%d,%b," % (ID_DIGITS, first_id, messages, channel.encode())
         body += b"x" * (self._body_bytes - len(body))
         return b"POST /send HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    def stencil(self, messages: int, channel: str, campaign: str, priority: str = "") -> Stencil | None:
+        if messages > 2:
+            return None
+        text = self.render(0, messages, channel, campaign, priority)
+        return Stencil(text, ((text.index(b"0" * ID_DIGITS), 0),))
+
+    def plainly_accepted(self, operation: int) -> list[int]:
+        return list(range(200, 300))
 
     def read(
         self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0
@@ -145,9 +159,10 @@ def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
     return always
 
 
-@pytest.fixture
-def replay(tmp_path: Path) -> Replay:
-    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes)`."""
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.torture)], ids=["compiled", "by hand"])
+def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
+    """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, compiled,
+    http)`."""
 
     def run(
         port: int,
@@ -156,18 +171,22 @@ def replay(tmp_path: Path) -> Replay:
         body_bytes: int = 20,
         stop_after_s: float | None = None,
         makes: Makes = Connection,
+        compiled: bool = request.param,
+        http: str = "1.1",
     ) -> SendRecords:
         plain = Plain(body_bytes)
+        kernel = replace(plain_kernel(), compiled=(lambda: compiled and works()))
+        kernel.compiled()
         start_ns = time.monotonic_ns() + 5_000_000
         path = tmp_path / "records.arrows"
         writer = Writer(path)
         journal = Journal(schedule, start_ns, writer)
         reactor = Reactor(
-            Peer(socket.AF_INET, "127.0.0.1", port, makes),
+            Peer(socket.AF_INET, "127.0.0.1", port, makes, http),
             Agenda(schedule, plain, plain, plain, 0),
             lambda rows: journal.take(rows, time.monotonic_ns()),
             bounds=bounds or Bounds(),
-            kernel=plain_kernel(),
+            kernel=kernel,
         )
         if stop_after_s is not None:
             threading.Timer(stop_after_s, reactor.stop).start()
@@ -175,6 +194,20 @@ def replay(tmp_path: Path) -> Replay:
         return read_records([path])
 
     return run
+
+
+@pytest.fixture(scope="session")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
+    """Certificates of an authority of their own."""
+    if shutil.which("openssl") is None:
+        pytest.skip("makes its certificates with openssl, which is not installed")
+    return Certified(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def trusting(certified: Certified) -> ssl.SSLContext:
+    """A context that trusts that authority."""
+    return ssl.create_default_context(cafile=str(certified.ca))
 
 
 Locust = Callable[..., subprocess.Popen[str]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ from typing import Any
 import psutil
 import pytest
 
-from loadtests.replay.records import read_records
+from loadtests.replay.records import Fault, Reply, read_records
 from loadtests.replay.schedule import constant, write_schedule
+from loadtests.replay.tally import words_of
 
 ROOT = Path(__file__).parents[3]
 LOCUSTFILE = ROOT / "loadtests" / "locustfile.py"
@@ -167,3 +170,81 @@ def test_what_may_not_be_loaded_by_hand_is_refused_in_words(
     assert process.returncode == code, out
     assert words in out
     assert "Traceback" not in out
+
+
+@pytest.mark.parametrize(
+    ("processes", "sent", "to_all"),
+    [((), signal.SIGINT, False), (("--processes", "2"), signal.SIGTERM, True)],
+    ids=["Ctrl-C", "SIGTERM to a master and its workers"],
+)
+def test_a_replay_by_hand_that_is_told_to_end_accounts_for_all_that_was_due(
+    serve, answering, locust: Locust, tmp_path: Path, processes: tuple[str, ...], sent: int, to_all: bool
+) -> None:
+    server = serve(answering(ACCEPTED))
+    records = tmp_path / "told.arrows"
+    port = free_port()
+    process = locust(
+        LOCUSTFILE,
+        *("--rate", "100/s", "--for", "60s", "--target", f"sendgrid+http://127.0.0.1:{server.port}"),
+        *("--headless", "--json", "--records", str(records), *processes),
+        *(("--master-port", port, "--master-bind-port", port) if processes else ()),
+    )
+    while len(server.requests) < 50:
+        time.sleep(0.02)
+    told = [process.pid, *(one.pid for one in psutil.Process(process.pid).children() if to_all)]
+    for pid in told:
+        os.kill(pid, sent)
+    out, _ = process.communicate(timeout=20)
+    count = counted(out)
+    played = read_records([records])
+    assert played.complete
+    assert len(set(played.request.tolist())) == played.request.size == count["due"]
+    due_s = constant(100.0, 60.0).due_s
+    # A worker may have sent a little more before the master's word reached it.
+    assert set(range(int((due_s < played.duration_s).sum()))) <= set(played.request.tolist())
+    assert count["due"] == count["started"] + count["dropped"] + count["lost"]
+    assert "Traceback" not in out
+    (document,) = re.findall(r"^\[\n.*?^\]\n", out, flags=re.MULTILINE | re.DOTALL)
+    assert [entry["num_requests"] for entry in json.loads(document)] == [count["due"]]
+
+
+def test_locusts_statistics_and_the_servers_log_agree_with_the_records_whatever_is_answered(
+    serve, locust: Locust, tmp_path: Path
+) -> None:
+    """Batches, retries, refusals, lost connections and time-outs at once: one entry for each attempt."""
+
+    def talk(server: Any, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            number = len(server.requests)
+            if number % 7 == 0:
+                return
+            status = b"429 Slow" if number % 5 == 0 else b"500 Oh" if number % 11 == 0 else b"202 OK"
+            sock.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+    server = serve(talk)
+    path = tmp_path / "all.arrows"
+    process = locust(
+        LOCUSTFILE,
+        *("--rate", "400/s", "--for", "1s", "--batch", "3", "--retries", "2", "--records", str(path)),
+        *("--target", f"sendgrid+http://127.0.0.1:{server.port}", "--headless", "--csv", "stats"),
+    )
+    out, _ = process.communicate(timeout=40)
+    assert process.returncode == 1, out
+    records = read_records([path])
+    attempts = Counter(
+        words_of(status, Reply(reply), Fault(fault)) if reply != Reply.ACCEPTED else "accepted"
+        for status, reply, fault in zip(
+            records.status.tolist(), records.reply.tolist(), records.fault.tolist(), strict=True
+        )
+    )
+    assert len(server.requests) == records.request.size == sum(attempts.values())
+    assert {"accepted", "limited (429)", "failed (500)", "closed early"} == set(attempts)
+    assert records.attempt.max() == 3
+    with (tmp_path / "stats_stats.csv").open() as file:
+        total = list(csv.DictReader(file))[-1]
+    assert int(total["Request Count"]) == records.request.size
+    assert int(total["Failure Count"]) == records.request.size - attempts.pop("accepted")
+    with (tmp_path / "stats_failures.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["Error"]: int(row["Occurrences"]) for row in rows} == attempts
+    assert all(row["First Seen"] <= row["Last Seen"] != "" for row in rows)

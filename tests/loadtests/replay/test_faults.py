@@ -182,9 +182,23 @@ def test_a_refusal_is_one_row_with_its_status_and_is_no_fault(
         b"HTTP/1.1 100 Continue\r\n\r\n" * 2000 + ACCEPTED,
         b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + ACCEPTED,
         b"HTTP/1.1 204 No Content\r\n\r\n",
-        b"HTTP/1.1 202 Accepted\ncontent-length: 0\r\n\r\n".replace(b"\n", b"\r\n", 1),
+        b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nCONTENT-LENGTH:2\r\nCONNECTION: Keep-Alive\r\n\r\nok",
+        b"HTTP/1.1 202 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.0 202 Accepted\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 202\r\nContent-Length: 0\r\n\r\n",
     ],
-    ids=["chunks, extensions, trailers", "2000 interim ones", "early hints", "no content", "small letters"],
+    ids=[
+        "chunks, extensions, trailers",
+        "2000 interim ones",
+        "early hints",
+        "no content",
+        "small letters",
+        "capitals",
+        "a length and chunks",
+        "HTTP/1.0 that is kept",
+        "no reason",
+    ],
 )
 def test_an_answer_in_any_form_that_http_allows_is_read_and_its_connection_kept(
     serve, answering, replay, answer
@@ -193,6 +207,33 @@ def test_an_answer_in_any_form_that_http_allows_is_read_and_its_connection_kept(
     records = replay(server.port, TEN, Bounds(connections=1))
     assert_ten(records, "NONE")
     assert (records.reply == Reply.ACCEPTED).all()
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 202 Accepted\r\n\r\nup to the end",
+        b"HTTP/1.0 202 Accepted\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\nup to the end",
+    ],
+    ids=["HTTP/1.0", "HTTP/1.0 with a length", "until it closes"],
+)
+def test_an_answer_that_ends_its_connection_is_read_and_the_next_send_has_one_of_its_own(
+    serve, replay, answer
+) -> None:
+    server = serve(once(answer))
+    records = replay(server.port, TEN, Bounds(connections=1))
+    assert_ten(records, "NONE")
+    assert (records.reply == Reply.ACCEPTED).all()
+    assert server.connections == 10
+
+
+def test_an_unchanged_answer_has_no_body_whatever_length_it_tells(serve, answering, replay) -> None:
+    server = serve(answering(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"))
+    records = replay(server.port, TEN, Bounds(connections=1))
+    assert_ten(records, "NONE")
+    assert set(records.status.tolist()) == {304}
     assert server.connections == 1
 
 

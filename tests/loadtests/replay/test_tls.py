@@ -6,9 +6,7 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,49 +20,9 @@ from loadtests.targets.safety import check
 from loadtests.targets.target import read_target
 from scenarios.problems import EXIT_REFUSED, UserError
 from tests.loadtests.replay.accounts import assert_accounted, faults
+from tests.loadtests.replay.certificates import NAME
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
-NAME = "api.example.com"
-
-
-@dataclass(frozen=True)
-class Certified:
-    """A certificate of a CA made for this test, for NAME, localhost and 127.0.0.1."""
-
-    ca: Path
-    certificate: Path
-    key: Path
-
-    def server(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        return context
-
-
-def openssl(folder: Path, *words: str) -> None:
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def certified(tmp_path_factory) -> Certified:
-    if shutil.which("openssl") is None:
-        pytest.skip("makes its certificates with openssl, which is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    basic = ("-addext", "basicConstraints=critical,CA:TRUE")
-    openssl(
-        folder, "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test", *basic
-    )
-    openssl(folder, "req", *curve, "-keyout", "key.pem", "-out", "asked.pem", "-subj", "/CN=api")
-    (folder / "names").write_text(f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1")
-    by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "2")
-    openssl(folder, "x509", "-req", "-in", "asked.pem", *by, "-out", "cert.pem")
-    return Certified(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
-
-
-@pytest.fixture
-def trusting(certified) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(certified.ca))
 
 
 def test_requests_go_over_tls_1_3_under_the_targets_name_on_a_kept_connection(
@@ -122,6 +80,16 @@ def test_a_certificate_for_another_name_fails_every_send_with_tls(
 ):
     server = serve(answering(ACCEPTED), certified.server())
     records = replay(server.port, constant(50.0, 0.2), makes=Secure(trusting, "other.example.com"))
+    assert_accounted(records, 10)
+    assert faults(records) == {"TLS": 10}
+    assert server.requests == []
+
+
+def test_a_certificate_that_has_expired_fails_every_send_with_tls(
+    serve, answering, replay, certified, trusting
+) -> None:
+    server = serve(answering(ACCEPTED), certified.server(certified.expired))
+    records = replay(server.port, constant(50.0, 0.2), makes=Secure(trusting, NAME))
     assert_accounted(records, 10)
     assert faults(records) == {"TLS": 10}
     assert server.requests == []

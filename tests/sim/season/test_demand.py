@@ -76,6 +76,15 @@ def test_a_background_follows_its_hours_and_keeps_its_days_mean(season: Any) -> 
     assert traffic.counts.sum() == pytest.approx(20 * 86400, rel=0.01)
 
 
+def test_a_background_follows_its_days_and_the_minutes_of_its_hours(season: Any) -> None:
+    shaped = CODES | {"daily": [1, 3], "minutely": [5] * 10 + [1] * 50}
+    traffic = base_traffic(season(background=[shaped], duration="48h", bin="1min"), 1)
+    by_day, by_minute = (traffic.counts[0].reshape(2, 24, 60).sum(axis=axes) for axes in ((1, 2), (0, 1)))
+    assert by_day[1] / by_day[0] == pytest.approx(3.0, rel=0.01)
+    assert by_minute[:10].mean() / by_minute[10:].mean() == pytest.approx(5.0, rel=0.01)
+    assert traffic.counts.sum() == pytest.approx(20 * 2 * 86400, rel=0.01)
+
+
 def test_last_years_minutes_come_back_times_growth(season: Any) -> None:
     loaded = season(last_year([60.0, 0.0, 30.0]), demand={"growth": 2.5}, duration="3min")
     counts = base_traffic(loaded, 1).counts[0]

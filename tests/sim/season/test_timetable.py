@@ -13,13 +13,13 @@ def test_hours_are_those_of_the_local_clock_while_bins_are_seconds_in_utc(season
     start = datetime(2026, 11, 11, tzinfo=ZoneInfo("Asia/Shanghai"))
     clock = timetable(season(starts_at=start, timezone="Asia/Shanghai", duration="24h").scenario)
     assert clock.starts_at == datetime(2026, 11, 10, 16, tzinfo=UTC)
-    assert clock.local_hours.tolist() == [hour for hour in range(24) for _ in range(60)]
+    assert clock.local[1].tolist() == [hour for hour in range(24) for _ in range(60)]
 
 
 def test_an_hour_that_comes_twice_is_twice_as_long(season: Any) -> None:
     start = datetime(2026, 11, 1, tzinfo=ZoneInfo("America/New_York"))
     clock = timetable(season(starts_at=start, timezone="America/New_York", duration="25h").scenario)
-    hours = clock.local_hours.tolist()
+    hours = clock.local[1].tolist()
     assert hours.count(1) == 120
     assert hours.count(2) == hours.count(23) == 60
 

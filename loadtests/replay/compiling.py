@@ -1,0 +1,79 @@
+"""Whether turns are compiled: at once where they were before, else as soon as a process aside has done it.
+
+A replay never waits for it: compiling takes some seconds, once on a machine, and Python carries the same
+sends meanwhile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from errno import EBADF
+from functools import cache
+from pathlib import Path
+
+from loadtests.children import KEPT_VARIABLES
+
+_PR_SET_PDEATHSIG = 1
+_LAST = 19
+
+
+def compiled() -> bool:
+    """Whether turns can be taken in compiled code now; True takes half a second the first time."""
+    try:
+        mark = _mark()
+        if mark is None or not mark.exists():
+            _compile_aside()
+            return False
+        return works()
+    except Exception:  # noqa: BLE001 - whatever it is that a strange machine lacks, Python does the same
+        return False
+
+
+def loaded() -> bool:
+    """The same without ever waiting: for whoever must not fall silent now."""
+    return works.cache_info().currsize > 0 and works()
+
+
+@cache
+def works() -> bool:
+    """Compile the turn, or load it, and try it: numba, the C library or the kernel may lack what it needs
+    (epoll_pwait2: Linux 5.11)."""
+    from loadtests.replay import lanecode  # numba takes half a second: only where it is of use
+
+    return bool(lanecode.try_on_nothing() == EBADF)
+
+
+@cache
+def _mark() -> Path | None:
+    """The file that says that compiled code is kept; None where nothing can be kept."""
+    from loadtests.replay import lanecode
+
+    return lanecode.mark()
+
+
+@cache
+def _compile_aside() -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "loadtests.replay.compiling", str(os.getpid())]
+    environment = {
+        name: os.environ[name] for name in (*KEPT_VARIABLES, "XDG_CACHE_HOME") if name in os.environ
+    }
+    return subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Compile for the process that asks, behind everything else that runs, and no longer than it lives."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(sys.argv[1]):
+        return
+    os.setpriority(os.PRIO_PROCESS, 0, _LAST)
+    mark = _mark()
+    if mark is not None and works():
+        mark.touch(mode=0o600)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Turns of a reactor in Python: what is due is submitted, what came is heard, then it sleeps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from loadtests.replay.agenda import Agenda, Send
+from loadtests.replay.exchange import Exchange
+from loadtests.replay.kernel import Kernel
+from loadtests.replay.multiplexed import Multiplexed
+
+BURST_SENDS = 16
+AHEAD_SENDS = 64
+AHEAD_GAP_NS = 100_000
+NEVER_NS = 1 << 62
+
+
+class HandTurn:
+    """Carries any kind of connection. Sleeps between sends (select on the epoll's own descriptor: epoll_wait
+    from Python sleeps whole milliseconds); `spin_ns` of every pause are spent awake."""
+
+    def __init__(
+        self,
+        exchange: Exchange | Multiplexed,
+        agenda: Agenda,
+        kernel: Kernel,
+        clock: Callable[[], int],
+        spin_ns: int,
+    ) -> None:
+        self._exchange = exchange
+        self._submit = exchange.submit
+        self._agenda = agenda
+        self._select = kernel.select
+        self._clock = clock
+        self._spin_ns = spin_ns
+        self._descriptors = (exchange.epoll.fileno(),)
+        self._upcoming: deque[Send] = deque()
+        self._rendered: deque[bytes] = deque()
+        self._chunks: Iterator[list[Send]] = iter(())
+
+    @property
+    def in_flight(self) -> int:
+        """Sends that were started and are not answered."""
+        return self._exchange.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Sends that are due and have no connection."""
+        return len(self._exchange.waiting)
+
+    def begin(self, start_ns: int) -> None:
+        """Time 0 of the schedule."""
+        self._chunks = self._agenda.chunks(start_ns)
+
+    def next_due_ns(self) -> int:
+        """When the next send is due; NEVER_NS where none is known."""
+        if not self._upcoming:
+            self._upcoming.extend(next(self._chunks, ()))
+        return self._upcoming[0][0] if self._upcoming else NEVER_NS
+
+    def turn(self, until_ns: int) -> list[int]:
+        """Start what is due, then sleep until there is news, something is due or `until_ns`, and take up the
+        news; descriptors of others that have some."""
+        self._send_due()
+        pause_s = self._pause_s(until_ns)
+        if pause_s <= 0.0 or self._select(self._descriptors, (), (), pause_s)[0]:
+            return self._exchange.hear()
+        return []
+
+    def look_after(self, now_ns: int) -> None:
+        """End what has waited too long, begin what comes back."""
+        self._exchange.expire(now_ns)
+
+    def settle(self, now_ns: int) -> Sequence[Send]:
+        """End everything; what was to come, in order."""
+        self._exchange.settle(now_ns)
+        return self._upcoming
+
+    def _send_due(self) -> None:
+        clock, upcoming, rendered = self._clock, self._upcoming, self._rendered
+        for _ in range(BURST_SENDS):
+            now_ns = clock()
+            if (upcoming[0][0] if upcoming else self.next_due_ns()) > now_ns:
+                return
+            data = rendered.popleft() if rendered else None
+            self._submit(upcoming.popleft(), now_ns, data)
+
+    def _pause_s(self, until_ns: int) -> float:
+        """Seconds to sleep; 0 while there is something to do, such as rendering a request ahead of time."""
+        gap_ns = min(self.next_due_ns(), until_ns) - self._clock()
+        if gap_ns > AHEAD_GAP_NS and self._render_ahead():
+            return 0.0
+        return max(0, gap_ns - self._spin_ns) / 1e9
+
+    def _render_ahead(self) -> bool:
+        ahead = len(self._rendered)
+        if ahead >= min(AHEAD_SENDS, len(self._upcoming)) or self._exchange.waiting:
+            return False
+        self._rendered.append(self._agenda.render(self._upcoming[ahead]))
+        return True

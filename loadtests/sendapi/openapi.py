@@ -1,0 +1,53 @@
+"""The API's OpenAPI 3.1 document: what each wire format and each of its own routes takes and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from loadtests.sendapi import openapi_braze, openapi_own, openapi_sendgrid, openapi_ses, openapi_twilio
+from loadtests.sendapi.health import own_version
+from loadtests.sendapi.schemas import Json
+
+WIRES = (openapi_sendgrid, openapi_twilio, openapi_braze, openapi_ses)
+DESCRIPTION = (
+    "A send API to rehearse against, with the wire formats of SendGrid v3, Twilio Messages, Braze "
+    "messages/send and Amazon SES v2. A message is on disk before success is said. Fields that are not "
+    "described are taken as they are."
+)
+
+
+def document(*, any_key: bool) -> Json:
+    """The whole document. `any_key`: no key was set, so that any credentials of the right form are taken.
+
+    A wire's CREDENTIALS are the name of its security scheme, the scheme, and the form that any key must have.
+    """
+    paths: Json = {}
+    schemes: Json = {}
+    for wire in WIRES:
+        keyed, found = _with_key(wire.CREDENTIALS, any_key=any_key)
+        schemes |= found
+        paths |= {path: {"post": keyed(post)} for path, post in wire.operations().items()}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "peakday send API", "version": own_version(), "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "paths": paths | openapi_own.paths(),
+        "components": {"securitySchemes": schemes, "schemas": openapi_own.schemas()},
+    }
+
+
+def _with_key(
+    credentials: tuple[str, Json, str] | None, *, any_key: bool
+) -> tuple[Callable[[Json], Json], Json]:
+    """What to add to an operation, and the security schemes that this refers to.
+
+    Where any key is taken there is no security, but a header of a certain form.
+    """
+    if credentials is None:
+        return (lambda post: post), {}
+    name, scheme, pattern = credentials
+    if not any_key:
+        return (lambda post: post | {"security": [{name: []}]}), {name: scheme}
+    schema = {"type": "string", "pattern": pattern}
+    header = {"name": "Authorization", "in": "header", "required": True, "schema": schema}
+    return (lambda post: post | {"parameters": [*post.get("parameters", ()), header]}), {}

@@ -1,0 +1,130 @@
+"""The API as ASGI: requests are timed, counted, written down; sends go to the app, the rest is its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any
+
+from loadtests.sendapi.accesslog import AccessLog, Line
+from loadtests.sendapi.answer import Answer, Asked, Client, Headers, Short, Taken, Wire, retry_after
+from loadtests.sendapi.app import FULL_RETRY_S, TOO_LARGE, App, HungUp, Receive, Scope, wire_of
+from loadtests.sendapi.health import Source
+from loadtests.sendapi.life import Life
+from loadtests.sendapi.meter import Meter
+from loadtests.sendapi.metrics import Metrics
+from loadtests.sendapi.openapi import document
+from loadtests.sendapi.own_routes import OwnRoutes
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+OWN = "own"
+"""What the API's own routes are called where wire formats are told apart."""
+NOT_SERVING = {"starting": "the queue is being opened", "draining": "the service is shutting down"}
+
+
+class Surface:
+    """One process's. Sends are refused with 503 until `open` and from a drain on."""
+
+    def __init__(self, key: str, log: AccessLog | None = None) -> None:
+        self.life = Life()
+        self._meter = Meter()
+        self._metrics = Metrics(self._meter, self.life)
+        self.own = OwnRoutes(self.life, self._metrics, partial(document, any_key=not key))
+        self._log = log
+        self._app: App | None = None
+
+    def open(self, source: Source) -> None:
+        """The queue is open: take sends."""
+        self._app = source.app
+        self._metrics.source = self.own.source = source
+        self.life.serve()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            return
+        began_s = time.perf_counter()
+        asked = asked_of(scope)
+        wire = wire_of(asked.path)
+        try:
+            taken = await (self.own.answer(asked) if wire is None else self._send(wire, asked, receive))
+        except HungUp:
+            return
+        answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": body})
+        name = OWN if wire is None else wire.name
+        self._note(asked, name, answer, began_s, messages, scope.get("client"))
+
+    def is_plain(self) -> bool:
+        """Whether there is a short way for sends, now."""
+        return self._app is not None and self.life.state == "serving" and self._app.is_plain()
+
+    def short_way(self, url: bytes, method: bytes, headers: Headers) -> Short | None:
+        """The request, where it may go the short way; the same for the same arguments."""
+        return self._app.short_way(url, method, headers) if self._app is not None else None
+
+    def too_large(self, short: Short) -> Answer:
+        """The refusal of a body beyond BODY_BYTES_MAX."""
+        return short.wire.told(413, TOO_LARGE, [])
+
+    def accept_soon(
+        self, short: Short, body: bytes, began_s: float, client: Client, respond: Callable[[Answer], None]
+    ) -> None:
+        """A send that ASGI is spared, timed and counted like any other. `respond` is called once."""
+        app = self._app
+        if app is None:
+            raise RuntimeError("the queue is not open")
+        self.life.begin()
+
+        def settled(taken: Taken | Answer) -> None:
+            self.life.end()
+            answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
+            respond(answer)
+            self._note(short.asked, short.wire.name, answer, began_s, messages, client)
+
+        app.take_soon(short, body, settled)
+
+    async def _send(self, wire: Wire, asked: Asked, receive: Receive) -> Taken | Answer:
+        if self._app is None or self.life.state != "serving":
+            again = [*retry_after(FULL_RETRY_S), (b"connection", b"close")]
+            return wire.told(503, NOT_SERVING.get(self.life.state, ""), again)
+        self.life.begin()
+        try:
+            return await self._app.take(wire, asked, receive)
+        finally:
+            self.life.end()
+
+    def _note(
+        self, asked: Asked, name: str, answer: Answer, began_s: float, messages: int, client: Client
+    ) -> None:
+        took_s = time.perf_counter() - began_s
+        self._meter.note(name, answer.status, took_s, messages)
+        if self._log is not None:
+            self._log.write(_line(asked, name, answer, took_s, messages, client))
+
+
+def asked_of(scope: Scope) -> Asked:
+    """The request without its body."""
+    path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
+    target = f"{path}?{query}" if query else path
+    return Asked(scope["method"], scope["path"], target, dict(scope["headers"]))
+
+
+def _line(asked: Asked, wire: str, answer: Answer, took_s: float, messages: int, client: Client) -> Line:
+    length = asked.headers.get(b"content-length", b"")
+    host, port = client or ("", 0)
+    return Line(
+        at=round(time.time() - took_s, 6),
+        client=f"{host}:{port}",
+        method=asked.method,
+        path=asked.path,
+        status=answer.status,
+        ms=round(took_s * 1e3, 3),
+        wire=wire,
+        bytes=int(length) if length.isdigit() else 0,
+        messages=messages,
+    )

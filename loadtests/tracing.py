@@ -1,0 +1,187 @@
+"""What a service passed on, seen from outside: from its door to the provider behind it, by message. Pure.
+
+A message counts as delivered when the provider first took it. Its delays count from its due time, as latency
+does; what the service said yes to and the provider never took is infinitely late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtests.arrivals import (
+    CLOCK_S,
+    NOBODY,
+    Seen,
+    Sent,
+    delays_s,
+    first_s,
+    matched,
+    overtaken,
+    times_seen,
+)
+from loadtests.attempts import Flags, Floats, Integers
+from loadtests.passage import Class, Passage, Watch
+from loadtests.percentiles import percentiles
+from loadtests.targets.observing import Observed
+
+UNNAMED_SHARE_MAX = 0.001
+"""More attempts than this without a message's id, and what is lost or came twice cannot be said."""
+KEPT_UP_SHARE = 0.98
+"""A service that passes on less than this of what it takes in has more to do than it can."""
+SAMPLE_S = 0.05
+EXIT_SHARES = (0.1, 0.9)
+DELIVERIES_MIN = 30
+
+
+@dataclass(frozen=True)
+class Traced:
+    """Sightings joined to what was sent. index: int64 (sightings,) into the messages. arrived_s, delivered_s:
+    float64 (messages,), NaN = never."""
+
+    sent: Sent
+    seen: Seen
+    index: Integers
+    arrived_s: Floats
+    delivered_s: Floats
+
+
+def trace(sent: Sent, seen: Seen) -> Traced:
+    """Join arrivals to the messages of one replay."""
+    index = matched(sent, seen)
+    good = np.where(seen.good, index, NOBODY)
+    return Traced(
+        sent,
+        seen,
+        index,
+        first_s(index, seen.at_s, sent.count),
+        first_s(good, seen.at_s, sent.count),
+    )
+
+
+def observed_of(of: Traced, until_s: float) -> Observed:
+    """The exit as a far side: delivered and waiting messages, sampled from time 0 to `until_s`."""
+    at_s = np.arange(0.0, until_s + SAMPLE_S, SAMPLE_S)
+    delivered = _count_until(of.delivered_s, at_s)
+    accepted = _count_until(of.sent.acknowledged_s, at_s)
+    return Observed(at_s, {"delivered": delivered, "backlog": np.maximum(0.0, accepted - delivered)})
+
+
+def passage_of(
+    of: Traced, requests: Integers, outcomes: Mapping[str, Flags], duration_s: float, watch: Watch
+) -> Passage:
+    """What passed. `requests`: int64 (sightings,), the request that each sighting was in; `outcomes`: flags
+    (sightings,) by name; `duration_s`: of the replay."""
+    sent = of.sent
+    here = of.index != NOBODY
+    during = here | ((of.seen.number == NOBODY) & (of.seen.at_s >= 0.0))
+    unnamed = int((during & ~here).sum())
+    because = _why_invalid(of, unnamed, int(during.sum()), watch)
+    seen, delivered = np.isfinite(of.arrived_s), np.isfinite(of.delivered_s)
+    accepted = np.isfinite(sent.acknowledged_s)
+    owed = accepted & ~delivered
+    sure = watch.settled and not because
+    attempts = times_seen(of.index, sent.count)
+    taken = times_seen(np.where(of.seen.good, of.index, NOBODY), sent.count)
+    beyond = np.maximum(0, taken - 1)
+    passed = overtaken(sent, of.delivered_s)
+    per_s, in_per_s = _later_per_s(of.delivered_s, duration_s), _later_per_s(sent.acknowledged_s, duration_s)
+    delivery = delays_s(sent, of.delivered_s)
+    return Passage(
+        stand_in=watch.stand_in,
+        limits=watch.limits,
+        requests=int(np.unique(requests[during]).size),
+        attempts=int(during.sum()),
+        outcomes={
+            name: int((flags & during).sum()) for name, flags in outcomes.items() if (flags & during).any()
+        },
+        messages=sent.count,
+        accepted=int(accepted.sum()),
+        seen=int(seen.sum()),
+        delivered=int(delivered.sum()),
+        under_way=0 if watch.settled else int(owed.sum()),
+        lost=int(owed.sum()) if sure else None,
+        never_seen=int((owed & ~seen).sum()) if sure else None,
+        given_up=int((owed & seen).sum()) if sure else None,
+        duplicated=int(beyond.sum()),
+        resent=int(beyond[sent.sends > 1].sum()),
+        unasked=int((delivered & np.isnan(sent.acknowledged_s)).sum()),
+        unnamed=unnamed,
+        strangers=int(((of.seen.number != NOBODY) & ~here & (of.seen.at_s >= 0.0)).sum()),
+        attempts_per_message=float(attempts.sum() / seen.sum()) if seen.any() else float("nan"),
+        attempts_max=int(attempts.max(initial=0)),
+        inversions=int(passed.sum()),
+        inverted=int((passed > 0).sum()),
+        urgent=int((sent.urgency < sent.urgency.max(initial=0)).sum()),
+        arrival_s=percentiles(delays_s(sent, of.arrived_s)),
+        delivery_s=percentiles(delivery),
+        delivered_per_s=per_s,
+        kept_up=per_s is not None and in_per_s is not None and per_s >= KEPT_UP_SHARE * in_per_s,
+        exit_per_s=_exit_per_s(of.delivered_s),
+        classes=tuple(_classes(sent, delivery, delivered, passed)),
+        quiet_s=watch.quiet_s,
+        settled=watch.settled,
+        valid=not because,
+        invalid_because="; ".join(because),
+    )
+
+
+def _why_invalid(of: Traced, unnamed: int, arrivals: int, watch: Watch) -> list[str]:
+    """Every reason, in words, why the counts and delays say nothing certain of the service."""
+    reasons = []
+    if not arrivals:
+        reasons.append("nothing arrived at the stand-in: the service does not send there")
+    if unnamed > UNNAMED_SHARE_MAX * arrivals:
+        reasons.append(
+            f"{unnamed} of {arrivals} attempts carry no id or address of ours: the service must keep one of "
+            "them in what it sends to its provider"
+        )
+    if not watch.complete:
+        reasons.append("the stand-in ended early, and its record with it")
+    if abs(watch.clock_step_s) > CLOCK_S:
+        reasons.append(
+            f"the clock was set by {watch.clock_step_s:+.3f} s while it ran: delays cannot be told"
+        )
+    early = of.arrived_s < of.sent.started_s - CLOCK_S
+    if early.any():
+        reasons.append(f"{int(early.sum())} messages arrived before they were sent: the clocks do not agree")
+    return reasons
+
+
+def _classes(sent: Sent, delivery_s: Floats, delivered: Flags, passed: Integers) -> Iterator[Class]:
+    """Priorities that the replay had, the most urgent first."""
+    for urgency, priority in enumerate(sent.priorities):
+        mine = sent.urgency == urgency
+        if mine.any():
+            yield Class(
+                priority,
+                int(mine.sum()),
+                int(delivered[mine].sum()),
+                percentiles(delivery_s[mine]),
+                float(passed[mine].mean()),
+                int(passed[mine].max()),
+            )
+
+
+def _count_until(moments_s: Floats, at_s: Floats) -> Floats:
+    """float64 (at_s,): how many of the finite moments lie at or before each."""
+    known = np.sort(moments_s[np.isfinite(moments_s)])
+    return np.searchsorted(known, at_s, side="right").astype(np.float64)
+
+
+def _later_per_s(moments_s: Floats, duration_s: float) -> float | None:
+    """Rate in the later half of the replay, as a far side's is found; None with nothing in it."""
+    at_s = np.arange(0.0, duration_s + SAMPLE_S / 2, SAMPLE_S)
+    series = Observed(at_s, {"delivered": _count_until(moments_s, at_s)})
+    return series.slope_per_s("delivered", duration_s / 2.0, duration_s)
+
+
+def _exit_per_s(delivered_s: Floats) -> float | None:
+    """Rate between the first and the last tenth of the deliveries; None with too few of them."""
+    known = np.sort(delivered_s[np.isfinite(delivered_s)])
+    first, last = (int(share * known.size) for share in EXIT_SHARES)
+    if known.size < DELIVERIES_MIN or known[last] <= known[first]:
+        return None
+    return float((last - first) / (known[last] - known[first]))

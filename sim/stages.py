@@ -1,0 +1,44 @@
+"""How busy the stages of a send path are: workers, and every provider with limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from scenarios.scenario import Scenario
+from sim.ledger import ATTEMPTS, LIMITED
+from sim.pipeline.providers import carriers, open_per
+from sim.traffic import Stream
+
+Floats = npt.NDArray[np.float64]
+
+
+class Stages:
+    """The stages of one scenario, for its streams; `names` in the order of the rows of `busy_share`."""
+
+    def __init__(self, scenario: Scenario, streams: Sequence[Stream], bin_s: float) -> None:
+        carrier = np.array(carriers(scenario, streams), dtype=np.int64)
+        self._limited: list[tuple[npt.NDArray[np.int64], float]] = []
+        names = ["workers"]
+        for index, provider in enumerate(scenario.providers):
+            open_per_bin = open_per(provider, bin_s)
+            if np.isfinite(open_per_bin):
+                self._limited.append((np.flatnonzero(carrier == index), open_per_bin))
+                names.append(f"provider:{provider.name}")
+        self.names = tuple(names)
+
+    def busy_share(self, window: Floats, worker_share: Floats) -> Floats:
+        """float64 (stages, n) in 0-1. window: counts (quantities of sim.ledger, streams, n);
+        worker_share: (n,).
+
+        A provider is as busy as it admitted of what its limits let pass in a bin, or as the share of what was
+        asked that it refused, if that is greater. A burst can admit more than the rate for a while; the share
+        stays at 1 then.
+        """
+        rows = [worker_share]
+        for own, open_ in self._limited:
+            asked, refused = window[ATTEMPTS, own].sum(axis=0), window[LIMITED, own].sum(axis=0)
+            rows.append(np.maximum((asked - refused) / open_, refused / np.maximum(asked, 1e-9)))
+        return np.clip(np.array(rows), 0.0, 1.0)
