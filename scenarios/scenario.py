@@ -10,7 +10,7 @@ from pydantic import Field
 
 from scenarios.faults import Fault
 from scenarios.objectives import scaled_objective
-from scenarios.pipeline import Pipeline
+from scenarios.pipeline import Pipeline, Retries
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
@@ -107,7 +107,7 @@ class Scenario(Word):
                     self.pipeline,
                     workers=_with(workers, count=_at_least_one(workers.count * scale)),
                     queue=_with(queue, bound=_at_least_one(queue.bound * scale) if queue.bound else 0),
-                    retries=_with(retries, budget_saved=_at_least_one(retries.budget_saved * scale)),
+                    retries=_scaled_retries(retries, scale),
                     breaker=breaker and _with(breaker, calls=_at_least_one(breaker.calls * scale)),
                 ),
                 "objectives": _with(
@@ -148,6 +148,12 @@ def _with_moment_in(zone: ZoneInfo, row: Any, key: str) -> Any:
 
 def _scaled_provider(provider: Provider, scale: float) -> Provider:
     return _with(provider, limits=tuple(limit.scaled(scale) for limit in provider.limits))
+
+
+def _scaled_retries(retries: Retries, scale: float) -> Retries:
+    if retries.budget is None:
+        return retries
+    return _with(retries, budget_saved=_at_least_one(retries.budget_saved * scale))
 
 
 def _at_least_one(number: float) -> int:

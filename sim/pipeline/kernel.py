@@ -22,7 +22,7 @@ from sim.pipeline.kernelparts import (
     wait_spans,
 )
 from sim.pipeline.kernelsettle import earn_retries, land, settle
-from sim.pipeline.provisions import ASKING
+from sim.pipeline.provisions import BUDGETED, DEFERS
 from sim.pipeline.state import (
     AWAY,
     CELL,
@@ -204,6 +204,10 @@ def advance(
     """
     shares, fresh_shares = state.shares, state.fresh_shares
     safe = fresh_at_once(plan, fresh_shares)
+    defers, budgeted = False, False
+    for v in range(shares.shape[0]):
+        defers = defers or plan.providers[v, DEFERS] > 0.0
+        budgeted = budgeted or plan.providers[v, BUDGETED] > 0.0
     for j in range(arrivals.shape[1]):
         t = first_bin + j
         due = _due(arrivals, j)
@@ -212,9 +216,10 @@ def advance(
             ask_for_all(plan, j, arrivals, shares)
             ask(plan, state, t, shares)
         if calm and all_pass(state, shares):
-            try_again(plan, state, t, j, out)
-            for v in range(shares.shape[0]):
-                earn_retries(plan, state, v, state.providers[v, ASKING])
+            if defers:
+                try_again(plan, state, t, j, out)
+            if budgeted:
+                earn_retries(plan, state)
             pass_all(plan, state, t, j, due, arrivals, fresh_shares, out)
             busy[j] = due / plan.capacity
         else:
@@ -224,7 +229,8 @@ def advance(
                 ask_for_pieces(plan, state, shares)
                 ask(plan, state, t, shares)
             ask_standbys(plan, state, t, shares)
-            try_again(plan, state, t, j, out)
+            if defers:
+                try_again(plan, state, t, j, out)
             settle(plan, state, t, j, shares, out)
         land(plan, state, t, j, out, under_way)
     _count_held(plan, state, held)

@@ -86,24 +86,24 @@ def _ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
         asked = _through_breaker(plan, state, t, v, asking, opened)
     admitted = max(0.0, min(asked, opened))
     for row in range(first, last):
-        _book(plan, state, row, now_s, asked, admitted)
+        if admitted < asked:
+            _refuse(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s, asked)
+        limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
     own[ASKING], own[TOLD_S], own[AT_ONCE] = asking, 0.0, 1.0
     own[ASKED_SHARE] = asked / asking if asking > 0.0 else 1.0
     if admitted < asking and figures[HEEDS] > 0.0:
         own[TOLD_S] = _told(plan, state, t, v, asked < asking)
-    _go_behind(plan, state, t, v, admitted)
+    if figures[PACE_ROW] >= 0.0 or figures[DEFERS] > 0.0:
+        _go_behind(plan, state, t, v, admitted)
     return admitted / asking if asking > 0.0 else 1.0
 
 
 @part
-def _book(plan: Plan, state: State, row: int, now_s: float, asked: float, admitted: float) -> None:
-    """Book what a limit passed, and with those that want to know what it refused itself."""
-    limit, figures = state.limits[row], plan.limit_figures[row]
-    if admitted < asked:
-        refused = asked - max(0.0, limit_open(limit, figures, now_s, plan.bin_s))
-        if refused > 0.0:
-            limit_refuse(limit, figures, now_s, refused)
-    limit_take(limit, figures, now_s, admitted)
+def _refuse(limit: Floats, figures: Floats, now_s: float, span_s: float, asked: float) -> None:
+    """Tell a limit of what it refused itself of `asked`, before what passed is booked."""
+    refused = asked - max(0.0, limit_open(limit, figures, now_s, span_s))
+    if refused > 0.0:
+        limit_refuse(limit, figures, now_s, refused)
 
 
 @part
@@ -187,7 +187,9 @@ def ask_mailboxes(plan: Plan, state: State, t: int, v: int, newcomers: float) ->
         opened = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
         admitted = max(0.0, min(admitted, opened))
     for row in range(first, last):
-        _book(plan, state, row, now_s, asking, admitted)
+        if admitted < asking:
+            _refuse(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s, asking)
+        limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
     own[MAIL_SHARE] = admitted / asking if asking > 0.0 else 1.0
     own[MAIL_BIN] = t
 

@@ -102,7 +102,9 @@ def pass_all(
                 out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
                 arriving = mass * plan.streams[s, ARRIVING_SHARE]
                 own = state.providers[int(plan.streams[s, PROVIDER])]
-                at, waiting = with_turn_below_bin(own[LIGHT_S], own[LIGHT_CHANCE], cell, chance)
+                at, waiting = cell, chance
+                if own[LIGHT_CHANCE] > 0.0:
+                    at, waiting = with_turn_below_bin(own[LIGHT_S], own[LIGHT_CHANCE], cell, chance)
                 state.light[s, at] += arriving * waiting
                 state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
                 deliver(plan, state, t, s, mass, mass * fresh_shares[s])

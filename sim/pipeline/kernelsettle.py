@@ -7,7 +7,16 @@ from sim.pipeline.kernelbehind import accept
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import budget_earn, budget_spend
 from sim.pipeline.kernelparts import set_back
-from sim.pipeline.provisions import ASKED_SHARE, BUDGET_MOST, BUDGET_SHARE, BUDGETED, GRANTED, SAVED, TOLD_S
+from sim.pipeline.provisions import (
+    ASKED_SHARE,
+    ASKING,
+    BUDGET_MOST,
+    BUDGET_SHARE,
+    BUDGETED,
+    GRANTED,
+    SAVED,
+    TOLD_S,
+)
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     DETOUR,
@@ -106,10 +115,10 @@ def _grant(plan: Plan, state: State, v: int, firsts: float, wanted: float) -> fl
 
 
 @part
-def earn_retries(plan: Plan, state: State, v: int, firsts: float) -> None:
-    """First attempts that all were taken."""
-    if plan.providers[v, BUDGETED] > 0.0:
-        _grant(plan, state, v, firsts, 0.0)
+def earn_retries(plan: Plan, state: State) -> None:
+    """What asks in this bin are first attempts, and all are taken."""
+    for v in range(plan.providers.shape[0]):
+        _grant(plan, state, v, float(state.providers[v, ASKING]), 0.0)
 
 
 @part
@@ -131,20 +140,38 @@ def _back_off(
 @part
 def land(plan: Plan, state: State, t: int, j: int, out: Floats, under_way: Floats) -> None:
     """What leaves the providers in bin `t`: delivered or bounced."""
-    streams, coming = state.streams, state.coming
-    at = t % coming.shape[1]
-    for row in range(streams.shape[0]):
+    lanes, at = under_way.shape[0], t % state.coming.shape[1]
+    for s in range(lanes):
+        delivered, failed, fresh = _leave(
+            state.streams[s], state.coming[s, at], plan.streams[s, ARRIVING_SHARE]
+        )
+        if delivered + failed > 0.0:
+            out[DELIVERED, s, j], out[FRESH, s, j] = delivered, fresh
+            out[FAILED, s, j] += failed
+        under_way[s, j] = state.streams[s, UNDER_WAY] + state.streams[s, HELD]
+    for row in range(lanes, state.streams.shape[0]):
+        delivered, failed, fresh = _leave(
+            state.streams[row], state.coming[row, at], plan.streams[row, ARRIVING_SHARE]
+        )
         s = int(plan.streams[row, LANE])
-        leaving = streams[row, LEAVING] + coming[row, at, 0]
-        fresh = streams[row, LEAVING_FRESH] + coming[row, at, 1]
-        streams[row, LEAVING], streams[row, LEAVING_FRESH] = leaving, fresh
-        coming[row, at, 0], coming[row, at, 1] = 0.0, 0.0
-        landed = min(max(leaving, 0.0), streams[row, UNDER_WAY])
-        if landed >= _TINY:
-            arriving_share = plan.streams[row, ARRIVING_SHARE]
-            delivered = landed * arriving_share
-            out[DELIVERED, s, j] += delivered
-            out[FAILED, s, j] += landed - delivered
-            out[FRESH, s, j] += min(max(fresh, 0.0) * arriving_share, delivered)
-            streams[row, UNDER_WAY] -= landed
-        under_way[s, j] += streams[row, UNDER_WAY] + streams[row, HELD]
+        out[DELIVERED, s, j] += delivered
+        out[FRESH, s, j] += fresh
+        out[FAILED, s, j] += failed
+        under_way[s, j] += state.streams[row, UNDER_WAY] + state.streams[row, HELD]
+
+
+@part
+def _leave(own: Floats, coming: Floats, arriving_share: float) -> tuple[float, float, float]:
+    """Messages of a row that are delivered now, that bounce, and that are delivered fresh.
+
+    Only what it needs is handed over: a whole plan and state take longer than all it does.
+    """
+    leaving, fresh = own[LEAVING] + coming[0], own[LEAVING_FRESH] + coming[1]
+    own[LEAVING], own[LEAVING_FRESH] = leaving, fresh
+    coming[0], coming[1] = 0.0, 0.0
+    landed = min(max(leaving, 0.0), own[UNDER_WAY])
+    if landed < _TINY:
+        return 0.0, 0.0, 0.0
+    own[UNDER_WAY] -= landed
+    delivered = landed * arriving_share
+    return delivered, landed - delivered, min(max(fresh, 0.0) * arriving_share, delivered)

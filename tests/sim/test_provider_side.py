@@ -200,7 +200,7 @@ def test_faults_last_as_long_as_they_are_said_to(run: Run) -> None:
     assert cut.delivered[0, 34:50].mean() == pytest.approx(30.0, abs=0.6)
     out = season(120, {}, fault=[fault("provider-outage", 30, "20s")], retries={"attempts": 100, "cap": "2s"})
     down = run(out, due, 1, SILENT)[1]
-    assert down.delivered[0, 30:50].sum() == 0.0
+    assert down.delivered[0, 30:50].sum() == pytest.approx(0.0, abs=1.0), "but one in service"
     assert down.totals[DELIVERED, 0] == pytest.approx(120 * 40, abs=10.0)
 
 
