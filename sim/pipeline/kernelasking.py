@@ -34,6 +34,7 @@ from sim.pipeline.provisions import (
     MAIL_SHARE,
     OUT,
     PACE_ROW,
+    PLAIN,
     STANDBY,
     TELLS,
     TOLD_S,
@@ -52,8 +53,20 @@ _TRANSIENT = 1.13
 def ask(plan: Plan, state: State, t: int, shares: Floats) -> None:
     """Ask the providers: `shares` (V,), the messages that ask each one in this bin, becomes the share of them
     that it takes. Standbys are not asked yet."""
+    now_s = t * plan.bin_s
     for v in range(shares.shape[0]):
-        if plan.providers[v, STANDBY] == 0.0:
+        if plan.providers[v, PLAIN] > 0.0:
+            # as _ask_one, which to call costs more than all this
+            asking = shares[v]
+            admitted = asking
+            for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+                opened = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
+                admitted = max(0.0, min(admitted, opened))
+            for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+                limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
+            state.providers[v, ASKING] = asking
+            shares[v] = admitted / asking if asking > 0.0 else 1.0
+        elif plan.providers[v, STANDBY] == 0.0:
             shares[v] = _ask_one(plan, state, t, v, shares[v])
         else:
             shares[v], state.providers[v, AT_ONCE] = 1.0, 1.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.deferrals import PacedQueue
+from scenarios.deferrals import MailboxDeferral, PacedQueue
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
 from sim.pipeline import breakerlaws
@@ -20,9 +20,10 @@ from sim.pipeline.state import Floats, Indices
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
 # one; figures of the retry budget, and whether there is one; whether a wait that a limit or the breaker tells
 # is heeded; whether it is down, or a standby; the row of its paced queue (-1 = none); whether it defers, in
-# which bins ahead it tries again, after how many seconds, and how often.
+# which bins ahead it tries again, after how many seconds, and how often; whether there is nothing to it but
+# limits that refuse and forget.
 _, _, _, _, _, BREAKS, BUDGET_SHARE, BUDGET_MOST, BUDGETED, TELLS, HEEDS, OUT, STANDBY = range(13)
-PACE_ROW, DEFERS, RETRY_FROM, RETRY_TO, RETRY_S, TRIES = range(13, 19)
+PACE_ROW, DEFERS, RETRY_FROM, RETRY_TO, RETRY_S, TRIES, PLAIN = range(13, 20)
 BREAKER_FIGURES = 5
 
 # Columns of State.providers: state of the breaker; retries left; in this bin: how many ask, the share of them
@@ -40,7 +41,7 @@ def provider_figures(era: Era, bin_s: float, first_rows: Indices) -> Floats:
     """float64 (V, columns): Plan.providers."""
     scenario = era.scenario
     breaker, retries = scenario.pipeline.breaker, scenario.pipeline.retries
-    table = np.zeros((len(scenario.providers), TRIES + 1))
+    table = np.zeros((len(scenario.providers), PLAIN + 1))
     for v, provider in enumerate(scenario.providers):
         row = table[v]
         if breaker is not None:
@@ -53,7 +54,13 @@ def provider_figures(era: Era, bin_s: float, first_rows: Indices) -> Floats:
         row[PACE_ROW] = first_rows[v] + paced[0] if paced else -1.0
         row[DEFERS], row[TRIES] = bool(mailbox(provider)), deferred_tries(provider)
         row[RETRY_S], (row[RETRY_FROM], row[RETRY_TO]) = provider.deferred_retry, retry_bins(provider, bin_s)
+        row[PLAIN] = not (any(row[[BREAKS, TELLS, OUT, STANDBY, DEFERS]]) or paced or _remembers(provider))
     return table
+
+
+def _remembers(provider: Provider) -> bool:
+    """A limit at the door wants to know what it refused."""
+    return any(isinstance(limit, MailboxDeferral) for limit in door(provider))
 
 
 def provider_states(scenario: Scenario) -> Floats:
