@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from reports.commands import typed
+
 if TYPE_CHECKING:
     from reports.terminal import Screen
 
@@ -26,40 +28,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="a shipped name or a file's path")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run's folder, its id, or latest")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="change a key of the scenario; repeatable"),
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="of every random stream; default: the scenario's")]
-Target = Annotated[
-    str,
-    typer.Option(
-        metavar="TARGET",
-        help="a target file, sendgrid+http://127.0.0.1:PORT, or embedded?limit=500/s&service-time=20ms",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, all else on stderr")]
-Budget = Annotated[str, typer.Option(metavar="DURATION", help="how long to load the target, e.g. 1min 30s")]
-Scale = Annotated[
-    float | None,
-    typer.Option(min=1e-9, max=1.0, help="of audience, limits and workers; default: the scenario's"),
-]
-Share = Annotated[
-    float | None,
-    typer.Option(min=1e-9, max=1.0, help="of the season, on this target; default: the scenario's"),
-]
-Batch = Annotated[
-    int | None, typer.Option(min=1, max=1000, help="messages a request; default: the scenario's")
-]
-Workers = Annotated[
-    int, typer.Option(min=1, max=64, help="Locust processes on this machine that share the load")
-]
-
 
 @app.command()
-def scenarios(as_json: Json = False) -> None:
+def scenarios(as_json: typed.Json = False) -> None:
     """List the shipped scenarios, one line each.
 
     Example: peakday scenarios
@@ -70,7 +41,7 @@ def scenarios(as_json: Json = False) -> None:
 
 
 @app.command()
-def show(scenario: ScenarioName, settings: Set = None, as_json: Json = False) -> None:
+def show(scenario: typed.ScenarioName, settings: typed.Set = None, as_json: typed.Json = False) -> None:
     """The season in words and a terminal plot: streams, peaks and their causes, limits, objectives.
 
     Example: peakday show singles-day
@@ -85,7 +56,7 @@ def check(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="scenario, target, history, calendar")
     ],
-    as_json: Json = False,
+    as_json: typed.Json = False,
 ) -> None:
     """All problems of scenario, target, history or calendar files at once.
 
@@ -98,14 +69,15 @@ def check(
 
 @app.command()
 def simulate(
-    scenario: ScenarioName,
+    scenario: typed.ScenarioName,
     resolution: Annotated[
         Literal["cohort", "message"], typer.Option(help="bins of messages, or each one")
     ] = "cohort",
-    seed: Seed = None,
+    seed: typed.Seed = None,
     replications: Annotated[int, typer.Option(min=1, help="how many seasons, for intervals")] = 1,
-    settings: Set = None,
-    as_json: Json = False,
+    settings: typed.Set = None,
+    cluster: typed.Cluster = None,
+    as_json: typed.Json = False,
 ) -> None:
     """Simulate the season: what arrives, what becomes of it, whether the objectives hold.
 
@@ -113,42 +85,55 @@ def simulate(
     """
     from reports.commands import season
 
-    asked = season.SimulateOptions(settings or (), resolution, seed, replications)
+    asked = season.SimulateOptions(settings or (), resolution, seed, replications, cluster)
     _run(lambda screen: season.simulate(screen, scenario, asked, _command()), as_json)
 
 
 @app.command()
+def plan(
+    scenario: typed.ScenarioName,
+    vary: typed.Vary = None,
+    find: typed.Find = None,
+    probability: typed.Probability = 0.9,
+    replications: typed.SeasonsEach = 20,
+    seed: typed.Seed = None,
+    settings: typed.Set = None,
+    cluster: typed.Cluster = None,
+    as_json: typed.Json = False,
+) -> None:
+    """What if, or how much is enough: seasons simulated under the same seeds, side by side.
+
+    Example: peakday plan singles-day --find pipeline.workers.count
+    """
+    from reports.commands import plan as planning
+
+    asked = planning.PlanOptions(vary or (), find, settings or (), seed, replications, probability, cluster)
+    _run(lambda screen: planning.plan(screen, scenario, asked), as_json, ("plan",))
+
+
+@app.command()
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one")] = 8025,
-    host: Annotated[str, typer.Option(help="loopback only")] = "127.0.0.1",
-    limit: Annotated[str | None, typer.Option(metavar="RATE", help="of the provider behind it")] = None,
-    service_time: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="of a worker per request")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="requests in service at once")] = None,
-    stall: Annotated[str | None, typer.Option(metavar="D/every D", help="400ms/every 60s")] = None,
-    queue: Annotated[
-        str | None, typer.Option(metavar="URL", help="auto, valkey, sqlite, sqlite:///path, redis://…")
-    ] = None,
-    queue_size: Annotated[str | None, typer.Option(metavar="BYTES", help="50MB; above: 429")] = None,
-    queue_bound: Annotated[str | None, typer.Option(metavar="COUNT", help="messages; above: 429")] = None,
-    freshness: Annotated[str | None, typer.Option(metavar="DURATION", help="older: not delivered")] = None,
-    sink: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="count, smtp://127.0.0.1:port, sendgrid+http://127.0.0.1:port, …"),
-    ] = None,
-    attempts: Annotated[int | None, typer.Option(min=1, help="at the sink, with a backoff between")] = None,
-    access_log: Annotated[
-        str | None, typer.Option(metavar="FILE", help="a JSON line for each answer; -: stderr")
-    ] = None,
-    drain: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="for requests under way at SIGTERM")
-    ] = None,
-    stand_in: Annotated[str | None, typer.Option("--as", metavar="WIRE", help="play this provider")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="FILE", help="--as: limits; or a name")] = None,
-    error_share: Annotated[str | None, typer.Option(metavar="SHARE", help="--as: answered 500")] = None,
-    outage: Annotated[str | None, typer.Option(metavar="D/after D", help="--as: 503 meanwhile")] = None,
-    record: Annotated[str | None, typer.Option(metavar="FILE", help="--as: every arrival")] = None,
+    port: typed.Port = 8025,
+    host: typed.Host = "127.0.0.1",
+    limit: typed.Limit = None,
+    service_time: typed.ServiceTime = None,
+    workers: typed.Servers = None,
+    stall: typed.Stall = None,
+    processes: typed.Processes = None,
+    queue: typed.Queue = None,
+    queue_size: typed.QueueSize = None,
+    queue_bound: typed.QueueBound = None,
+    freshness: typed.Freshness = None,
+    sink: typed.Sink = None,
+    webhook: typed.Webhook = None,
+    attempts: typed.Attempts = None,
+    access_log: typed.AccessLog = None,
+    drain: typed.Drain = None,
+    stand_in: typed.StandIn = None,
+    profile: typed.Profile = None,
+    error_share: typed.ErrorShare = None,
+    outage: typed.Outage = None,
+    record: typed.Record = None,
 ) -> None:
     """The reference send API on loopback until Ctrl-C, durable before the 202; or a provider, played.
 
@@ -159,22 +144,23 @@ def serve(
     from reports.commands import target
 
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
+    asked |= {"processes": processes}
     asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
     asked |= {"access-log": access_log, "drain": drain}
-    asked |= {"freshness": freshness, "sink": sink, "attempts": attempts}
+    asked |= {"freshness": freshness, "sink": sink, "webhook": webhook, "attempts": attempts}
     played = {"profile": profile, "error-share": error_share, "outage": outage, "record": record}
     _run(lambda screen: target.serve(screen, asked, stand_in, played, host, port), as_json=False)
 
 
 @app.command()
 def probe(
-    target: Target = "embedded",
+    target: typed.Target = "embedded",
     operation: Annotated[str, typer.Option(metavar="NAME", help="default: the target's first")] = "",
     channel: Annotated[str, typer.Option(help="email, sms, push or whatsapp")] = "",
     scenario: Annotated[
         str | None, typer.Option(metavar="SCENARIO", help="whose streams would be NOT TESTED")
     ] = None,
-    as_json: Json = False,
+    as_json: typed.Json = False,
 ) -> None:
     """Send one message; say what came back, what it would count as, what would be observed.
 
@@ -188,25 +174,25 @@ def probe(
 @app.command()
 def replay(
     source: Annotated[str | None, typer.Argument(metavar="[SCENARIO|RUN]", help="or --rate")] = None,
-    target: Target = "embedded",
+    target: typed.Target = "embedded",
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="T", help="since the season's start; default: its worst part"),
     ] = None,
     duration: Annotated[str, typer.Option("--for", metavar="D", help="how much of it")] = "30s",
     compress: Annotated[float, typer.Option(min=1e-3, help="60 s of season in 60/X s")] = 1.0,
-    rate: Annotated[str | None, typer.Option(metavar="R", help="a plain rate, e.g. 500/s")] = None,
+    rate: Annotated[str | None, typer.Option(metavar="R", help="500/s, or in steps: 100/s,200/s")] = None,
     arrivals: Annotated[Literal["even", "poisson"], typer.Option(help="of a plain rate")] = "even",
-    scale: Scale = None,
-    share: Share = None,
-    batch: Batch = None,
+    scale: typed.Scale = None,
+    share: typed.Share = None,
+    batch: typed.Batch = None,
     retries: Annotated[
         int,
         typer.Option(min=0, max=99, help="of a limited, failed or lost send, as a client would"),
     ] = 0,
-    seed: Seed = None,
-    workers: Workers = 1,
-    as_json: Json = False,
+    seed: typed.Seed = None,
+    workers: typed.Workers = 1,
+    as_json: typed.Json = False,
 ) -> None:
     """Replay a season's worst part, or a plain rate, open loop; latency counts from the due time.
 
@@ -222,14 +208,14 @@ def replay(
 
 @app.command()
 def ceiling(
-    target: Target = "embedded",
+    target: typed.Target = "embedded",
     objectives: Annotated[
         list[str] | None, typer.Option("--objective", metavar="TEXT", help='"p99<=250ms over 10s, 95%"')
     ] = None,
-    budget: Budget = "60s",
+    budget: typed.Budget = "60s",
     max_rate: Annotated[str | None, typer.Option(metavar="RATE", help="never offer more")] = None,
-    batch: Batch = None,
-    as_json: Json = False,
+    batch: typed.Batch = None,
+    as_json: typed.Json = False,
 ) -> None:
     """The highest offered rate that meets every objective, as an interval, and what limits it.
 
@@ -242,7 +228,7 @@ def ceiling(
 
 
 @app.command()
-def calibrate(run: RunName, as_json: Json = False) -> None:
+def calibrate(run: typed.RunName, as_json: typed.Json = False) -> None:
     """Fit the scenario's pipeline to what a run measured; predict a part it was not fitted on.
 
     Example: peakday calibrate latest
@@ -254,16 +240,16 @@ def calibrate(run: RunName, as_json: Json = False) -> None:
 
 @app.command()
 def rehearse(
-    scenario: ScenarioName,
-    target: Target = "embedded",
-    seed: Seed = None,
-    settings: Set = None,
-    budget: Budget = "60s",
-    scale: Scale = None,
-    share: Share = None,
-    batch: Batch = None,
+    scenario: typed.ScenarioName,
+    target: typed.Target = "embedded",
+    seed: typed.Seed = None,
+    settings: typed.Set = None,
+    budget: typed.Budget = "60s",
+    scale: typed.Scale = None,
+    share: typed.Share = None,
+    batch: typed.Batch = None,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when at risk")] = False,
-    as_json: Json = False,
+    as_json: typed.Json = False,
 ) -> None:
     """Simulate, replay the peak, find the ceiling, calibrate, simulate again, report.
 
@@ -277,7 +263,7 @@ def rehearse(
 
 
 @app.command()
-def report(run: RunName, as_json: Json = False) -> None:
+def report(run: typed.RunName, as_json: typed.Json = False) -> None:
     """Write the report of a run again, complete or not.
 
     Example: peakday report latest

@@ -13,7 +13,7 @@ from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
 from loadtests.rehearsal import objectives_of
 from loadtests.replay.exchange import Bounds
-from loadtests.replay.schedule import Schedule, constant, from_traffic
+from loadtests.replay.schedule import Schedule, constant, from_traffic, staircase
 from loadtests.rig import standing
 from loadtests.stages import (
     SCENARIO,
@@ -99,7 +99,7 @@ def cut_out(traffic: Traffic, cut: Cut) -> Schedule:
 
 
 def replay_rate(
-    rate_per_s: float,
+    rates_per_s: Sequence[float],
     duration_s: float,
     arrivals: Literal["even", "poisson"],
     part: Part,
@@ -108,8 +108,8 @@ def replay_rate(
     run: Run,
     watcher: Watcher,
 ) -> Measurement:
-    """Replay a plain rate."""
-    schedule = constant(rate_per_s, duration_s, batch=part.batch, arrivals=arrivals, seed=seed)
+    """Replay a plain rate, or several in turn."""
+    schedule = staircase(rates_per_s, duration_s, batch=part.batch, arrivals=arrivals, seed=seed)
     with standing(target, None, run, watcher, Bounds(retries=part.retries), part.workers) as rig:
         describe(run, rig, part)
         whole = replace(schedule, channels=(a_channel(rig.target),))

@@ -25,10 +25,13 @@ NOBODY = -1
 CLOCK_S = 0.005
 """Two processes' readings of one clock may be this far apart."""
 
-_MARKS = re.compile(
-    rb"(?:(?P<run>[0-9a-f]{8})-|(?P<address>customer-|peakday-device-|(?<![0-9])(?:00)?999)|(?<![0-9])(?=0))"
-    rb"(?P<number>[0-9]{12})(?![0-9])"
-)
+DIGITS = 12
+_runs_of_digits = re.compile(rb"[0-9]{12,}").finditer
+_is_run = re.compile(rb"[0-9a-f]{8}").fullmatch
+_ADDRESSES = (b"customer", b"peakday-device")
+_COUNTRY, _BEFORE_IT = b"999", (b"", b"00", b"20")
+"""The telephone numbers' country code, and the digits that may stand before it: none, the prefix for abroad,
+or what is left of a blank in a form (%20)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,24 @@ def find(text: bytes) -> Found:
     Of the three ways to name them (id, address, bare number) the one that names most is believed, the surest
     first among equals: a service may send one text to several addresses, or put its own numbers beside ours.
     """
-    ways: tuple[list[int], list[int], list[int]] = ([], [], [])
+    ids: list[int] = []
+    addresses: list[int] = []
+    bare: list[int] = []
     run = NOBODY
-    for match in _MARKS.finditer(text):
-        told, address, number = match.groups()
-        if told is not None:
-            run = int(told, 16)
-        ways[0 if told is not None else 1 if address is not None else 2].append(int(number))
-    distinct = [tuple(dict.fromkeys(way)) for way in ways]
-    return Found(run, max(distinct, key=len))
+    for match in _runs_of_digits(text):
+        digits, begin = match[0], match.start()
+        if len(digits) > DIGITS:
+            if digits[-15:-12] == _COUNTRY and digits[:-15] in _BEFORE_IT:
+                addresses.append(int(digits[-12:]))
+        elif text[begin - 1 : begin] == b"-" and _is_run(text[max(0, begin - 9) : begin - 1]):
+            run = int(text[begin - 9 : begin - 1], 16)
+            ids.append(int(digits))
+        elif text[begin - 1 : begin] == b"-" and text[max(0, begin - 15) : begin - 1].endswith(_ADDRESSES):
+            addresses.append(int(digits))
+        elif digits[:1] == b"0":
+            bare.append(int(digits))
+    ways = ids, addresses, bare
+    return Found(run, max((tuple(dict.fromkeys(way)) for way in ways), key=len))
 
 
 def run_number(run: str) -> int:

@@ -65,7 +65,9 @@ class Lines:
 
 
 class Child:
-    """A running child process. `argv` runs as it is; use `python_module` for one of our own."""
+    """A running child process. `argv` runs as it is; use `python_module` for one of our own.
+
+    `inherit`: file descriptors that it is given under their own numbers."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Child:
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        inherit: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log = log
@@ -91,7 +94,7 @@ class Child:
                     stderr=subprocess.STDOUT,
                     env=environment,
                     cwd=cwd,
-                    pass_fds=(life_read, told_write),
+                    pass_fds=(life_read, told_write, *inherit),
                     start_new_session=True,
                 )
         except BaseException:

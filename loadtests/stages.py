@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -119,6 +120,7 @@ def simulate_stage(
     resolution: Resolution = "cohort",
     again: bool = False,
     carries: Carries | None = None,
+    executor: Executor | None = None,
 ) -> Simulated:
     """Simulate the season; leaves scenario, traffic, outcome and simulation."""
     prefix = AGAIN if again else ""
@@ -133,6 +135,7 @@ def simulate_stage(
                 seed=seed,
                 replications=replications,
                 watcher=Named(watcher, name, replications),
+                executor=executor,
                 keep=keep,
                 carries=carries,
             )

@@ -82,7 +82,7 @@ def passage_of(
     seen, delivered = np.isfinite(of.arrived_s), np.isfinite(of.delivered_s)
     accepted = np.isfinite(sent.acknowledged_s)
     owed = accepted & ~delivered
-    sure = watch.settled and not because
+    sure = (watch.settled or not owed.any()) and not because
     attempts = times_seen(of.index, sent.count)
     taken = times_seen(np.where(of.seen.good, of.index, NOBODY), sent.count)
     beyond = np.maximum(0, taken - 1)

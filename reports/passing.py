@@ -63,7 +63,7 @@ def flag(of: Passage) -> Flag:
     """Whether what is said of the exit can be trusted."""
     if not of.valid:
         return Flag("behind the service", False, of.invalid_because)
-    if not of.settled:
+    if of.lost is None:
         under_way = f"{of.under_way:,} messages were still in the service when the wait ended"
         return Flag("behind the service", False, f"{under_way}: what is lost is not known")
     return Flag("behind the service", True, f"{of.attempts:,} arrivals, each with its message's id")

@@ -81,6 +81,12 @@ def parse_rate(value: Any) -> float:
     return _at_most(rate, RATE_PER_S_MAX, f"{_quoted(text)} is more than 10^12 a second", RATE_ALLOWED)
 
 
+def parse_rates(value: Any) -> tuple[float, ...]:
+    """One rate or several in turn, messages per second: "100/s,200/s,400/s". Raises BadValueError."""
+    text = _text(value, "a rate", RATE_ALLOWED)
+    return tuple(parse_rate(part.strip()) for part in text.split(","))
+
+
 def parse_count(value: Any) -> int:
     """A whole number from 12_000_000, "12M" or "250k". Raises BadValueError."""
     if isinstance(value, bool) or not isinstance(value, int | str):

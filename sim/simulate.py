@@ -17,6 +17,7 @@ import numpy as np
 from scenarios.catalogue import Loaded
 from scenarios.objectives import parse_objective
 from sim.evidence import season_evidence
+from sim.experiments.executors import each
 from sim.formats import require
 from sim.judging import Judged, judge
 from sim.outcome import Outcome, Resolution
@@ -93,15 +94,15 @@ def simulate(
     replications: int = 1,
     watcher: Watcher = SILENT,
     executor: Executor | None = None,
-    carries: Carries | None = None,
     keep: Path | None = None,
+    carries: Carries | None = None,
 ) -> Simulated:
     """Simulate the season `replications` times; the first with `seed`, by default the scenario's.
 
     The first one's outcome goes into the file `keep` while it comes about, into memory without one. The
-    others' seeds follow from it by name, so that results are equal on any `executor` (here, one after the
-    other, without one). `carries` says of which streams the peak is told beside that of all. Raises
-    Interrupted when the watcher asks to stop.
+    others' seeds follow from it by name, so that results are equal on any `executor` (without one here, and
+    in processes of this machine where they are worth it). `carries` says of which streams the peak is told
+    beside that of all. Raises Interrupted when the watcher asks to stop.
     """
     began, used = time.monotonic(), _cpu_s()
     first = loaded.scenario.seed if seed is None else seed
@@ -109,8 +110,8 @@ def simulate(
     judged = judged_season(loaded, outcome)
     found = [_replication(first, traffic, outcome, judged, carries)]
     seeds = [derive(first, "replication", i) for i in range(1, replications)]
-    task = partial(replicate, loaded, resolution, carries=carries)
-    for replication in executor.map(task, seeds) if executor else map(task, seeds):
+    task = partial(_replicate, loaded, resolution, carries)
+    for replication in each(task, seeds, watcher, executor):
         found.append(replication)
         watcher.tell("replications", len(found), replications)
         if watcher.stopped():
@@ -126,12 +127,17 @@ def simulate(
     )
 
 
-def replicate(
+def _replicate(loaded: Loaded, resolution: Resolution, carries: Carries | None, seed: int) -> Replication:
+    return judged_replication(loaded, resolution, seed, carries)[0]
+
+
+def judged_replication(
     loaded: Loaded, resolution: Resolution, seed: int, carries: Carries | None = None
-) -> Replication:
-    """One replication by its figures alone: a pure function of its arguments."""
+) -> tuple[Replication, tuple[Judged, ...]]:
+    """One replication by its figures, and its objectives, judged: a pure function of the arguments."""
     traffic, outcome = _run(loaded, resolution, seed, SILENT)
-    return _replication(seed, traffic, outcome, judged_season(loaded, outcome), carries)
+    judged = judged_season(loaded, outcome)
+    return _replication(seed, traffic, outcome, judged, carries), judged
 
 
 def judged_season(loaded: Loaded, outcome: Outcome) -> tuple[Judged, ...]:

@@ -15,12 +15,12 @@ from loadtests.replay.exchange import Bounds
 from loadtests.replay.fleet import Work
 from loadtests.replay.orders import Settings
 from loadtests.replay.records import Fault, read_records
-from loadtests.replay.schedule import Schedule, constant, read_schedule
+from loadtests.replay.schedule import Schedule, read_schedule, staircase
 from loadtests.targets import safety
 from loadtests.targets.embedded import Embedded
 from loadtests.targets.target import Target, resolve
 from scenarios.problems import user_error
-from scenarios.quantities import parse_duration, parse_rate
+from scenarios.quantities import parse_duration, parse_rates
 from sim.runs import RECORDS, open_run
 
 PEAK = "peak.schedule.parquet"
@@ -65,7 +65,7 @@ def add_arguments(parser: Any) -> None:
     group = parser.add_argument_group("peakday", "A schedule, replayed open loop.")
     group.add_argument("--run", default="", help="a run's folder, its id, or latest: its peak is replayed")
     group.add_argument("--target", default="", help="a target file or sendgrid+http://127.0.0.1:8025")
-    group.add_argument("--rate", default="", help="a plain rate in the place of --run, e.g. 500/s")
+    group.add_argument("--rate", default="", help="in the place of --run: 500/s, or steps: 100/s,200/s")
     group.add_argument("--for", dest="duration", default=RATE_FOR, help="how long --rate is held")
     group.add_argument("--batch", type=int, default=1, help="messages a request at --rate")
     group.add_argument("--retries", type=int, default=0, help="of a limited, failed or lost send")
@@ -78,10 +78,10 @@ def schedule_of(options: Any) -> Schedule:
         raise user_error("give --run RUN or --rate 500/s: one of the two", key="--run")
     if options.rate:
         try:
-            rate_per_s, duration_s = parse_rate(options.rate), parse_duration(options.duration)
+            rates_per_s, duration_s = parse_rates(options.rate), parse_duration(options.duration)
         except ValueError as error:
             raise user_error(str(error), key="--rate, --for") from error
-        return constant(rate_per_s, duration_s, batch=options.batch)
+        return staircase(rates_per_s, duration_s, batch=options.batch)
     run = open_run(options.run)
     path = run.path / RECORDS / PEAK
     if not path.is_file():
@@ -117,6 +117,21 @@ def leave_with_master(master_pid: int, pause: Callable[[float], object]) -> None
     while os.getppid() == master_pid:
         pause(ORPHAN_POLL_S)
     os._exit(0)
+
+
+def end_test(environment: Any, pause: Callable[[float], object]) -> None:
+    """The replay is over: Locust leaves, or shows its page on, as --headless and --autoquit say; a shape ends
+    its test itself."""
+    options, runner = environment.parsed_options, environment.runner
+    if environment.shape_class is not None:
+        return
+    if not options.headless:
+        runner.stop()
+        if options.autoquit < 0:
+            return
+        pause(options.autoquit)
+        environment.web_ui.stop()
+    runner.quit()
 
 
 def settings_of(target: Target, options: Any) -> Settings:

@@ -19,6 +19,7 @@ from loadtests.children import KEPT_VARIABLES
 
 _PR_SET_PDEATHSIG = 1
 _LAST = 19
+_MADV_DONTNEED = 4
 
 
 def compiled() -> bool:
@@ -44,7 +45,22 @@ def works() -> bool:
     (epoll_pwait2: Linux 5.11)."""
     from loadtests.replay import lanecode  # numba takes half a second: only where it is of use
 
-    return bool(lanecode.try_on_nothing() == EBADF)
+    works = bool(lanecode.try_on_nothing() == EBADF)
+    _forget_code("libllvmlite")
+    return works
+
+
+def _forget_code(library: str) -> None:
+    """Give back the code of a library that has done its work: LLVM's is tens of megabytes.
+
+    Only what nobody can have written to; it comes again from its file, should anybody ask for it.
+    """
+    madvise = ctypes.CDLL(None).madvise
+    for line in Path("/proc/self/maps").read_text("utf-8").splitlines():
+        addresses, permissions, *_ = line.split(" ", 2)
+        if library in line and permissions == "r-xp":
+            begin, end = (int(address, 16) for address in addresses.split("-"))
+            madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
 
 
 @cache

@@ -27,6 +27,8 @@ READY_S = 0.3
 """Before time 0 the conductor waits for all workers, until only this is left."""
 SILENT_S_MAX = 2.0
 """A worker that plays speaks five times a second; one that is silent for so long is lost."""
+LOADING_S_MAX = 10.0
+"""One that has not asked for the time yet may still load its code; nothing is handed to it meanwhile."""
 PAUSE_S_MAX = 0.7
 """A tick so late means that we slept ourselves: the silence of the others says nothing then."""
 
@@ -163,7 +165,8 @@ class Conductor:
         self._ticked_ns = now_ns
         for worker, one in self._workers.items():
             silent_ns = now_ns - max(one.heard_ns, self._begin.start_ns if one.ready else 0)
-            if not one.lost and one.ended is None and silent_ns > SILENT_S_MAX * 1e9:
+            most_s = SILENT_S_MAX if one.ready else LOADING_S_MAX
+            if not one.lost and one.ended is None and silent_ns > most_s * 1e9:
                 one.lost = True
                 one.in_flight = one.waiting = 0
                 self._send(worker, End(self._begin.play))

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtests.children import PROGRESS, Link, link
+from loadtests.replay import footprint
+from loadtests.replay.connection import Connection
 from loadtests.replay.fleet import Fleet, Work
 from loadtests.replay.orders import TARGET, Play, StopPlay, order, read_settings
 from loadtests.replay.player import Kit, Listeners, Player, Surroundings, kit_of
@@ -47,7 +49,7 @@ def serve(parent: Link, plays: Plays, count: Count) -> None:
     while not parent.lines.closed:
         message = parent.lines.read(3600.0)
         if message is not None and isinstance(play := order(message), Play):
-            schedule = read_schedule(Path(play.schedule))
+            schedule = read_schedule(Path(play.schedule), with_waits=False)
             listeners = Listeners(
                 began=lambda at_s: parent.tell_surely("playing", started_at=at_s),
                 figures=lambda figures: parent.tell("progress", **asdict(figures)),
@@ -71,6 +73,11 @@ class Alone:
         self._surroundings = surroundings
         folder = Path.cwd()
         self._kit: Kit = kit_of(target.load(folder / TARGET), read_settings(folder))
+        peer = self._kit.peer
+        if peer.makes is Connection and peer.http == "1.1":
+            # While there is no schedule yet: compiled code takes most room while it is loaded.
+            surroundings.kernel.compiled()
+        footprint.shrink()
 
     def __call__(self, play: Play, schedule: Schedule, listeners: Listeners, parent: Link) -> float:
         """Play; a command that came together with the last one lies where no epoll sees it."""

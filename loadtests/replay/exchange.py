@@ -17,7 +17,7 @@ from loadtests.replay.pool import Pool, fault_of
 from loadtests.replay.records import Fault, Reply
 from loadtests.replay.retrying import Comebacks
 from loadtests.replay.rows import Rows
-from loadtests.replay.waiting import Behind, Nobody, Waiting
+from loadtests.replay.waiting import Behind, Nobody, Waiting, columns
 from scenarios.pipeline import Retries
 
 EVENTS_AT_ONCE = 16
@@ -129,9 +129,7 @@ class Exchange:
                 self._record(connection, connection.send, now_ns, Fault.UNANSWERED)
         self.in_flight = 0
         if self.waiting:
-            # All at once: there may be a hundred thousand, and a stop is asked to be quick.
-            sends, attempts, picked_ns, _, _ = zip(*self.waiting, strict=True)
-            requests = [send[1] for send in sends]
+            requests, attempts, picked_ns = columns(self.waiting)
             self._rows.add_dropped(requests, now_ns, Fault.DROPPED_RUN_ENDED, attempts, picked_ns)
         self.waiting.clear()
         self.close()
@@ -185,21 +183,22 @@ class Exchange:
         except OSError:
             # The answer may lie unread before the broken pipe; reading finds it or says reset.
             done = False
-        if not done:
-            return self._readable(connection)
-        self.pool.watch(connection)
-        if connection.send is None:
-            self._reuse(connection)
-        return None
+        if done:
+            self.pool.watch(connection)
+            if connection.send is None:
+                self._reuse(connection)
+        else:
+            self._readable(connection)
 
     def _readable(self, connection: Connection) -> None:
         try:
             data = connection.read()
         except BlockingIOError:
-            return None
+            return
         except (OSError, BadResponse) as error:
-            return self.lost(connection, fault_of(error))
-        return self.received(connection, data)
+            self.lost(connection, fault_of(error))
+        else:
+            self.received(connection, data)
 
     def received(self, connection: Connection, data: bytes) -> None:
         """What was read from a connection, b"" where the other side closed."""
@@ -230,17 +229,8 @@ class Exchange:
     def _finish(
         self, connection: Connection, send: Send, ended_ns: int, status: int, reply: int, accepted: int
     ) -> None:
-        self._rows.add(
-            send[1],
-            connection.attempt,
-            connection.picked_ns,
-            connection.started_ns,
-            ended_ns,
-            status,
-            reply,
-            0,
-            accepted,
-        )
+        times = (connection.picked_ns, connection.started_ns, ended_ns)
+        self._rows.add(send[1], connection.attempt, *times, status, reply, 0, accepted)
         connection.send = None
         connection.served += 1
         self.in_flight -= 1
@@ -273,12 +263,9 @@ class Exchange:
 
     def open_needed(self, now_ns: int) -> None:
         """Begin to open a connection for every send that waits for one, up to the bound."""
-        while self.pool.lacks(self._lacking) and self.pool.begin(now_ns):
-            pass
-
-    @property
-    def _lacking(self) -> int:
-        return len(self.waiting) + self.behind.lacking - len(self._free)
+        while self.pool.lacks(len(self.waiting) + self.behind.lacking - len(self._free)):
+            if not self.pool.begin(now_ns):
+                return
 
     def _not_opened(self, opened_ns: int, fault: Fault) -> None:
         """A connection that the target refused fails the send that waited longest."""

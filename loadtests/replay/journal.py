@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from loadtests.replay.live import Live
 from loadtests.replay.records import Writer
@@ -28,8 +28,16 @@ class Journal:
 
     def take(self, rows: RawRows, now_ns: int) -> None:
         """Take int64 rows (rows.ROW)."""
+        for _ in self.steps(rows, now_ns):
+            pass
+
+    def steps(self, rows: RawRows, now_ns: int) -> Iterator[None]:
+        """The same in steps of some tenths of a millisecond; written in the first."""
         block = columns(rows, self._schedule, self._start_ns)
         if len(rows):
             self._writer.write(block)
+            yield
             self._listener(block)
+            yield
         self.live.fold(block, (now_ns - self._start_ns) / 1e9)
+        yield

@@ -28,6 +28,8 @@ from sim.progress import SILENT, Interrupted, Watcher
 POLL_S = 0.2
 SILENT_S_MAX = 10.0
 """A child that plays and has said nothing for so long hangs; it speaks five times a second."""
+BEGIN_S_MAX = 60.0
+"""Before it plays it reads its schedule and its code, which takes a while on a busy machine."""
 
 STAND_IN_CONNECTIONS = 32
 
@@ -208,8 +210,8 @@ class _Conversation:
                 heard_s = now_s
                 if self._heard(message):
                     return
-            elif now_s - heard_s > SILENT_S_MAX:
-                raise ChildFailed("locust", f"silent for {SILENT_S_MAX:g} s", self._child.log_tail())
+            elif now_s - heard_s > (limit_s := SILENT_S_MAX if self.started_at else BEGIN_S_MAX):
+                raise ChildFailed("locust", f"silent for {limit_s:g} s", self._child.log_tail())
             self._stop_when_asked()
 
     def _heard(self, message: dict[str, Any]) -> bool:

@@ -12,6 +12,8 @@ from loadtests.children import Child
 START_S_MAX = 30.0
 LOCUSTFILE = "from loadtests.replay.user import ReplayUser\n\n\nclass Replay(ReplayUser):\n    pass\n"
 HERE = "127.0.0.1"
+LEAN = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""What Arrow is done with goes back to the system."""
 _LOCUST = (sys.executable, "-m", "locust", "--locustfile", "locustfile.py", "--loglevel", "INFO")
 
 
@@ -25,7 +27,7 @@ class Locusts:
     def __init__(self, folder: Path, environment: Mapping[str, str], workers: int) -> None:
         (folder / "locustfile.py").write_text(LOCUSTFILE, "utf-8")
         self._folder = folder
-        self._environment = dict(environment) | {"HOME": str(folder), "XDG_CACHE_HOME": _caches()}
+        self._environment = dict(environment) | {"HOME": str(folder), "XDG_CACHE_HOME": _caches()} | LEAN
         self.workers: list[Child] = []
         users = ("--headless", "--only-summary", "--users", str(workers), "--spawn-rate", str(workers))
         if workers == 1:

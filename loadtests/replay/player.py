@@ -6,10 +6,11 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loadtests.replay import footprint
 from loadtests.replay.agenda import Agenda
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import Bounds
@@ -72,6 +73,7 @@ def _secure(target: Target, host: str) -> Secure:
 def spare_garbage() -> None:
     """What lives now lives on: the collector need not look at it again in the middle of a replay."""
     gc.collect()
+    footprint.shrink()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
 
@@ -130,10 +132,10 @@ class Player:
         """End now; what was recorded is kept."""
         self._reactor.stop()
 
-    def _take(self, rows: RawRows) -> None:
+    def _take(self, rows: RawRows) -> Iterator[None]:
         assert self._journal is not None
         now_ns = time.monotonic_ns()
-        self._journal.take(rows, now_ns)
+        in_flight, waiting = self._reactor.in_flight, self._reactor.waiting
+        yield from self._journal.steps(rows, now_ns)
         at_s = (now_ns - self._start_ns) / 1e9
-        reactor = self._reactor
-        self._listeners.figures(self._journal.live.figures(at_s, reactor.in_flight, reactor.waiting))
+        self._listeners.figures(self._journal.live.figures(at_s, in_flight, waiting))

@@ -18,13 +18,14 @@ from loadtests.replay.handturn import NEVER_NS, HandTurn
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.multiplexed import Multiplexed
 from loadtests.replay.records import Fault
-from loadtests.replay.rows import RawRows, Rows
+from loadtests.replay.rows import Rows, Sink
 
 TICK_NS = 10_000_000
 FLUSH_NS = 200_000_000
-FLUSH_LATEST_NS = 50_000_000
 CALM_NS = 400_000
-"""Rows are handed over every FLUSH_NS in a gap at least CALM_NS long, FLUSH_LATEST_NS later in any case."""
+PUT_OFF_NS_MAX = 25_000_000
+"""Rows are handed over every FLUSH_NS, step by step in gaps at least CALM_NS long, PUT_OFF_NS_MAX after the
+last step in any case."""
 
 
 class Turns(Protocol):
@@ -65,7 +66,7 @@ class Reactor:
         self,
         peer: Peer,
         agenda: Agenda,
-        sink: Callable[[RawRows], None],
+        sink: Sink,
         *,
         bounds: Bounds,
         kernel: Kernel,
@@ -84,7 +85,7 @@ class Reactor:
         self._turns = _turns(peer, agenda, self._rows, bounds, kernel, clock, self._exchange)
         if control:
             self._exchange.epoll.register(self._control_fd, EPOLLIN)
-        self._start_ns = self._tick_ns = self._flush_ns = self._end_ns = 0
+        self._start_ns = self._tick_ns = self._flush_ns = self._step_ns = self._end_ns = 0
         self._running = True
         self._stopped_ns = 0
 
@@ -125,16 +126,18 @@ class Reactor:
         now_ns = self._clock()
         self._tick_ns = now_ns + TICK_NS
         self._turns.look_after(now_ns)
-        self._flush_in_a_gap(now_ns)
+        self._hand_over_in_a_gap(now_ns)
         self._breathe()
         if now_ns >= self._end_ns or self._done():
             self._running = False
 
-    def _flush_in_a_gap(self, now_ns: int) -> None:
-        calm = self._turns.next_due_ns() - now_ns > CALM_NS
-        if now_ns >= self._flush_ns + (0 if calm else FLUSH_LATEST_NS):
-            self._rows.flush()
-            self._flush_ns = now_ns + FLUSH_NS
+    def _hand_over_in_a_gap(self, now_ns: int) -> None:
+        """One step a tick, where it makes no send late or was put off for long."""
+        if self._turns.next_due_ns() - now_ns > CALM_NS or now_ns >= self._step_ns + PUT_OFF_NS_MAX:
+            self._step_ns = now_ns
+            if not self._rows.go_on() and now_ns >= self._flush_ns:
+                self._rows.flush()
+                self._flush_ns = now_ns + FLUSH_NS
 
     def _done(self) -> bool:
         """Nothing waits, is under way, comes back or will be due before the schedule is over."""
@@ -149,6 +152,7 @@ class Reactor:
             unsent = self._agenda.unsent(upcoming, over_ns, self._start_ns)
             self._rows.add_dropped(unsent, over_ns, Fault.DROPPED_RUN_ENDED)
         self._rows.flush()
+        self._rows.finish()
         return over_ns
 
 

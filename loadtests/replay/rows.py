@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,22 @@ _pack_into = ROW.pack_into
 ROW_BYTES = ROW.size
 BLOCK_ROWS = 4096
 FIELDS = 9
+_NO_STEP = object()
 
 RawRows = npt.NDArray[np.int64]
 Columns = tuple[npt.NDArray[Any], ...]
 
 
-class Rows:
-    """A block that fills; `sink` gets it as int64 (rows, 9) when it is full or when asked to."""
+Sink = Callable[[RawRows], Iterable[None] | None]
+"""Takes int64 (rows, 9); where that is much work, in steps, so that sends go out between them."""
 
-    def __init__(self, sink: Callable[[RawRows], None]) -> None:
+
+class Rows:
+    """A block that fills; `sink` gets it when it is full or when asked to."""
+
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
+        self._steps: Iterator[None] = iter(())
         self._block = bytearray(ROW_BYTES * BLOCK_ROWS)
         self._filled = 0
         self.block = np.frombuffer(self._block, dtype=np.int64).reshape(-1, FIELDS)
@@ -94,13 +100,27 @@ class Rows:
         """Many rows at once, int64 (rows, 9), handed over with what there is."""
         self.flush()
         if len(rows):
-            self._sink(rows)
+            self._hand_over(rows)
 
     def flush(self) -> None:
-        """Hand over what there is, as a copy; also when there is nothing."""
+        """Hand over what there is, as a copy; also when there is nothing. The sink takes its first step."""
         rows = self.block[: self.filled].copy()
         self._filled = 0
-        self._sink(rows)
+        self._hand_over(rows)
+
+    def go_on(self) -> bool:
+        """Let the sink take its next step; False: it had taken all."""
+        return next(self._steps, _NO_STEP) is not _NO_STEP
+
+    def finish(self) -> None:
+        """Let the sink take all its steps."""
+        while self.go_on():
+            pass
+
+    def _hand_over(self, rows: RawRows) -> None:
+        self.finish()
+        self._steps = iter(self._sink(rows) or ())
+        self.go_on()
 
 
 def columns(rows: RawRows, schedule: Schedule, start_ns: int) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -112,6 +113,35 @@ def _poisson(rate_per_s: float, duration_s: float, batch: int, rng: np.random.Ge
     return due_s[:kept], np.full(kept, batch, dtype=np.int64), wait_s
 
 
+def staircase(
+    rates_per_s: Sequence[float],
+    duration_s: float,
+    *,
+    batch: int = 1,
+    arrivals: Arrivals = "even",
+    seed: int = 0,
+    channel: str = "email",
+) -> Schedule:
+    """Each rate held for an equal part of `duration_s`, one after the other, as `constant` holds it."""
+    step_s = duration_s / len(rates_per_s)
+    steps = [
+        constant(rate, step_s, batch=batch, arrivals=arrivals, seed=seed + place, channel=channel)
+        for place, rate in enumerate(rates_per_s)
+    ]
+    rates = ", ".join(f"{rate:g}" for rate in rates_per_s)
+    return replace(
+        steps[0],
+        due_s=np.concatenate([step.due_s + place * step_s for place, step in enumerate(steps)]),
+        messages=np.concatenate([step.messages for step in steps]),
+        wait_s=np.concatenate([step.wait_s for step in steps]),
+        stream=np.concatenate([step.stream for step in steps]),
+        duration_s=duration_s,
+        origin=steps[0].origin
+        if len(steps) == 1
+        else f"{rates} messages/s, {step_s:g} s each, {arrivals} arrivals",
+    )
+
+
 def from_traffic(
     traffic: Traffic,
     *,
@@ -195,6 +225,7 @@ def slice_of(schedule: Schedule, index: int, of: int) -> Schedule:
     )
 
 
+PIECE_ROWS = 65536
 _ROW_COLUMNS = ("due_s", "messages", "wait_s", "stream")
 _SCALARS = ("duration_s", "scale", "compress", "seed", "origin")
 _NAMES = ("streams", "channels", "campaigns", "priorities")
@@ -205,18 +236,38 @@ def write_schedule(schedule: Schedule, path: Path) -> None:
     head: dict[str, Any] = {"format": FORMAT}
     head |= {name: getattr(schedule, name) for name in _SCALARS + _NAMES}
     table = pa.table({name: getattr(schedule, name) for name in _ROW_COLUMNS})
-    pq.write_table(table.replace_schema_metadata({"peakday": json.dumps(head)}), path)
+    pq.write_table(
+        table.replace_schema_metadata({"peakday": json.dumps(head)}), path, row_group_size=PIECE_ROWS
+    )
 
 
-def read_schedule(path: Path) -> Schedule:
-    """What `write_schedule` wrote. Raises UserError for anything else."""
+def read_schedule(path: Path, *, with_waits: bool = True) -> Schedule:
+    """What `write_schedule` wrote. Raises UserError for anything else.
+
+    with_waits: False leaves `wait_s` at 0, for who carries the schedule and judges nothing.
+    """
+    names = _ROW_COLUMNS if with_waits else tuple(name for name in _ROW_COLUMNS if name != "wait_s")
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            head = json.loads((file.schema_arrow.metadata or {}).get(b"peakday", b"{}"))
+            require(head.get("format"), FORMAT, str(path))
+            columns = _columns(file, names)
     except (OSError, pa.ArrowInvalid) as why:
         raise user_error(f"is no schedule file: {why}", where=str(path), allowed=FORMAT) from why
-    head = json.loads((table.schema.metadata or {}).get(b"peakday", b"{}"))
-    require(head.get("format"), FORMAT, str(path))
-    values: dict[str, Any] = {name: table.column(name).to_numpy() for name in _ROW_COLUMNS}
+    values: dict[str, Any] = {"wait_s": np.broadcast_to(np.float32(0.0), columns["due_s"].shape)} | columns
     values |= {name: tuple(head.get(name, ())) for name in _NAMES}
     values |= {name: head[name] for name in _SCALARS}
     return Schedule(**values)
+
+
+def _columns(file: pq.ParquetFile, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Piece by piece: an hour's schedule need not be in memory twice."""
+    types = {name: file.schema_arrow.field(name).type.to_pandas_dtype() for name in names}
+    columns = {name: np.empty(file.metadata.num_rows, dtype) for name, dtype in types.items()}
+    at = 0
+    for group in range(file.num_row_groups):
+        piece = file.read_row_group(group, list(names), use_threads=False)
+        for name, column in columns.items():
+            column[at : at + piece.num_rows] = piece.column(name).to_numpy()
+        at += piece.num_rows
+    return columns

@@ -154,7 +154,7 @@ class Station:
             self._leave()
             raise StopUser
         if user.ends_the_test and not self._stopped:
-            gevent.spawn(self._end_test)
+            gevent.spawn(byhand.end_test, self._environment, gevent.sleep)
 
     def _play_by_hand(self, user: type[ReplayUser]) -> None:
         options = self._environment.parsed_options
@@ -250,11 +250,6 @@ class Station:
         self._environment.process_exit_code = code
         if self._parent is not None:
             self._parent.tell_surely("failed", error=words)
-
-    def _end_test(self) -> None:
-        runner, options = self._environment.runner, self._environment.parsed_options
-        if self._environment.shape_class is None:
-            runner.quit() if options.headless else runner.stop()
 
     def _leave(self) -> None:
         # Should Locust's own way out take longer, the alarm's default action ends the process.

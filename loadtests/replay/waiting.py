@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from loadtests.replay.agenda import Send
@@ -29,3 +30,9 @@ class Nobody:
     def release(self, most: int) -> list[Waiting]:  # noqa: ARG002 - there is none
         """None."""
         return []
+
+
+def columns(waiting: Collection[Waiting]) -> tuple[list[int], list[int], list[int]]:
+    """Requests, attempts, picked_ns of many at once: there may be a hundred thousand, and a stop is quick."""
+    rows = [(send[1], attempt, picked_ns) for send, attempt, picked_ns, _, _ in waiting]
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -35,11 +36,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One response."""
+    """One response. `fault`: the fault switched on by an administrator that it comes from."""
 
     status: int
     headers: Headers
     body: bytes = b""
+    fault: str = ""
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -90,6 +92,14 @@ def json_answer(status: int, document: Any, headers: Headers | None = None) -> A
 def length_of(content: bytes) -> tuple[bytes, bytes]:
     """The Content-Length header."""
     return b"content-length", str(len(content)).encode()
+
+
+def used_up(limit: int, headers: Headers) -> Headers:
+    """`headers` with X-RateLimit-* of a limit that has nothing left for a second, unless they have them."""
+    if any(name == b"x-ratelimit-limit" for name, _ in headers):
+        return headers
+    figures = {b"limit": limit, b"remaining": 0, b"reset": int(time.time()) + 1}
+    return [*headers, *((b"x-ratelimit-" + name, b"%d" % figure) for name, figure in figures.items())]
 
 
 def retry_after(after_s: float) -> Headers:

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
+
+import msgspec
 
 from loadtests.sendapi import once
-from loadtests.sendapi.answer import BODY_BYTES_MAX, Answer, Asked, Headers, Short, Taken, Wire, retry_after
+from loadtests.sendapi.answer import Answer, Asked, Headers, Short, Taken, Wire, retry_after
+from loadtests.sendapi.asgi import TOO_LARGE, Receive, body_of, refusal
 from loadtests.sendapi.blocks import LANE_OF, Entry, Lane, QueueFull, StoreFailed
 from loadtests.sendapi.door import Busy, Door
+from loadtests.sendapi.faults import ERROR, Switchboard
 from loadtests.sendapi.formats_braze import Braze
 from loadtests.sendapi.formats_sendgrid import SendGrid
 from loadtests.sendapi.formats_ses import Ses
 from loadtests.sendapi.formats_twilio import Twilio
-from loadtests.sendapi.store import Store
+from loadtests.sendapi.intake import Intake
 
-TOO_LARGE = "the body is too large"
 FULL_RETRY_S = 1
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-
-
-class HungUp(Exception):  # noqa: N818 - a state, not a failure
-    """The client left before its request was complete."""
-
 
 WIRES: tuple[Wire, ...] = (SendGrid(), Twilio(), Braze(), Ses())
 """Every wire format that is spoken here; a path belongs to one of them."""
@@ -44,11 +37,12 @@ def wire_of(path: str) -> Wire | None:
 class App:
     """One instance serves one store. `key` "" takes any key. `limited`: requests that it turned away."""
 
-    def __init__(self, key: str, door: Door, store: Store) -> None:
+    def __init__(self, key: str, door: Door, store: Intake, faults: Switchboard | None = None) -> None:
         self.limited = 0
         self._key = key
         self._door = door
         self._store = store
+        self._faults = faults
         self._message_prefix = secrets.token_urlsafe(12)
         self._requests = 0
 
@@ -57,7 +51,7 @@ class App:
         refusal = _refusal(wire, asked, self._key)
         if refusal is not None:
             return refusal
-        body = await _body(receive)
+        body = await body_of(receive)
         if body is None:
             return wire.told(413, TOO_LARGE, [])
         return await self._accept(wire, asked, body)
@@ -67,6 +61,8 @@ class App:
         taken = wire.read(asked, body, self._key, message_id)
         if isinstance(taken, Answer):
             return taken
+        if self._faults is not None and self._faults.hits():
+            return msgspec.structs.replace(wire.told(500, "internal error", []), fault=ERROR)
         try:
             await self._door.pass_through()
             if taken.request.sandbox:
@@ -89,7 +85,7 @@ class App:
 
     def is_plain(self) -> bool:
         """Whether nothing but checks and the queue stands between a request and its answer, now."""
-        return self._door.open
+        return self._door.open and (self._faults is None or not self._faults.now.error_share)
 
     def short_way(self, url: bytes, method: bytes, headers: Headers) -> Short | None:
         """A send that nothing refuses before its body is read; None for all else."""
@@ -140,27 +136,7 @@ def _entries(wire: str, taken: Taken, message_id: str, body: bytes) -> list[tupl
 
 def _refusal(wire: Wire, asked: Asked, key: str) -> Answer | None:
     """What can be refused before the body is read; None = nothing."""
-    if asked.method != "POST":
-        return wire.told(405, "POST method allowed only", [(b"allow", b"POST")])
-    if (refusal := wire.refuse(asked, key)) is not None:
-        return refusal
-    if not once.is_good(asked.headers.get(once.HEADER, b"-")):
+    refused = refusal(wire, asked, key)
+    if refused is None and not once.is_good(asked.headers.get(once.HEADER, b"-")):
         return wire.told(400, once.BAD_KEY, [])
-    length = asked.headers.get(b"content-length", b"0")
-    too_large = length.isdigit() and int(length) > BODY_BYTES_MAX
-    return wire.told(413, TOO_LARGE, []) if too_large else None
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None as soon as it is too large. HungUp where it does not come to its end."""
-    parts: list[bytes] = []
-    size = 0
-    while size <= BODY_BYTES_MAX:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HungUp
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if not message.get("more_body", False):
-            return b"".join(parts) if size <= BODY_BYTES_MAX else None
-    return None
+    return refused

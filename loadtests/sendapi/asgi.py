@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from loadtests.sendapi.answer import Answer, Asked, Wire
+from loadtests.sendapi.answer import BODY_BYTES_MAX, Answer, Asked, Wire
 
-BODY_BYTES_MAX = 30 * 1024 * 1024
 TOO_LARGE = "the body is too large"
 
 Scope = MutableMapping[str, Any]
@@ -37,6 +36,11 @@ def refusal(wire: Wire, asked: Asked, key: str) -> Answer | None:
     length = asked.headers.get(b"content-length", b"0")
     too_large = length.isdigit() and int(length) > BODY_BYTES_MAX
     return wire.told(413, TOO_LARGE, []) if too_large else None
+
+
+async def no_body() -> Message:
+    """What `receive` gives for a request that came without its body: that it is empty."""
+    return {"type": "http.request"}
 
 
 async def body_of(receive: Receive) -> bytes | None:

@@ -10,23 +10,32 @@ from pathlib import Path
 
 from loadtests.sendapi import knobs as knob_file
 from loadtests.sendapi.app import App
+from loadtests.sendapi.carriers import Listener
 from loadtests.sendapi.deadletters import DeadLetters
 from loadtests.sendapi.dispatcher import Dispatcher
 from loadtests.sendapi.door import Door
-from loadtests.sendapi.exits import carrier_of, exit_of
+from loadtests.sendapi.exits import carrier_of, exit_of, on_this_machine
+from loadtests.sendapi.faults import Switchboard
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.relay import Rules
+from loadtests.sendapi.signatures import key_in
 from loadtests.sendapi.sinks import CountingSink
 from loadtests.sendapi.store import Store
+from loadtests.sendapi.webhook import Webhook
 from loadtests.targets.credentials import environment
 from scenarios.pipeline import Retries
+
+LAST_EVENTS_S = 0.5
+"""The last events have this long when the API leaves."""
 
 
 def check(knobs: Knobs) -> None:
     """UserError with what makes no sense, and for a sink that is not on this machine."""
     knob_file.check(knobs)
     environment_of(knobs)
+    if knobs.webhook:
+        on_this_machine(knobs.webhook.partition("?")[0], "webhook")
 
 
 def environment_of(knobs: Knobs) -> dict[str, str]:
@@ -40,23 +49,36 @@ async def dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
     """Dispatcher and app over the queue; afterwards what waits stays in its files."""
     sink = CountingSink()
     relaying = _relaying(knobs)
+    webhook = _webhook(knobs)
+    listeners: list[Listener] = [sink] if relaying else []
     dispatcher = Dispatcher(
         store,
         sink,
         knobs.limits(),
         freshness_s=knobs.freshness_s,
         relaying=relaying,
-        listeners=[sink] if relaying else [],
+        listeners=[*listeners, webhook] if webhook else listeners,
     )
+    if webhook is not None:
+        webhook.start()
     if not knobs.hold:
         dispatcher.start()
     try:
-        yield Source(App(knobs.key, Door(knobs), store), store, dispatcher, sink)
+        door = Door(knobs)
+        faults = Switchboard(door, dispatcher, knobs.seed)
+        yield Source(App(knobs.key, door, store, faults), store, dispatcher, sink, faults, webhook)
     finally:
         await dispatcher.stop()
         if relaying is not None:
             await relaying.carrier.close()
+        if webhook is not None:
+            await webhook.stop(LAST_EVENTS_S)
         await store.close()
+
+
+def _webhook(knobs: Knobs) -> Webhook | None:
+    """Who is told of each fate; None where nobody is."""
+    return Webhook(knobs.webhook, key_in(Path(knobs.data)), knobs.key) if knobs.webhook else None
 
 
 def _relaying(knobs: Knobs) -> Rules | None:

@@ -83,16 +83,8 @@ class StoreFailed(Exception):  # noqa: N818 - the field says "failed"
     """The backend did not say that the batch is on disk; it may be there or not."""
 
 
-class Backend(Protocol):
-    """What a store must be able to do. Every method raises StoreFailed when the far side is gone."""
-
-    @property
-    def name(self) -> str:
-        """ "valkey" or "sqlite"."""
-
-    @property
-    def durable(self) -> bool:
-        """Whether `append` returns only once the blocks survive a power cut."""
+class Appender(Protocol):
+    """Where commits go. Raises StoreFailed when the far side is gone."""
 
     @property
     def in_flight(self) -> int:
@@ -103,6 +95,18 @@ class Backend(Protocol):
 
     async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
         """`append`, unless there is a record by that name: then this, and nothing is stored."""
+
+
+class Backend(Appender, Protocol):
+    """What a store must be able to do. Every method raises StoreFailed when the far side is gone."""
+
+    @property
+    def name(self) -> str:
+        """ "valkey" or "sqlite"."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether `append` returns only once the blocks survive a power cut."""
 
     async def read(self, lane: Lane, after: bytes, count: int) -> list[Stored]:
         """Up to `count` blocks behind the key `after` (b"" = from the first), oldest first."""

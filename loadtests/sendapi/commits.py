@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from loadtests.sendapi.blocks import Backend, Entry, Lane, Once, QueueFull, StoreFailed, Write, packed
+from loadtests.sendapi.blocks import Appender, Entry, Lane, Once, QueueFull, StoreFailed, Write, packed
 
 Settled = Callable[[QueueFull | StoreFailed | None], None]
 """Told once: None = on disk."""
@@ -22,14 +22,15 @@ class Commit:
 
     waiters: list[Settled] = field(default_factory=list)
     entries: list[tuple[Lane, Entry]] = field(default_factory=list)
+    blocks: list[Write] = field(default_factory=list)
     messages: int = 0
     size: int = 0
+    alone: bool = False
     once: Once | None = None
     earlier: bytes | None = None
 
-    def add(self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, settled: Settled) -> None:
-        """These travel with it too."""
-        self.entries.extend(entries)
+    def expect(self, messages: int, size: int, settled: Settled) -> None:
+        """So much more travels with it, and `settled` waits for that."""
         self.waiters.append(settled)
         self.messages += messages
         self.size += size
@@ -40,7 +41,7 @@ class Committer:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: Appender,
         counted: Callable[[list[Write]], None],
         recount: Callable[[], Awaitable[None]],
     ) -> None:
@@ -58,13 +59,15 @@ class Committer:
         self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, settled: Settled
     ) -> None:
         """Let them travel with whatever waits; until they are settled, `messages` and `size` count them."""
-        if not self._waiting or self._waiting[-1].once is not None:
+        if not self._waiting or self._waiting[-1].alone:
             self._waiting.append(Commit())
-        self._waiting[-1].add(entries, messages, size, settled)
+        self._waiting[-1].entries.extend(entries)
+        self._waiting[-1].expect(messages, size, settled)
         self._expect(messages, size)
 
     def alone(self, commit: Commit) -> None:
         """Let a commit travel by itself."""
+        commit.alone = True
         self._waiting.append(commit)
         self._expect(commit.messages, commit.size)
 
@@ -111,7 +114,7 @@ class Committer:
             settled(error)
 
     async def _append(self, commit: Commit) -> None:
-        writes = packed(commit.entries)
+        writes = packed(commit.entries) + commit.blocks
         if commit.once is None:
             await self._backend.append(writes)
         else:

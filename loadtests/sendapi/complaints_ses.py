@@ -39,6 +39,7 @@ def _sender(document: dict[str, Any]) -> Iterator[str]:
 
 
 def of_destination(found: Any, path: str) -> Iterator[str]:
+    """What is wrong with a Destination that stands at `path`."""
     if not isinstance(found, dict):
         yield _null(path)
         return

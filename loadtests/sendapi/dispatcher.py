@@ -18,16 +18,11 @@ from loadtests.sendapi.blocks import Entry
 from loadtests.sendapi.carriers import DELIVERED, EXPIRED, Fate, Listener
 from loadtests.sendapi.hands import Hands, InHand
 from loadtests.sendapi.knobs import ProviderLimit
+from loadtests.sendapi.pacing import Pace
 from loadtests.sendapi.relay import Relay, Rules, Tally
 from loadtests.sendapi.sinks import BulkSink, Sink
 from loadtests.sendapi.store import Store
-from scenarios.deferrals import PacedQueue
-from scenarios.limits import LimitWord, TokenBucket
-from sim.pipeline.limiter import Limiter
 
-CHUNK_S = 0.005
-"""Messages go out in chunks of at most this much of the limit's rate: fine enough for any window seen."""
-CHUNK_MAX = 1000
 TURN_S = 0.002
 """A sender that need not wait gives way to the door at least this often."""
 PATIENCE_S = 1.0
@@ -65,6 +60,7 @@ class Dispatcher:
     ) -> None:
         """`relaying`: messages go to its carrier, which may refuse them; `sink` is not asked then."""
         self._tallies = {provider.name: Tally() for provider in providers}
+        self._paces = {provider.name: Pace(provider, clock, unix_clock) for provider in providers}
         self._store = store
         self._sink = sink
         self._providers = providers
@@ -116,35 +112,37 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self, provider: ProviderLimit) -> None:
-        now_s = self._clock()
-        limiter, chunk = limiter_of(provider, now_s, self._unix_clock() - now_s), chunk_of(provider)
-        hands, tally = Hands(self._store, provider.channels), self._tallies[provider.name]
-        if self._relaying is None:
-            await self._send(provider, hands, limiter, chunk, tally)
-        else:
-            rules, listeners = self._relaying, self._listeners
-            await Relay(self._store, hands, limiter, tally, rules, listeners, chunk=chunk).run()
+    def limit(self, rate_per_s: float | None) -> None:
+        """From now on every provider has this limit alone; None = its own again."""
+        for provider in self._providers:
+            changed = ProviderLimit(provider.name, provider.channels, rate_per_s) if rate_per_s else provider
+            self._paces[provider.name].change(changed)
 
-    async def _send(
-        self, provider: ProviderLimit, hands: Hands, limiter: Limiter, chunk: int, tally: Tally
-    ) -> None:
+    async def _work(self, provider: ProviderLimit) -> None:
+        hands, tally = Hands(self._store, provider.channels), self._tallies[provider.name]
+        pace = self._paces[provider.name]
+        if self._relaying is None:
+            await self._send(hands, pace, tally)
+        else:
+            await Relay(self._store, hands, pace, tally, self._relaying, self._listeners).run()
+
+    async def _send(self, hands: Hands, pace: Pace, tally: Tally) -> None:
         turn_ends_s = self._clock() + TURN_S
-        bulk = self._sink if self._may_go_at_once(provider) and isinstance(self._sink, BulkSink) else None
+        bulk = self._sink if self._may_go_at_once() and isinstance(self._sink, BulkSink) else None
         while True:
             hand = await hands.next()
-            if bulk is not None:
+            if bulk is not None and pace.is_free and not hand[0].is_begun:
                 wait_s = await self._send_block(tally, hand, bulk)
             else:
-                wait_s = await self._send_some(tally, hand, limiter, chunk)
+                wait_s = await self._send_some(tally, hand, pace)
             if wait_s > 0.0:
                 await asyncio.sleep(min(wait_s, PATIENCE_S))
             elif self._clock() > turn_ends_s:
                 await asyncio.sleep(0)
                 turn_ends_s = self._clock() + TURN_S
 
-    def _may_go_at_once(self, provider: ProviderLimit) -> bool:
-        return not _limits_of(provider) and self._freshness_s == 0.0 and not self._listeners
+    def _may_go_at_once(self) -> bool:
+        return self._freshness_s == 0.0 and not self._listeners
 
     async def _send_block(self, tally: Tally, hand: deque[InHand], sink: BulkSink) -> float:
         """Deliver the first block in hand: nothing limits it and nothing expires."""
@@ -154,17 +152,17 @@ class Dispatcher:
         self._store.done(hand.popleft().block)
         return 0.0
 
-    async def _send_some(self, tally: Tally, hand: deque[InHand], limiter: Limiter, chunk: int) -> float:
+    async def _send_some(self, tally: Tally, hand: deque[InHand], pace: Pace) -> float:
         """Deliver one chunk of the first block in hand; the seconds to wait where the limit says so."""
         going = hand[0]
         entry = going.current()
-        count = min(chunk, len(entry.ids) - going.sent)
+        count = min(pace.chunk, len(entry.ids) - going.sent)
         if self._is_stale(entry):
             count = len(entry.ids) - going.sent
             tally.expired += count
             self._tell(going, entry, count, EXPIRED)
         else:
-            wait_s = limiter.admit(self._clock(), count)
+            wait_s = pace.limiter.admit(self._clock(), count)
             if wait_s > 0.0:
                 return wait_s
             await self._sink.deliver(going.block.lane, entry, going.sent, count)
@@ -186,29 +184,3 @@ def _say_why(task: asyncio.Task[None]) -> None:
     """A sender never ends by itself: say so loudly, the backlog will grow."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("%s has stopped", task.get_name(), exc_info=error)
-
-
-def limiter_of(provider: ProviderLimit, now_s: float, epoch_s: float = 0.0) -> Limiter:
-    """The simulator's limits with this provider's figures, nothing used at `now_s`; `epoch_s`: Unix time when
-    the clock read 0."""
-    return Limiter(_limits_of(provider), now_s, epoch_s)
-
-
-def chunk_of(provider: ProviderLimit) -> int:
-    """Messages asked for at once: never more than an all-or-nothing limit could pass, and CHUNK_S of it."""
-    limits = _limits_of(provider)
-    return max(1, min([CHUNK_MAX, *(int(min(x.at_once, x.per_s * CHUNK_S)) for x in limits)]))
-
-
-def _limits_of(provider: ProviderLimit) -> tuple[LimitWord, ...]:
-    """A provider's own queue is our backlog here: it is the pace at which the sink is served."""
-    limits = tuple(_paced(limit) if isinstance(limit, PacedQueue) else limit for limit in provider.limits)
-    if provider.rate_per_s is None:
-        return limits
-    bucket = {"rate": f"{provider.rate_per_s!r}/s", "burst": provider.burst_messages()}
-    return (TokenBucket.model_validate(bucket), *limits)
-
-
-def _paced(queue: PacedQueue) -> TokenBucket:
-    burst = max(1.0, queue.rate * CHUNK_S)
-    return TokenBucket.model_validate({"rate": f"{queue.rate!r}/s", "burst": burst})

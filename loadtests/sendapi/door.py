@@ -13,6 +13,8 @@ import random
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from loadtests.sendapi.knobs import Knobs, Stall
 
 ROUNDING_S = 1e-6
@@ -31,12 +33,21 @@ class Door:
     """Books requests onto servers. The first stall ends `every_s` after the door was made, by `clock`."""
 
     def __init__(self, knobs: Knobs, clock: Callable[[], float] = time.monotonic) -> None:
-        self._knobs = knobs
+        self._asked = self._knobs = knobs
         self._clock = clock
         self._started_s = clock()
         self._free_at = [0.0] * knobs.workers
         self._random = random.Random(knobs.seed)
         self.open = knobs.service_time_s == 0.0 and knobs.stall is None
+
+    def change(self, service_time_s: float | None, stall: Stall | None) -> None:
+        """From now on these hold; None = what the knobs say. The first stall ends `every_s` after now."""
+        service_s = self._asked.service_time_s if service_time_s is None else service_time_s
+        stall = stall or self._asked.stall
+        self._knobs = msgspec.structs.replace(self._asked, service_time_s=service_s, stall=stall)
+        self._started_s = self._clock()
+        self._free_at = [0.0] * self._knobs.workers
+        self.open = service_s == 0.0 and stall is None
 
     async def pass_through(self) -> None:
         """Wait for a server and be served. Raises Busy where the wait would pass the bound."""

@@ -8,13 +8,12 @@ are none here.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from loadtests.sendapi.answer import Answer, Asked, Headers, Taken, json_answer
+from loadtests.sendapi.answer import Answer, Asked, Headers, Taken, json_answer, used_up
 from loadtests.sendapi.formats import Accepted, Group
 from loadtests.sendapi.formats_sendgrid import is_bearer
 from scenarios.words import Channel
@@ -72,10 +71,8 @@ class Braze:
 
     def told(self, status: int, message: str, headers: Headers) -> Answer:
         """A refusal; a 429 with the headers of the hourly limit, unless it brings others."""
-        if status == 429 and not any(name == b"x-ratelimit-limit" for name, _ in headers):
-            resets_at = str(int(time.time()) + 1).encode()
-            limit = [(b"x-ratelimit-limit", str(HOURLY_REQUESTS).encode()), (b"x-ratelimit-remaining", b"0")]
-            headers = [*headers, *limit, (b"x-ratelimit-reset", resets_at)]
+        if status == 429:
+            headers = used_up(HOURLY_REQUESTS, headers)
         return _error(status, message, headers=headers)
 
 

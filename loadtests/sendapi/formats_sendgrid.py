@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-import time
+from collections.abc import Sequence
 
-from loadtests.sendapi.answer import NOTHING, Answer, Asked, Headers, Taken, json_answer
+from loadtests.sendapi.answer import NOTHING, Answer, Asked, Headers, Taken, json_answer, used_up
 from loadtests.sendapi.complaints import FieldError
 from loadtests.sendapi.formats import Refused, read
 
@@ -47,15 +47,20 @@ class SendGrid:
         if status == 413:
             message = "The JSON payload you have included in your request is too large."
         if status == 429:
-            resets_at = str(int(time.time()) + 1).encode()
-            limit = [(b"x-ratelimit-limit", b"%d" % RATE_PER_S), (b"x-ratelimit-remaining", b"0")]
-            headers = [*headers, *limit, (b"x-ratelimit-reset", resets_at)]
+            headers = used_up(RATE_PER_S, headers)
         return errors(status, FieldError(message), headers=headers)
 
 
 def errors(status: int, *found: FieldError, headers: Headers | None = None) -> Answer:
     """SendGrid's body of errors."""
     return json_answer(status, {"errors": found}, headers)
+
+
+def not_allowed(methods: Sequence[str]) -> Answer:
+    """405 with the methods that are."""
+    allowed = ", ".join(methods)
+    message = FieldError(f"{allowed} method allowed only")
+    return errors(405, message, headers=[(b"allow", allowed.encode())])
 
 
 def is_bearer(authorization: bytes, key: bytes) -> bool:

@@ -27,6 +27,11 @@ class InHand:
     sent: int = 0
     settled: int = 0
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether some of it is gone."""
+        return bool(self.entry or self.sent)
+
     def current(self) -> Entry:
         """The entry whose messages are next."""
         return self.block.entries[self.entry]

@@ -11,9 +11,20 @@ import msgspec
 
 from loadtests.sendapi.app import App
 from loadtests.sendapi.dispatcher import Dispatcher, Flow
+from loadtests.sendapi.faults import Switchboard
 from loadtests.sendapi.life import State
 from loadtests.sendapi.sinks import CountingSink
 from loadtests.sendapi.store import Store
+from loadtests.sendapi.webhook import Webhook
+
+
+class WebhookState(msgspec.Struct, frozen=True):
+    """Events posted, waiting, given up; `public_key`: what the signatures of SendGrid's are verified with."""
+
+    posted: int
+    waiting: int
+    given_up: int
+    public_key: str
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +48,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     queue: str = ""
     durable: bool = False
     providers: dict[str, Flow] = {}
+    webhook: WebhookState | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,8 @@ class Source:
     store: Store
     dispatcher: Dispatcher
     sink: CountingSink
+    faults: Switchboard
+    webhook: Webhook | None = None
 
     def health(self, state: State = "serving") -> Health:
         """The counts now."""
@@ -64,7 +78,12 @@ class Source:
             queue=self.store.backend.name,
             durable=self.store.backend.durable,
             providers=self.dispatcher.flows(),
+            webhook=_state(self.webhook) if self.webhook else None,
         )
+
+
+def _state(webhook: Webhook) -> WebhookState:
+    return WebhookState(webhook.posted, webhook.waiting, webhook.given_up, webhook.key.public)
 
 
 @cache

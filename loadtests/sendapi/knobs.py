@@ -63,10 +63,13 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `queue_bound` (messages, 0 = none) and `queue_bytes` cap the queue: beyond, 429 with Retry-After.
     `freshness_s` 0 = messages never expire in the queue. `data` "" = the folder given at the start.
     `hold`: nothing is delivered, what is accepted piles up: a consumer that stands still.
-    `drain_s`: how long requests under way may still take once the API is told to leave. `access_log`: a file
-    to append a JSON line for each answer to, "-" = stderr, "" = none.
+    `processes`: that share the port, each with its own `workers`, before one queue and one dispatcher.
+    `drain_s`: how long requests under way may still take once the API is told to leave.
+    `admin_key` opens /admin/faults, "" = there is none. `access_log`: a file to append a JSON line for each
+    answer to, "-" = stderr, "" = none.
     `sink`: where delivered messages go, over how many `connections`; a message that is refused there is tried
-    `attempts` times, after backoffs as the simulation's `Retries`.
+    `attempts` times, after backoffs as the simulation's `Retries`. `webhook`: a URL on this machine that
+    is told what becomes of messages, "" = nobody is.
     """
 
     host: str = "127.0.0.1"
@@ -89,12 +92,20 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     data: str = ""
     hold: bool = False
     drain_s: float = 10.0
+    admin_key: str = ""
+    processes: int = 1
     access_log: str = ""
     sink: str = "count"
+    webhook: str = ""
     connections: int = 8
     attempts: int = 8
     backoff_s: float = 1.0
     backoff_cap_s: float = 60.0
+
+    @property
+    def switch_key(self) -> str:
+        """The key of /admin/faults; "" behind fronts, where a switch would reach nobody who takes sends."""
+        return self.admin_key if self.processes == 1 else ""
 
     def limits(self) -> tuple[ProviderLimit, ...]:
         """The providers that together carry every channel; channels nobody names are unlimited."""
@@ -193,6 +204,9 @@ def _wrong(knobs: Knobs) -> list[tuple[str, object, str, str]]:
         else None,
         ("variation", knobs.variation, "below zero", "0 or more") if knobs.variation < 0 else None,
         ("workers", knobs.workers, "nobody would answer", "1 or more") if knobs.workers < 1 else None,
+        ("processes", knobs.processes, "nobody would answer", "1 to 64")
+        if not 1 <= knobs.processes <= 64
+        else None,
         ("wait_bound", knobs.wait_bound_s, "below zero", "0s or more") if knobs.wait_bound_s < 0 else None,
         ("queue_bound", knobs.queue_bound, "below zero", "0 (no bound) or more")
         if knobs.queue_bound < 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper ends of the histogram's bins; a last bin takes what took longer."""
@@ -18,6 +19,13 @@ class Answered:
     messages: int = 0
     took_s: float = 0.0
     bins: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
+
+
+class Notes(Protocol):
+    """Who counts answers."""
+
+    def note(self, wire: str, status: int, took_s: float, messages: int) -> None:
+        """One answer; `messages`: what became durable with it."""
 
 
 class Meter:

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 
 from loadtests.sendapi.answer import Answer, length_of
+from loadtests.sendapi.faults import Faults
 from loadtests.sendapi.health import Health, Source
 from loadtests.sendapi.life import Life
 from loadtests.sendapi.meter import BOUNDS_S, Answered, Meter
@@ -40,6 +41,7 @@ class Metrics:
         if self.source is not None:
             yield from _messages(self.source.health())
             yield from _queue(self.source)
+            yield from _faults(self.source.faults.now)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:
@@ -89,6 +91,21 @@ def _messages(health: Health) -> Iterator[Metric]:
         for name, flow in health.providers.items():
             family.add_metric([name], getattr(flow, kind))
         yield family
+    if health.webhook is not None:
+        yield _counter("peakday_webhook_posted_events", "Events that a webhook took", health.webhook.posted)
+        given_up = health.webhook.given_up
+        yield _counter("peakday_webhook_given_up_events", "Events that no webhook took", given_up)
+        yield _gauge("peakday_webhook_waiting_events", "Events still to be posted", health.webhook.waiting)
+
+
+def _faults(now: Faults) -> Iterator[Metric]:
+    """A fault that is not switched on is 0, but for what the API was started with."""
+    stall = now.stall
+    yield _gauge("peakday_fault_error_share", "Sends answered 500 on purpose", now.error_share)
+    yield _gauge("peakday_fault_service_seconds", "Service time switched on", now.service_time_s or 0.0)
+    yield _gauge("peakday_fault_stall_seconds", "Length of a stall", stall.length_s if stall else 0.0)
+    yield _gauge("peakday_fault_stall_every_seconds", "Period of a stall", stall.every_s if stall else 0.0)
+    yield _gauge("peakday_fault_limit_per_second", "Limit switched on", now.limit_per_s or 0.0)
 
 
 def _queue(source: Source) -> Iterator[Metric]:

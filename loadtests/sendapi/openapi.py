@@ -12,12 +12,15 @@ WIRES = (openapi_sendgrid, openapi_twilio, openapi_braze, openapi_ses)
 DESCRIPTION = (
     "A send API to rehearse against, with the wire formats of SendGrid v3, Twilio Messages, Braze "
     "messages/send and Amazon SES v2. A message is on disk before success is said. Fields that are not "
-    "described are taken as they are."
+    "described are taken as they are. A request that bears an Idempotency-Key of an earlier one is answered "
+    "as that was and stored once."
 )
 
 
-def document(*, any_key: bool) -> Json:
+def document(*, any_key: bool, administered: bool = False) -> Json:
     """The whole document. `any_key`: no key was set, so that any credentials of the right form are taken.
+
+    `administered`: there is /admin/faults.
 
     A wire's CREDENTIALS are the name of its security scheme, the scheme, and the form that any key must have.
     """
@@ -27,6 +30,9 @@ def document(*, any_key: bool) -> Json:
         keyed, found = _with_key(wire.CREDENTIALS, any_key=any_key)
         schemes |= found
         paths |= {path: {"post": keyed(post)} for path, post in wire.operations().items()}
+    if administered:
+        paths |= openapi_own.ADMIN_PATHS
+        schemes |= {"adminKey": openapi_own.ADMIN_SCHEME}
     return {
         "openapi": "3.1.0",
         "info": {"title": "peakday send API", "version": own_version(), "description": DESCRIPTION},

@@ -27,7 +27,7 @@ def operations() -> Json:
                 "201": said("Every message is on disk", accepted),
                 **refused(
                     record({"message": FILLED}, {"errors": many(FILLED, 1)}, closed=True),
-                    *(400, 401, 405, 413, 415, 429, 503),
+                    *(400, 401, 405, 413, 415, 422, 429, 500, 503),
                     headers={429: _RATE},
                 ),
             },

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from loadtests.sendapi import admin
+from loadtests.sendapi.faults import Faults
 from loadtests.sendapi.health import Health
 from loadtests.sendapi.own_routes import Ready
 from loadtests.sendapi.schemas import RETRY_AFTER, Json, many, nullable, record, refused, said
@@ -16,7 +18,7 @@ _REF = "#/components/schemas/{name}"
 
 def schemas() -> Json:
     """What the paths refer to."""
-    _, components = msgspec.json.schema_components([Health, Ready], ref_template=_REF)
+    _, components = msgspec.json.schema_components([Health, Ready, Faults], ref_template=_REF)
     return components
 
 
@@ -41,3 +43,43 @@ def _get(name: str, summary: str, answer: Json, more: Json | None = None) -> Jso
 def _text() -> Json:
     kinds = ("text/plain", "application/openmetrics-text")
     return {"description": "Samples", "content": {kind: {"schema": {"type": "string"}} for kind in kinds}}
+
+
+def _admin(name: str, summary: str, more: Json | None = None) -> Json:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": [{"adminKey": []}],
+        "responses": {
+            "200": said("The faults that hold now", {"$ref": _REF.format(name="Faults")}),
+            **refused(_ERROR, 401, 405, *((400,) if more else ())),
+        },
+        **(more or {}),
+    }
+
+
+ADMIN_SCHEME: Json = {"type": "http", "scheme": "bearer", "description": "PEAKDAY_ADMIN_KEY"}
+_CHANGES = record(
+    {},
+    {
+        key: nullable({"type": "string", "pattern": pattern})
+        for key, pattern in {
+            "error_share": "^(0|1|0\\.[0-9]{1,4}|[1-9]?[0-9]%)$",
+            "service_time": "^[1-9][0-9]{0,3}ms$",
+            "stall": "^[1-9][0-9]{0,2}ms/every [1-9][0-9]{0,3}s$",
+            "limit": "^[1-9][0-9]{0,5}/s$",
+        }.items()
+    },
+    closed=True,
+)
+ADMIN_PATHS: Json = {
+    admin.PATH: {
+        "get": _admin("faults", "What goes wrong on purpose"),
+        "delete": _admin("end_faults", "End all faults"),
+        "patch": _admin(
+            "change_faults",
+            "Switch faults; null = as the API was started",
+            {"requestBody": {"required": True, "content": {"application/json": {"schema": _CHANGES}}}},
+        ),
+    }
+}

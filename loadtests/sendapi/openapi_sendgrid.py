@@ -62,7 +62,7 @@ def operations() -> Json:
                 "202": accepted,
                 **refused(
                     record({"errors": many(_ERROR, 1)}, closed=True),
-                    *(400, 401, 405, 413, 415, 429, 503),
+                    *(400, 401, 405, 413, 415, 422, 429, 500, 503),
                     headers={429: _RATE},
                 ),
             },

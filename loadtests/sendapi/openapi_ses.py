@@ -70,7 +70,7 @@ def operations() -> Json:
 
 
 def _operation(name: str, summary: str, body: Json, answer: Json) -> Json:
-    statuses = (400, 403, 405, 413, 415, 429, 503)
+    statuses = (400, 403, 405, 413, 415, 422, 429, 500, 503)
     return {
         "operationId": name,
         "summary": f"Amazon SES v2 {summary}",

@@ -63,7 +63,7 @@ def operations() -> Json:
             },
             "responses": {
                 "201": said("On disk", _RESOURCE),
-                **refused(_ERROR, 400, 401, 404, 405, 413, 415, 429, 503),
+                **refused(_ERROR, 400, 401, 404, 405, 413, 415, 422, 429, 500, 503),
             },
         }
     }

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from loadtests.sendapi import admin
 from loadtests.sendapi.answer import Answer, Asked, json_answer, retry_after
+from loadtests.sendapi.asgi import Receive, body_of
 from loadtests.sendapi.blocks import StoreFailed
-from loadtests.sendapi.formats_sendgrid import SendGrid
+from loadtests.sendapi.formats_sendgrid import SendGrid, not_allowed
 from loadtests.sendapi.health import Health, Source, own_version
 from loadtests.sendapi.life import Life
 from loadtests.sendapi.metrics import Metrics
@@ -38,6 +40,7 @@ class OwnRoutes:
 
     def __init__(self, life: Life, metrics: Metrics, document: Callable[[], Json]) -> None:
         self.source: Source | None = None
+        self.admin: admin.Admin | None = None
         self._life = life
         self._metrics = metrics
         self._document = document
@@ -51,15 +54,16 @@ class OwnRoutes:
         """Answer a path, to these methods."""
         self._routes.setdefault(path, {}).update(dict.fromkeys(methods, route))
 
-    async def answer(self, asked: Asked) -> Answer:
-        """The answer, 404 and 405 included."""
+    async def answer(self, asked: Asked, receive: Receive) -> Answer:
+        """The answer, 404 and 405 included. Raises HungUp."""
+        if asked.path == admin.PATH and self.admin is not None:
+            return await self.admin.answer(asked, await body_of(receive) or b"")
         routes = self._routes.get(asked.path)
         if routes is None:
             return _PLAIN.told(404, "not found", [])
         route = routes.get(asked.method)
         if route is None:
-            allowed = ", ".join(routes)
-            return _PLAIN.told(405, f"{allowed} method allowed only", [(b"allow", allowed.encode())])
+            return not_allowed(tuple(routes))
         return await route(asked)
 
     def health(self) -> Health:

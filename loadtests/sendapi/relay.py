@@ -20,10 +20,10 @@ from loadtests.sendapi.blocks import LANES, Entry, Lane
 from loadtests.sendapi.carriers import EXPIRED, Carrier, Fate, Listener
 from loadtests.sendapi.deadletters import DeadLetter, DeadLetters
 from loadtests.sendapi.hands import Hands, InHand
+from loadtests.sendapi.pacing import Pace
 from loadtests.sendapi.serving import first
 from loadtests.sendapi.store import Store
 from scenarios.pipeline import Retries
-from sim.pipeline.limiter import Limiter
 from sim.pipeline.retries import backoff_range_s
 
 WAITING_MAX = 20_000
@@ -77,20 +77,17 @@ class Relay:
         self,
         store: Store,
         hands: Hands,
-        limiter: Limiter,
+        pace: Pace,
         tally: Tally,
         rules: Rules,
         listeners: Sequence[Listener],
-        *,
-        chunk: int,
     ) -> None:
         self._store = store
         self._hands = hands
-        self._limiter = limiter
+        self._pace = pace
         self._tally = tally
         self._rules = rules
         self._listeners = listeners
-        self._chunk = min(chunk, rules.carrier.most)
         self._later: list[tuple[float, int, Parcel]] = []
         self._again: dict[Lane, deque[Parcel]] = {}
         self._waiting = 0
@@ -114,7 +111,7 @@ class Relay:
             self._tell(parcel, parcel.places, EXPIRED)
             self._settle(parcel.hand, len(parcel.places))
             return
-        wait_s = self._limiter.admit(self._rules.clock(), len(parcel.places))
+        wait_s = self._pace.limiter.admit(self._rules.clock(), len(parcel.places))
         if wait_s > 0.0:
             self._again.setdefault(parcel.lane, deque()).appendleft(parcel)
             await asyncio.sleep(min(wait_s, PATIENCE_S))
@@ -161,7 +158,7 @@ class Relay:
         """The next messages of the first block in hand."""
         going = hand[0]
         entry, first = going.current(), going.sent
-        count = min(self._chunk, len(entry.ids) - first)
+        count = min(self._pace.chunk, self._rules.carrier.most, len(entry.ids) - first)
         if going.advance(count):
             hand.popleft()
         return Parcel(going, entry, tuple(range(first, first + count)))

@@ -22,7 +22,9 @@ REFUSALS = {
     405: "Another method",
     413: "More than 30 MiB",
     415: "Another media type",
+    422: "The idempotency key came with another body",
     429: "The queue is full, or a limit is reached",
+    500: "A fault that an administrator switched on",
     503: "The service is busy, starting, draining, or without its queue",
 }
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import logging
+import os
 import socket
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from loadtests.sendapi import knobs as knob_file
 from loadtests.sendapi import serving
 from loadtests.sendapi.accesslog import FileLog
 from loadtests.sendapi.assembly import check, dispatched, environment_of
+from loadtests.sendapi.fronts import in_front
 from loadtests.sendapi.health import Health
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.opening import open_store
@@ -28,6 +30,8 @@ from loadtests.sendapi.store import Store
 from loadtests.sendapi.surface import Surface
 from scenarios.problems import UserError, user_error
 
+ADMIN_KEY = "PEAKDAY_ADMIN_KEY"
+"""The environment variable with the key of /admin/faults; made up where it is not set."""
 READY_S = 30.0
 STOP_S = 2.0
 HEALTH_S = 5.0
@@ -91,6 +95,9 @@ def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
             say(f"peakday send API on {base_url}/v3/mail/send (health: {base_url}/healthz)")
             queue = queue_words(health.queue, health.durable)
             say(f"queue: {queue}, in {placed.data}; Ctrl-C stops it")
+            if knobs.switch_key:
+                key = f"${ADMIN_KEY}" if os.environ.get(ADMIN_KEY) else knobs.switch_key
+                say(f"faults are switched at {base_url}/admin/faults with the bearer key {key}")
             say("it also speaks Twilio Messages, Braze messages/send, Amazon SES v2, each at its own path")
 
         serving.run(_run(placed, None, ready))
@@ -117,28 +124,53 @@ def main(config: Path) -> int:
 
 async def _run(knobs: Knobs, parent: Link | None, ready: Callable[[str, Health], None]) -> None:
     """From the socket to the last answer: probes are answered while the queue is still being opened."""
-    from loadtests.sendapi.protocol import SendProtocol  # uvicorn takes 0.1 s, which the CLI spares
-
     sock = _bind(knobs)
     base_url = _url(knobs.host, sock.getsockname()[1])
     with contextlib.ExitStack() as kept:
         log = FileLog(knobs.access_log) if knobs.access_log else None
         if log is not None:
             kept.callback(log.close)
-        surface = Surface(knobs.key, log)
+        surface = Surface(knobs.key, log, admin_key=knobs.switch_key)
         async with serving.stoppable() as stop:
             if parent is not None:
                 serving.leave_with(parent, stop)
-            async with serving.served(sock, surface, SendProtocol) as server:
-                store = await _opened(knobs, stop)
-                if store is None:
-                    return
-                async with dispatched(store, knobs) as source:
-                    surface.open(source)
-                    serving.collect_seldom()
-                    ready(base_url, surface.own.health())
-                    await serving.first(stop.asked.wait(), asyncio.shield(server))
-                    await serving.first(surface.life.drain(knobs.drain_s), stop.overdue())
+            run = _alone if knobs.processes == 1 else _behind_fronts
+            await run(knobs, sock, surface, stop, lambda: ready(base_url, surface.own.health()))
+
+
+async def _alone(
+    knobs: Knobs, sock: socket.socket, surface: Surface, stop: serving.Stop, ready: Callable[[], None]
+) -> None:
+    """HTTP, queue and dispatcher in this process."""
+    from loadtests.sendapi.protocol import SendProtocol  # uvicorn takes 0.1 s, which the CLI spares
+
+    async with serving.served(sock, surface, SendProtocol) as server:
+        store = await _opened(knobs, stop)
+        if store is None:
+            return
+        async with dispatched(store, knobs) as source:
+            surface.open(source)
+            serving.collect_seldom()
+            ready()
+            await serving.first(stop.asked.wait(), asyncio.shield(server))
+            await serving.first(surface.life.drain(knobs.drain_s), stop.overdue())
+
+
+async def _behind_fronts(
+    knobs: Knobs, sock: socket.socket, surface: Surface, stop: serving.Stop, ready: Callable[[], None]
+) -> None:
+    """Queue and dispatcher in this process, HTTP in others."""
+    store = await _opened(knobs, stop)
+    if store is None:
+        return
+    async with dispatched(store, knobs) as source:
+        surface.open(source)
+        async with in_front(knobs, sock, surface, source) as fronts:
+            serving.collect_seldom()
+            ready()
+            await stop.asked.wait()
+            surface.life.state = "draining"
+            await serving.first(fronts.drain(), stop.overdue())
 
 
 async def _opened(knobs: Knobs, stop: serving.Stop) -> Store | None:

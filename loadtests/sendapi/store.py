@@ -7,7 +7,6 @@ that was taken but not reported done is still on disk and is handed out again af
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,15 +14,14 @@ from loadtests.sendapi.blocks import (
     LANES,
     Backend,
     Block,
-    Entry,
     Lane,
-    Once,
     QueueFull,
     StoreFailed,
     Write,
     unpacked,
 )
-from loadtests.sendapi.commits import Commit, Committer, Settled
+from loadtests.sendapi.commits import Committer
+from loadtests.sendapi.intake import Intake
 
 COUNTED_AT_ONCE = 64
 """Blocks read at a time while the backlog of an earlier run is counted."""
@@ -47,7 +45,7 @@ class LaneState:
     in_hand_size: int = 0
 
 
-class Store:
+class Store(Intake):
     """One queue of messages over one backend, for one event loop.
 
     `received` counts messages that became durable here, `recovered` those found in the backend that nobody
@@ -56,6 +54,7 @@ class Store:
     """
 
     def __init__(self, backend: Backend, *, bound: int = 0, bytes_max: int = 1 << 30) -> None:
+        super().__init__(Committer(backend, self._count, self._recount))
         self.backend = backend
         self.received = 0
         self.recovered = 0
@@ -70,7 +69,6 @@ class Store:
         self._arrival: asyncio.Future[None] | None = None
         self._written = 0
         self._closing = False
-        self._commits = Committer(backend, self._count, self._recount)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -80,35 +78,6 @@ class Store:
             asyncio.create_task(self._commits.run(), name="committer"),
             asyncio.create_task(self._forget_for_ever(), name="forgetter"),
         ]
-
-    def offer(
-        self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, settled: Settled
-    ) -> None:
-        """`settled` is told once all entries are on disk. `messages`, `size` (bytes): theirs, for the caps.
-
-        Raises QueueFull (nothing was stored) or StoreFailed (unknown: the client should try again), or tells
-        them to `settled`.
-        """
-        self._admit(messages, size)
-        self._commits.offer(entries, messages, size, settled)
-
-    async def put(self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int) -> None:
-        """`offer`, returning once all is on disk."""
-        waiter, settled = _awaited()
-        self.offer(entries, messages, size, settled)
-        await waiter
-
-    async def put_once(
-        self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, once: Once
-    ) -> bytes | None:
-        """`put`, unless something was put under this name before: then its record, and nothing is stored."""
-        waiter, settled = _awaited()
-        commit = Commit(once=once)
-        commit.add(entries, messages, size, settled)
-        self._admit(messages, size)
-        self._commits.alone(commit)
-        await waiter
-        return commit.earlier
 
     async def take(self, lane: Lane, count: int) -> list[Block]:
         """The next blocks of a lane, at most `count`; [] when there are none. Never the same one twice."""
@@ -233,18 +202,3 @@ class Store:
             size += sum(len(one.data) for one in stored)
             cursor = stored[-1].key
         return messages, size
-
-
-def _awaited() -> tuple[asyncio.Future[None], Settled]:
-    """A future, and what settles it."""
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def settled(error: QueueFull | StoreFailed | None) -> None:
-        if waiter.done():  # whoever asked has left
-            return
-        if error is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(error)
-
-    return waiter, settled

@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from loadtests.sendapi.accesslog import AccessLog, Line
+from loadtests.sendapi.accesslog import AccessLog, Changed, Line
+from loadtests.sendapi.admin import Admin
 from loadtests.sendapi.answer import Answer, Asked, Client, Headers, Short, Taken, Wire, retry_after
-from loadtests.sendapi.app import FULL_RETRY_S, TOO_LARGE, App, HungUp, Receive, Scope, wire_of
+from loadtests.sendapi.app import FULL_RETRY_S, App, wire_of
+from loadtests.sendapi.asgi import TOO_LARGE, HungUp, Receive, Scope, Send, asked_of, reply
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.life import Life
-from loadtests.sendapi.meter import Meter
+from loadtests.sendapi.meter import Meter, Notes
 from loadtests.sendapi.metrics import Metrics
 from loadtests.sendapi.openapi import document
 from loadtests.sendapi.own_routes import OwnRoutes
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 OWN = "own"
 """What the API's own routes are called where wire formats are told apart."""
 NOT_SERVING = {"starting": "the queue is being opened", "draining": "the service is shutting down"}
 
 
 class Surface:
-    """One process's. Sends are refused with 503 until `open` and from a drain on."""
+    """One process's. Sends are refused with 503 until `open` and from a drain on.
 
-    def __init__(self, key: str, log: AccessLog | None = None) -> None:
+    `note` counts an answer: in `notes`, where somebody else counts, else here.
+    """
+
+    def __init__(
+        self, key: str, log: AccessLog | None = None, notes: Notes | None = None, admin_key: str = ""
+    ) -> None:
         self.life = Life()
-        self._meter = Meter()
-        self._metrics = Metrics(self._meter, self.life)
-        self.own = OwnRoutes(self.life, self._metrics, partial(document, any_key=not key))
+        meter = Meter()
+        self.note = (notes or meter).note
+        self._metrics = Metrics(meter, self.life)
+        self.own = OwnRoutes(
+            self.life, self._metrics, partial(document, any_key=not key, administered=bool(admin_key))
+        )
         self._log = log
+        self._admin_key = admin_key
         self._app: App | None = None
 
     def open(self, source: Source) -> None:
         """The queue is open: take sends."""
         self._app = source.app
         self._metrics.source = self.own.source = source
+        if self._admin_key:
+            self.own.admin = Admin(self._admin_key, source.faults, self._tell)
         self.life.serve()
+
+    def _tell(self, changed: Changed) -> None:
+        if self._log is not None:
+            self._log.write(changed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -48,13 +63,11 @@ class Surface:
         asked = asked_of(scope)
         wire = wire_of(asked.path)
         try:
-            taken = await (self.own.answer(asked) if wire is None else self._send(wire, asked, receive))
+            taken = await (self._own(asked, receive) if wire is None else self._send(wire, asked, receive))
         except HungUp:
             return
         answer, messages = (taken.answer, taken.messages) if isinstance(taken, Taken) else (taken, 0)
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": body})
+        await reply(send, scope, answer)
         name = OWN if wire is None else wire.name
         self._note(asked, name, answer, began_s, messages, scope.get("client"))
 
@@ -87,6 +100,9 @@ class Surface:
 
         app.take_soon(short, body, settled)
 
+    async def _own(self, asked: Asked, receive: Receive) -> Answer:
+        return await self.own.answer(asked, receive)
+
     async def _send(self, wire: Wire, asked: Asked, receive: Receive) -> Taken | Answer:
         if self._app is None or self.life.state != "serving":
             again = [*retry_after(FULL_RETRY_S), (b"connection", b"close")]
@@ -101,17 +117,9 @@ class Surface:
         self, asked: Asked, name: str, answer: Answer, began_s: float, messages: int, client: Client
     ) -> None:
         took_s = time.perf_counter() - began_s
-        self._meter.note(name, answer.status, took_s, messages)
+        self.note(name, answer.status, took_s, messages)
         if self._log is not None:
             self._log.write(_line(asked, name, answer, took_s, messages, client))
-
-
-def asked_of(scope: Scope) -> Asked:
-    """The request without its body."""
-    path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
-    query = scope.get("query_string", b"").decode("latin-1")
-    target = f"{path}?{query}" if query else path
-    return Asked(scope["method"], scope["path"], target, dict(scope["headers"]))
 
 
 def _line(asked: Asked, wire: str, answer: Answer, took_s: float, messages: int, client: Client) -> Line:
@@ -127,4 +135,5 @@ def _line(asked: Asked, wire: str, answer: Answer, took_s: float, messages: int,
         wire=wire,
         bytes=int(length) if length.isdigit() else 0,
         messages=messages,
+        fault=answer.fault,
     )

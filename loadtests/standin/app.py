@@ -43,19 +43,17 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class App:
-    """One provider. `delivered` hears of the bodies whose messages were taken."""
+    """One provider."""
 
     def __init__(
         self,
         settings: Settings,
         recorder: Recorder,
-        delivered: Callable[[Asked, list[bytes], Answer], None] = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         now_s = clock()
         self._settings = settings
         self._recorder = recorder
-        self._delivered = delivered
         self._clock = clock
         self._voice = VOICES[settings.provider]
         self._gate = Gate(settings.limits, settings.counts, now_s, time.time() - now_s)
@@ -103,9 +101,6 @@ class App:
         pieces = self._voice.parted(asked.path, body or b"")
         answer, outcomes = self._decided(at_s, asked, body, len(pieces))
         self._recorder.add(at_s, [find(piece) for piece in pieces], outcomes, answer.status)
-        taken = [p for p, outcome in zip(pieces, outcomes, strict=True) if outcome == Outcome.DELIVERED]
-        if taken:
-            self._delivered(asked, taken, answer)
         return answer
 
     def _decided(
@@ -127,12 +122,14 @@ class App:
         if refused is not None:
             words, headers = self._voice.too_many(refused), self._voice.headers(refused)
             return wire.told(429, words, headers), [Outcome.LIMITED] * pieces
-        told = Answer(
-            found.answer.status,
-            [*found.answer.headers, *self._voice.headers(self._gate.standing(at_s))],
-            found.answer.body,
-        )
-        return told, [Outcome.DELIVERED if p in places else Outcome.REJECTED for p in range(pieces)]
+        outcomes = [Outcome.DELIVERED if place in places else Outcome.REJECTED for place in range(pieces)]
+        return self._yes(at_s, found.answer), outcomes
+
+    def _yes(self, at_s: float, answer: Answer) -> Answer:
+        if not self._voice.tells_all:
+            return answer
+        headers = [*answer.headers, *self._voice.headers(self._gate.standing(at_s))]
+        return Answer(answer.status, headers, answer.body)
 
     def _read(self, asked: Asked, body: bytes | None) -> Taken | Answer:
         wire, key = self._voice.wire, self._settings.key

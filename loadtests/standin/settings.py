@@ -34,8 +34,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stall_every_s: float = 0.0
     outage_after_s: float = 0.0
     outage_s: float = 0.0
-    webhook: str = ""
-    webhook_delay_s: float = 0.0
     seed: int = 1
     records: str = ""
 
@@ -68,8 +66,6 @@ def settings_of(behind: Behind) -> Settings:
         stall_every_s=behind.stall.every if behind.stall else 0.0,
         outage_after_s=behind.outage.after if behind.outage else 0.0,
         outage_s=behind.outage.lasts if behind.outage else 0.0,
-        webhook=behind.webhook,
-        webhook_delay_s=profile.delay.median if profile else 0.0,
     )
 
 

@@ -42,13 +42,15 @@ class Voice:
     """One provider.
 
     `pieces(path, body)`: the part of a body that belongs to each of its messages, [] = it cannot be parted.
-    `headers(standing)`: what every answer tells of limits. `too_many(standing)`: the words of a 429.
+    `headers(standing)`: what an answer tells of limits - every one where `tells_all`, else refusals alone.
+    `too_many(standing)`: the words of a 429.
     `readable(body)`: the body without what only the reference send API looks at.
     `entry(standing)`: the result of one message that is not taken inside a 200 - limited, or refused where
     None -; `results(answer, entries by place)` puts such results into an answer; None: all or nothing.
     """
 
     wire: Wire
+    tells_all: bool
     pieces: Callable[[str, bytes], list[bytes]]
     headers: Callable[[Standing], Headers]
     readable: Callable[[bytes], bytes] = lambda body: body
@@ -157,14 +159,16 @@ def _with_entries(key: str) -> Callable[[Answer, Mapping[int, Entry]], Answer]:
 VOICES: dict[StandInName, Voice] = {
     "sendgrid": Voice(
         SendGrid(),
+        True,
         _json_pieces(_SendGridMail, "personalizations"),
         _rate_headers,
         _without_our_words,
     ),
-    "twilio": Voice(Twilio(), _nothing_parted, _no_headers),
-    "braze": Voice(Braze(), _json_pieces(_BrazeUsers, "users"), _rate_headers),
+    "twilio": Voice(Twilio(), False, _nothing_parted, _no_headers),
+    "braze": Voice(Braze(), True, _json_pieces(_BrazeUsers, "users"), _rate_headers),
     "ses": Voice(
         Ses(),
+        False,
         _json_pieces(_SesBulk, "entries"),
         _no_headers,
         too_many=_ses_words,
@@ -173,6 +177,7 @@ VOICES: dict[StandInName, Voice] = {
     ),
     "postmark": Voice(
         Postmark(),
+        False,
         _postmark_pieces,
         _come_again,
         entry=_postmark_entry,

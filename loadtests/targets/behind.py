@@ -6,9 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import Field, field_serializer, field_validator
+from pydantic import Field, field_serializer
 
-from loadtests.targets.addresses import base_url_problem
 from scenarios.files import read_text
 from scenarios.problems import Problem, UserError, nearest, user_error
 from scenarios.profiles import FOLDER, profile_names
@@ -53,9 +52,8 @@ class Behind(Word):
     replace it; `limit_share` is the part of them that is left. `counts`: whether a request counts once or for
     its messages; Braze counts requests, the others messages. `answers_after`: how long an answer takes; at
     least the `call_duration` of a concurrency cap. `error_share`: of the requests, answered 500.
-    `partial_failure`: of the messages, refused inside a 200 by who can say so (ses, postmark). `webhook`:
-    where it tells of deliveries. `settle`: how long is waited at most, after a replay, until nothing has
-    arrived for `quiet`.
+    `partial_failure`: of the messages, refused inside a 200 by who can say so (ses, postmark). `settle`: how
+    long is waited at most, after a replay, until nothing has arrived for `quiet`.
     """
 
     stand_in: StandInName
@@ -70,16 +68,8 @@ class Behind(Word):
     partial_failure: Share | None = None
     stall: Stalling | None = None
     outage: Outage | None = None
-    webhook: str = ""
     settle: Seconds = 10.0
     quiet: Seconds = Field(default=2.0, gt=0)
-
-    @field_validator("webhook")
-    @classmethod
-    def _is_a_place(cls, url: str) -> str:
-        if url and (reason := base_url_problem(url)):
-            raise ValueError(reason)
-        return url
 
     @field_serializer("answers_after", "settle", "quiet")
     def _duration(self, value: float) -> str:

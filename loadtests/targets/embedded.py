@@ -33,6 +33,7 @@ class Embedded:
     distribution: Distribution | None = None
     variation: float | None = None
     workers: int | None = None
+    processes: int | None = None
     wait_bound_s: float | None = None
     stall_s: float = 0.0
     stall_every_s: float = 0.0
@@ -43,6 +44,7 @@ class Embedded:
     drain_s: float | None = None
     access_log: str | None = None
     sink: str | None = None
+    webhook: str | None = None
     attempts: int | None = None
     backoff_s: float | None = None
 
@@ -70,6 +72,7 @@ _PLAIN = (
     "distribution",
     "variation",
     "workers",
+    "processes",
     "wait_bound_s",
     "queue",
     "queue_bound",
@@ -78,6 +81,7 @@ _PLAIN = (
     "drain_s",
     "access_log",
     "sink",
+    "webhook",
     "attempts",
     "backoff_s",
 )
@@ -108,6 +112,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "distribution": ("distribution", str),
     "variation": ("variation", _number),
     "workers": ("workers", parse_count),
+    "processes": ("processes", parse_count),
     "wait-bound": ("wait_bound_s", parse_duration),
     "stall": ("stall_s stall_every_s", parse_stall),
     "queue": ("queue", str),
@@ -117,6 +122,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "drain": ("drain_s", parse_duration),
     "access-log": ("access_log", str),
     "sink": ("sink", str),
+    "webhook": ("webhook", str),
     "attempts": ("attempts", parse_count),
     "backoff": ("backoff_s", parse_duration),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from reports.terminal import Screen
 from scenarios.catalogue import load, summaries
 from scenarios.checking import check_files
 from scenarios.problems import UserError
+from sim.experiments.executors import cluster
 from sim.outcome import Resolution
 from sim.season.demand import base_traffic
 from sim.simulate import to_document
@@ -32,6 +34,7 @@ class SimulateOptions:
     resolution: Resolution
     seed: int | None
     replications: int
+    cluster: str | None = None
 
 
 def scenarios(screen: Screen) -> int:
@@ -68,15 +71,17 @@ def simulate(screen: Screen, source: str, options: SimulateOptions, command: str
     """Simulate a season into a run of its own."""
     loaded = load(source, options.settings)
     seed = loaded.scenario.seed if options.seed is None else options.seed
-    run = run_of(loaded, seed, command)
-    simulated = simulate_stage(
-        loaded,
-        run,
-        screen,
-        seed=seed,
-        replications=options.replications,
-        resolution=options.resolution,
-    )
+    with cluster(options.cluster) if options.cluster else nullcontext((None, 1)) as (executor, _):
+        run = run_of(loaded, seed, command)
+        simulated = simulate_stage(
+            loaded,
+            run,
+            screen,
+            seed=seed,
+            replications=options.replications,
+            resolution=options.resolution,
+            executor=executor,
+        )
     run.end()
     findings = find(gather(run))
     document = to_document(simulated) | {"run": run.id}

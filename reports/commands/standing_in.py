@@ -40,7 +40,7 @@ def serve(screen: Screen, played: Typed, of_the_api: Typed, host: str, port: int
 def _behind(typed: Typed, unknown: Typed) -> Behind:
     """The options read as `[behind]` is. Raises UserError with every problem."""
     problems = [
-        Problem("", f"--{name}", str(value), "a stand-in has no queue and no workers of its own")
+        Problem("", f"--{name}", str(value), "only the reference send API knows this, not a stand-in")
         for name, value in unknown.items()
         if value is not None
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -26,8 +28,8 @@ from reports.commands.runs import named, run_of, run_without_season
 from reports.judgement import EXIT_DONE, EXIT_INCONCLUSIVE
 from reports.terminal import Screen
 from scenarios.catalogue import Loaded
-from scenarios.problems import user_error
-from scenarios.quantities import parse_duration, parse_rate
+from scenarios.problems import BadValueError, user_error
+from scenarios.quantities import parse_duration, parse_rate, parse_rates
 from scenarios.scenario import Objectives
 from sim.runs import Run, open_run
 from sim.traffic import Traffic
@@ -81,7 +83,8 @@ def serve(
         raise user_error(
             message, key=f"--{given[0]}", found=str(played[given[0]]), allowed=", ".join(STAND_INS)
         )
-    knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key()))
+    admin_key = os.environ.get(server.ADMIN_KEY, "") or secrets.token_urlsafe(12)
+    knobs = parse_serve(options, Knobs(host=host, port=port, key=api_key(), admin_key=admin_key))
     server.serve(knobs, screen.show)
     return EXIT_DONE
 
@@ -101,7 +104,8 @@ def replay(screen: Screen, source: str | None, options: ReplayOptions, command: 
 
 def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str) -> tuple[Measurement, Run]:
     typed = Options()
-    per_s = typed.above_zero("--rate", rate, parse_rate)
+    none: tuple[float, ...] = ()
+    rates_per_s = typed.value("--rate", rate, _rates_above_zero, none)
     duration_s = typed.above_zero("--for", options.duration, parse_duration)
     target = typed.target(options.target)
     typed.check()
@@ -109,9 +113,18 @@ def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str
     seed = options.seed or 0
     run = run_without_season("replay", seed, command)
     part = Part(batch=options.batch or 1, retries=options.retries, workers=options.workers)
-    measured = alone.replay_rate(per_s, duration_s, options.arrivals, part, seed, options.target, run, screen)
+    measured = alone.replay_rate(
+        rates_per_s, duration_s, options.arrivals, part, seed, options.target, run, screen
+    )
     run.end()
     return measured, run
+
+
+def _rates_above_zero(text: str) -> tuple[float, ...]:
+    rates = parse_rates(text)
+    if min(rates) <= 0.0:
+        raise BadValueError("is nothing at all", "more than 0")
+    return rates
 
 
 def _replay_season(

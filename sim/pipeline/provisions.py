@@ -68,7 +68,7 @@ def provider_states(scenario: Scenario) -> Floats:
     table = np.zeros((len(scenario.providers), DEPTH + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
-    table[:, [GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0
+    table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0
     table[:, MAIL_BIN] = -1.0
     return table
 

@@ -1,4 +1,4 @@
-"""Hours of load in flat memory: `python tests/benchmarks/soak.py --for 2min --rate 1100/s`.
+"""Hours of load in flat memory: `python tests/benchmarks/soak.py --for 2min --rate 1050/s`.
 
 Exits with 1 when a process of the generator grows beyond 300 MB, when memory grows by more than 20 MB an hour
 after the warm-up, or when the counts of records, server and schedule differ.
@@ -83,7 +83,7 @@ def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--for", dest="duration", default="1h", type=parse_duration)
-    parser.add_argument("--rate", default="1100/s", type=parse_rate)
+    parser.add_argument("--rate", default="1050/s", type=parse_rate)
     parser.add_argument("--workers", default=1, type=int)
     asked = parser.parse_args()
     return 0 if soak(asked.rate, asked.duration, asked.workers) else 1

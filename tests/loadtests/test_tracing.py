@@ -61,6 +61,8 @@ def test_while_arrivals_still_go_on_nothing_is_called_lost():
     found = looked_at(sent(40), [(1.0, 3, True)], watch=replace(WATCH, settled=False))
     assert (found.lost, found.never_seen, found.under_way) == (None, None, 39)
     assert found.valid
+    whole = looked_at(sent(40), [(1.0, n, True) for n in range(40)], watch=replace(WATCH, settled=False))
+    assert (whole.lost, whole.under_way) == (0, 0)
 
 
 def test_duplicates_are_deliveries_beyond_the_first_and_our_own_repeats_are_named():

@@ -36,7 +36,7 @@ def free_port() -> str:
         return str(free.getsockname()[1])
 
 
-def fetched(url: str, form: dict[str, str] | None = None, within_s: float = 15.0) -> Any:
+def fetched(url: str, form: dict[str, str] | None = None, within_s: float = 40.0) -> Any:
     data = urllib.parse.urlencode(form).encode() if form else None
     end_s = time.monotonic() + within_s
     while True:
@@ -67,7 +67,7 @@ def test_the_web_ui_starts_a_replay_and_shows_its_counts(
     fetched(f"{base}/stats/requests")
     form = {"user_count": "1", "spawn_rate": "1", "rate": "100/s", "duration": "1s"}
     assert fetched(f"{base}/swarm", form)["success"]
-    end_s = time.monotonic() + 20.0
+    end_s = time.monotonic() + 40.0
     while (shown := fetched(f"{base}/stats/requests"))["state"] != "stopped" and time.monotonic() < end_s:
         time.sleep(0.1)
     total = next(row for row in shown["stats"] if row["name"] == "Aggregated")
@@ -77,7 +77,7 @@ def test_the_web_ui_starts_a_replay_and_shows_its_counts(
     assert played.complete
     assert played.request.tolist() == list(range(100))
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=15)
+    out, _ = process.communicate(timeout=60)
     assert counted(out) == {"due": 100, "started": 100, "dropped": 0, "lost": 0}
 
 
@@ -96,7 +96,7 @@ def test_the_peak_of_a_run_is_replayed_by_two_processes_that_count_as_locusts_cs
         *("--headless", "--only-summary", "--csv", "stats", "--html", "stats.html", "--processes", "2"),
         *("--master-port", port, "--master-bind-port", port),
     )
-    out, _ = process.communicate(timeout=40)
+    out, _ = process.communicate(timeout=60)
     size = schedule.due_s.size
     assert process.returncode == 0, out
     assert counted(out) == {"due": size, "started": size, "dropped": 0, "lost": 0}
@@ -147,7 +147,7 @@ def test_our_user_lives_in_a_locustfile_of_ones_own_with_a_shape_and_listeners(
         ROOT / "docs" / "own_locustfile.py",
         *("--target", f"sendgrid+{base}", "--host", base, "--headless", "--only-summary"),
     )
-    out, _ = process.communicate(timeout=40)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
     assert counted(out) == {"due": 300, "started": 300, "dropped": 0, "lost": 0}
     assert re.search(r"seen by the request event: .*'constant': 300", out), out
@@ -166,7 +166,7 @@ def test_what_may_not_be_loaded_by_hand_is_refused_in_words(
     locust: Locust, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     process = locust(LOCUSTFILE, "--headless", "--rate", "10/s", "--for", "1s", *arguments)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == code, out
     assert words in out
     assert "Traceback" not in out
@@ -194,7 +194,7 @@ def test_a_replay_by_hand_that_is_told_to_end_accounts_for_all_that_was_due(
     told = [process.pid, *(one.pid for one in psutil.Process(process.pid).children() if to_all)]
     for pid in told:
         os.kill(pid, sent)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     count = counted(out)
     played = read_records([records])
     assert played.complete
@@ -218,9 +218,11 @@ def test_locusts_statistics_and_the_servers_log_agree_with_the_records_whatever_
             number = len(server.requests)
             if number % 7 == 0:
                 return
+            answered.append(number)
             status = b"429 Slow" if number % 5 == 0 else b"500 Oh" if number % 11 == 0 else b"202 OK"
             sock.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
 
+    answered: list[int] = []
     server = serve(talk)
     path = tmp_path / "all.arrows"
     process = locust(
@@ -228,7 +230,7 @@ def test_locusts_statistics_and_the_servers_log_agree_with_the_records_whatever_
         *("--rate", "400/s", "--for", "1s", "--batch", "3", "--retries", "2", "--records", str(path)),
         *("--target", f"sendgrid+http://127.0.0.1:{server.port}", "--headless", "--csv", "stats"),
     )
-    out, _ = process.communicate(timeout=40)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 1, out
     records = read_records([path])
     attempts = Counter(
@@ -237,8 +239,11 @@ def test_locusts_statistics_and_the_servers_log_agree_with_the_records_whatever_
             records.status.tolist(), records.reply.tolist(), records.fault.tolist(), strict=True
         )
     )
-    assert len(server.requests) == records.request.size == sum(attempts.values())
-    assert {"accepted", "limited (429)", "failed (500)", "closed early"} == set(attempts)
+    lost = attempts["closed early"] + attempts["reset"]
+    assert len(answered) == records.request.size - lost
+    # A request that met the close of its connection may never have been read.
+    assert len(server.requests) - len(answered) <= lost
+    assert {"accepted", "limited (429)", "failed (500)", "closed early"} <= set(attempts)
     assert records.attempt.max() == 3
     with (tmp_path / "stats_stats.csv").open() as file:
         total = list(csv.DictReader(file))[-1]

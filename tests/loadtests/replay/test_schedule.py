@@ -18,6 +18,7 @@ from loadtests.replay.schedule import (
     from_traffic,
     read_schedule,
     slice_of,
+    staircase,
     write_schedule,
 )
 from scenarios.problems import UserError
@@ -156,3 +157,12 @@ def test_a_parquet_file_that_is_no_schedule_is_refused_in_words(tmp_path: Path) 
     pq.write_table(pa.table({"due_s": [1.0]}), path)
     with pytest.raises(UserError, match="is no schedule"):
         read_schedule(path)
+
+
+def test_a_staircase_holds_each_rate_for_an_equal_part_with_exact_counts() -> None:
+    steps = staircase((100.0, 200.0, 400.0), 30.0, batch=10)
+    step = (steps.due_s // 10.0).astype(int)
+    assert np.bincount(step, weights=steps.messages).tolist() == [1000, 2000, 4000]
+    assert (np.diff(steps.due_s) > 0.0).all()
+    assert (steps.duration_s, steps.wait_s.size) == (30.0, steps.due_s.size)
+    assert staircase((100.0,), 3.0).origin == constant(100.0, 3.0).origin

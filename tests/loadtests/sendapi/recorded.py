@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtests.sendapi import server
+from loadtests.sendapi import assembly, server
 from loadtests.sendapi.blocks import Entry, Lane
 from loadtests.sendapi.sinks import CountingSink
 
@@ -36,5 +36,5 @@ def _record(ids: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    server.CountingSink = RecordingSink  # type: ignore[misc]
+    assembly.CountingSink = RecordingSink  # type: ignore[misc]
     sys.exit(server.main(Path(sys.argv[1])))

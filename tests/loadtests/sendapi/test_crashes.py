@@ -23,7 +23,8 @@ from loadtests.sendapi import knobs as knob_file
 from loadtests.sendapi.health import Health
 from loadtests.sendapi.knobs import Knobs
 
-VICTIMS = ("api", "queue", "guard")
+ALONE = ("api", "queue", "guard")
+BEHIND_FRONTS = ("api", "front", "queue", "guard")
 SENDERS = 4
 BATCH_MAX = 60
 BETWEEN_S = (0.1, 0.7)
@@ -47,6 +48,7 @@ def send(sent: Sent, sender: int, mail) -> None:
     where, connection = "", http.client.HTTPConnection("127.0.0.1")
     while not sent.ended.is_set():
         if where != sent.where:
+            connection.close()
             where, connection = sent.where, http.client.HTTPConnection(sent.where, timeout=5.0)
         ids = [f"s{sender}-{number + n}" for n in range(rng.randint(1, BATCH_MAX))]
         number += len(ids)
@@ -67,12 +69,13 @@ def send(sent: Sent, sender: int, mail) -> None:
             sent.acknowledged.update(ids)
         else:
             time.sleep(0.01)
+    connection.close()
 
 
 @contextmanager
-def recorded_api(folder: Path, queue: str, limit_per_s: float | None) -> Iterator[tuple[Child, str]]:
+def recorded_api(folder: Path, knobs: Knobs) -> Iterator[tuple[Child, str]]:
     """The API over the folder's queue, its deliveries appended to the folder's `ids`."""
-    knobs = Knobs(queue=queue, data=str(folder / "queue"), limit_per_s=limit_per_s)
+    knobs = msgspec.structs.replace(knobs, data=str(folder / "queue"))
     (folder / "knobs.json").write_bytes(knob_file.to_json(knobs))
     module = "tests.loadtests.sendapi.recorded"
     argv = python_module(module, str(folder / "knobs.json"), str(folder / "ids"))
@@ -88,20 +91,21 @@ def health(where: str) -> Health:
 
 
 def kill(victim: str, api: psutil.Process) -> None:
-    """kill -9 of the API, of its queue server or of that server's guard."""
-    below = [] if victim == "api" else api.children(recursive=True)
-    names = {"queue": "valkey-server", "guard": "python"}
-    found = [process for process in below if process.name().startswith(names[victim])]
-    with contextlib.suppress(psutil.NoSuchProcess):  # the queue may be coming back from the crash before
-        (found[0] if below and found else api).kill()
+    """kill -9 of the API (the dispatcher with it), of a front process, of the queue server, of its guard."""
+    sign = {"front": "sendapi.front", "queue": "valkey-server", "guard": "sendapi.guard"}
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may be coming back from the crash before
+        below = [] if victim == "api" else api.children(recursive=True)
+        found = [one for one in below if sign[victim] in " ".join([one.name(), *one.cmdline()])]
+        (found[0] if found else api).kill()
 
 
-def crashed(folder: Path, queue: str, victims: list[str], rng: random.Random, mail) -> Sent:
+def crashed(folder: Path, knobs: Knobs, victims: list[str], rng: random.Random, mail) -> Sent:
     """Send while one victim after the other is killed; then let everything be delivered."""
     sent, left = Sent(), list(victims)
     senders = [threading.Thread(target=send, args=(sent, n, mail)) for n in range(SENDERS)]
     while left:
-        with recorded_api(folder, queue, DELIVERED_PER_S) as (child, sent.where):
+        limited = msgspec.structs.replace(knobs, limit_per_s=DELIVERED_PER_S)
+        with recorded_api(folder, limited) as (child, sent.where):
             for sender in senders:
                 if sender.ident is None:
                     sender.start()
@@ -112,7 +116,7 @@ def crashed(folder: Path, queue: str, victims: list[str], rng: random.Random, ma
     sent.ended.set()
     for sender in senders:
         sender.join()
-    with recorded_api(folder, queue, None) as (_, where):
+    with recorded_api(folder, knobs) as (_, where):
         deadline = time.monotonic() + 60.0
         while health(where).backlog:
             assert time.monotonic() < deadline
@@ -135,21 +139,21 @@ def judge(folder: Path, sent: Sent) -> None:
 
 
 def test_three_kills_under_load_lose_nothing_that_was_acknowledged(tmp_path, mail) -> None:
-    sent = crashed(tmp_path, "valkey", ["api", "queue", "guard"], random.Random(5), mail)
-    judge(tmp_path, sent)
+    knobs = Knobs(queue="valkey", processes=2)
+    judge(tmp_path, crashed(tmp_path, knobs, ["api", "queue", "front"], random.Random(5), mail))
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_thirty_kills_at_random_moments_lose_nothing_that_was_acknowledged(tmp_path, mail, seed) -> None:
-    rng = random.Random(seed)
-    sent = crashed(tmp_path, "valkey", [rng.choice(VICTIMS) for _ in range(30)], rng, mail)
-    judge(tmp_path, sent)
+@pytest.mark.parametrize(("processes", "victims"), [(1, ALONE), (2, BEHIND_FRONTS)])
+def test_thirty_kills_at_random_moments_lose_nothing_that_was_acknowledged(
+    tmp_path, mail, processes: int, victims: tuple[str, ...]
+) -> None:
+    rng, knobs = random.Random(processes), Knobs(queue="valkey", processes=processes)
+    judge(tmp_path, crashed(tmp_path, knobs, [rng.choice(victims) for _ in range(30)], rng, mail))
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(600)
 def test_ten_kills_of_an_api_over_sqlite_lose_nothing_that_was_acknowledged(tmp_path, mail) -> None:
-    sent = crashed(tmp_path, "sqlite", ["api"] * 10, random.Random(3), mail)
-    judge(tmp_path, sent)
+    judge(tmp_path, crashed(tmp_path, Knobs(queue="sqlite"), ["api"] * 10, random.Random(3), mail))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from loadtests.sendapi.blocks import Entry, Lane
-from loadtests.sendapi.dispatcher import Dispatcher, chunk_of
+from loadtests.sendapi.dispatcher import Dispatcher
 from loadtests.sendapi.knobs import Knobs, ProviderLimit
 from loadtests.sendapi.opening import open_store
+from loadtests.sendapi.pacing import chunk_of
 from loadtests.sendapi.store import Store
 from scenarios.providers import limit_of
 from scenarios.words import CHANNELS

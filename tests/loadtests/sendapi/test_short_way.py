@@ -35,7 +35,7 @@ def exchanged(api: Running, *pieces: bytes) -> bytes:
 
 def told(raw: bytes) -> bytes:
     """An answer without what differs from one moment to the next."""
-    return re.sub(rb"(?m)^(date|x-message-id): .*\r\n", b"", raw)
+    return re.sub(rb"(?m)^(date|x-message-id|[a-z-]*request-id): .*\r\n", b"", raw)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def asked(mail) -> dict[str, bytes]:
     sandbox = json.dumps(mail(mail_settings={"sandbox_mode": {"enable": True}})).encode()
     closing = HEAD + "Connection: close\r\n"
     form = "Content-Type: application/x-www-form-urlencoded\r\n"
-    twilio = "POST /2010-04-01/Accounts/AC1/Messages.json HTTP/1.1\r\nHost: x\r\n"
+    twilio = f"POST /2010-04-01/Accounts/AC{'0' * 32}/Messages.json HTTP/1.1\r\nHost: x\r\n"
     return {
         "good": send_of(good, closing),
         "sandbox": send_of(sandbox, closing),

@@ -1,19 +1,24 @@
 """The stand-in as a process: guarded, alone on its port, its record readable however it ends."""
 
+import dataclasses
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pytest
 
 from loadtests.arrivals import NOBODY, find, run_number
+from loadtests.passage import Passage
 from loadtests.standin import server
 from loadtests.standin.records import Outcome, Recorder, read_arrivals
 from loadtests.standin.settings import Settings, read_settings, write_settings
@@ -133,3 +138,21 @@ def test_messages_that_come_twice_are_counted_once_as_delivered():
     ):
         recorder.add(1.0, [find(text)], [outcome], 202)
     assert (recorder.attempts, recorder.delivered, recorder.delivered_named, recorder.unnamed) == (4, 1, 2, 1)
+
+
+def test_the_record_has_the_columns_that_formats_md_describes(tmp_path):
+    Recorder(tmp_path / "a.arrows").close()
+    with pa.OSFile(str(tmp_path / "a.arrows")) as file:
+        schema = pa.ipc.open_stream(file).schema
+    page = (Path(__file__).parents[3] / "FORMATS.md").read_text(encoding="utf-8")
+    part = page.split("`standin/arrivals.arrows`\n\n")[1].split("`passage` in replay.json")[0]
+    described = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", part, flags=re.MULTILINE))
+    assert {field.name: str(field.type) for field in schema} == described
+    assert schema.metadata[b"peakday.format"].decode() in part
+
+
+def test_every_key_of_a_passage_is_described():
+    page = (Path(__file__).parents[3] / "FORMATS.md").read_text(encoding="utf-8")
+    part = page.split("`passage` in replay.json joins")[1].split("## ")[0]
+    described = set(re.findall(r"`(\w+)`", part))
+    assert {field.name for field in dataclasses.fields(Passage)} <= described

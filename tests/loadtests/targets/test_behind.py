@@ -58,7 +58,6 @@ def test_every_mistake_is_told_in_one_go_with_its_place(tmp_path):
         ('profile = "twilio-shrt-code"', "did you mean 'twilio-short-code'?"),
         ("limit_share = 0", "limit_share"),
         ('limit = "0/s"', "limit"),
-        ('webhook = "ftp://x"', "not an HTTP address"),
         ('limits = [{ kind = "fixd window", messages = 3, window = "1s" }]', "fixed window"),
     ],
 )

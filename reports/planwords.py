@@ -1,0 +1,43 @@
+"""Experiments on the model in words for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports import units
+from reports.sketch import columns
+from sim.experiments.document import objectives, verdict
+from sim.experiments.find import Found
+from sim.experiments.vary import Row
+
+
+def grid(rows: Sequence[Row], probability: float) -> str:
+    """One line a combination: what was set, in how many replications all and each of the objectives hold."""
+    names = list(rows[0].each_met_share)
+    head = (*rows[0].settings, "verdict", "all met", *names)
+    lines = [
+        (
+            *row.settings.values(),
+            verdict(row.met_share, probability),
+            units.percent(row.met_share),
+            *(units.percent(row.each_met_share[name]) for name in names),
+        )
+        for row in rows
+    ]
+    return "\n".join(columns([head, *lines]))
+
+
+def found(answer: Found, replications: int) -> str:
+    """The least value, what it rests on, and what less of it does."""
+    if answer.value is None:
+        tried = f"up to {answer.misses_at} " if answer.misses_at else ""
+        return f"no {answer.key} {tried}meets every objective ({answer.simulated} seasons simulated)"
+    less = f"{answer.misses_at} misses" if answer.misses_at else "even the least tried meets them"
+    lines = [
+        f"{answer.key} = {answer.value}",
+        f"meets every objective in {units.percent(answer.met_share)} of {replications} replications; {less}",
+        f"{answer.simulated} seasons simulated",
+        "",
+    ]
+    told = [(units.percent(o["met_share"]), o["name"]) for o in objectives(answer.trials)]
+    return "\n".join([*lines, *columns(told)])
