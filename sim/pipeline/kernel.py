@@ -7,24 +7,23 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, EXPIRED, FAILED, FRESH, LIMITED, OFFERED, REJECTED
+from sim.ledger import ACCEPTED, EXPIRED, OFFERED, REJECTED
+from sim.pipeline.kernelasking import ask, ask_standbys
+from sim.pipeline.kernelbehind import try_again
 from sim.pipeline.kernelcache import compiled, part
-from sim.pipeline.kernelcalm import all_pass, ask_for_all, deliver, fresh_at_once, is_calm, pass_all
+from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
 from sim.pipeline.kernelparts import (
-    ask,
     ask_for_pieces,
     come_back,
     expire,
-    fresh_share,
     hand_out,
     light_wait,
-    note_wait,
     put,
-    set_back,
     wait_spans,
 )
+from sim.pipeline.kernelsettle import earn_retries, land, settle
+from sim.pipeline.provisions import BUDGETED, DEFERS
 from sim.pipeline.state import (
-    ARRIVING_SHARE,
     AWAY,
     CELL,
     CHANCE,
@@ -32,16 +31,14 @@ from sim.pipeline.state import (
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
-    LEAVING,
-    LEAVING_FRESH,
+    HELD,
+    LANE,
     LEFT,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
     PIECES,
-    PROVIDER,
     STREAM,
-    TRIES,
     UNDER_WAY,
     UNTIL,
     Floats,
@@ -49,9 +46,6 @@ from sim.pipeline.state import (
     Plan,
     State,
 )
-
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 
 
 @part
@@ -168,59 +162,11 @@ def _serve(plan: Plan, state: State, t: int, j: int, out: Floats) -> float:
 
 
 @part
-def _accepted(plan: Plan, state: State, t: int, piece: Floats, mass: float) -> None:
-    """The provider takes `mass` of a piece: note its wait, spread its delivery ahead."""
-    s = int(piece[STREAM])
-    note_wait(plan, state, s, mass * plan.streams[s, ARRIVING_SHARE], piece)
-    deliver(plan, state, t, s, mass, mass * fresh_share(plan, s, piece))
-
-
-@part
-def _settle(plan: Plan, state: State, t: int, j: int, shares: Floats, out: Floats) -> None:
-    """What the providers said to each piece, and what follows from it."""
-    attempts = state.back_level.shape[1] + 1
-    for i in range(state.marks[PIECES]):
-        piece = state.pieces[i]
-        s, tries = int(piece[STREAM]), int(piece[TRIES]) + 1
-        admitted = piece[MASS] * shares[int(plan.streams[s, PROVIDER])]
-        refused = piece[MASS] - admitted
-        out[ATTEMPTS, s, j] += piece[MASS]
-        if admitted > 0.0:
-            _accepted(plan, state, t, piece, admitted)
-        if refused > 0.0:
-            out[LIMITED, s, j] += refused
-            if tries >= attempts:
-                out[FAILED, s, j] += refused
-            else:
-                set_back(plan, state, t, s, tries, refused, piece)
-
-
-@part
-def _land(plan: Plan, state: State, t: int, j: int, out: Floats, under_way: Floats) -> None:
-    """What leaves the providers in bin `t`: delivered or bounced."""
-    streams, coming = state.streams, state.coming
-    row = t % coming.shape[1]
-    for s in range(streams.shape[0]):
-        leaving = streams[s, LEAVING] + coming[s, row, 0]
-        fresh = streams[s, LEAVING_FRESH] + coming[s, row, 1]
-        streams[s, LEAVING], streams[s, LEAVING_FRESH] = leaving, fresh
-        coming[s, row, 0], coming[s, row, 1] = 0.0, 0.0
-        landed = min(max(leaving, 0.0), streams[s, UNDER_WAY])
-        if landed >= _TINY:
-            arriving_share = plan.streams[s, ARRIVING_SHARE]
-            delivered = landed * arriving_share
-            out[DELIVERED, s, j] = delivered
-            out[FAILED, s, j] += landed - delivered
-            out[FRESH, s, j] = min(max(fresh, 0.0) * arriving_share, delivered)
-            streams[s, UNDER_WAY] -= landed
-        under_way[s, j] = streams[s, UNDER_WAY]
-
-
-@part
-def _count_held(state: State, held: Floats) -> None:
+def _count_held(plan: Plan, state: State, held: Floats) -> None:
     """Into `held` (S,): messages in hand, those in the queue counted parcel by parcel."""
-    for s in range(state.streams.shape[0]):
-        held[s] = state.streams[s, AWAY] + state.streams[s, UNDER_WAY]
+    for row in range(state.streams.shape[0]):
+        own = state.streams[row]
+        held[int(plan.streams[row, LANE])] += own[AWAY] + own[UNDER_WAY] + own[HELD]
     for p in range(state.waiting.shape[0]):
         for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
             batch = state.batches[p, b % state.batches.shape[1]]
@@ -258,6 +204,10 @@ def advance(
     """
     shares, fresh_shares = state.shares, state.fresh_shares
     safe = fresh_at_once(plan, fresh_shares)
+    defers, budgeted = False, False
+    for v in range(shares.shape[0]):
+        defers = defers or plan.providers[v, DEFERS] > 0.0
+        budgeted = budgeted or plan.providers[v, BUDGETED] > 0.0
     for j in range(arrivals.shape[1]):
         t = first_bin + j
         due = _due(arrivals, j)
@@ -265,7 +215,11 @@ def advance(
         if calm:
             ask_for_all(plan, j, arrivals, shares)
             ask(plan, state, t, shares)
-        if calm and all_pass(shares):
+        if calm and all_pass(state, shares):
+            if defers:
+                try_again(plan, state, t, j, out)
+            if budgeted:
+                earn_retries(plan, state)
             pass_all(plan, state, t, j, due, arrivals, fresh_shares, out)
             busy[j] = due / plan.capacity
         else:
@@ -274,6 +228,9 @@ def advance(
             if not calm:
                 ask_for_pieces(plan, state, shares)
                 ask(plan, state, t, shares)
-            _settle(plan, state, t, j, shares, out)
-        _land(plan, state, t, j, out, under_way)
-    _count_held(state, held)
+            ask_standbys(plan, state, t, shares)
+            if defers:
+                try_again(plan, state, t, j, out)
+            settle(plan, state, t, j, shares, out)
+        land(plan, state, t, j, out, under_way)
+    _count_held(plan, state, held)

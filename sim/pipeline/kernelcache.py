@@ -21,12 +21,19 @@ import numba
 F = TypeVar("F", bound=Callable[..., object])
 
 _SOURCES = (
+    "breakerlaws.py",
+    "deferrallaws.py",
     "kernel.py",
+    "kernelasking.py",
+    "kernelbehind.py",
     "kernelcalm.py",
     "kernellimits.py",
     "kernelparts.py",
+    "kernelsettle.py",
     "limitlaws.py",
     "limits.py",
+    "provisions.py",
+    "retries.py",
     "state.py",
 )
 

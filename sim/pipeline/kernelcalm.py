@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from sim.ledger import ACCEPTED, ATTEMPTS, OFFERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import light_wait, share_below
+from sim.pipeline.kernelparts import light_wait, share_below, with_turn_below_bin
+from sim.pipeline.provisions import AT_ONCE, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     FIRST_BATCH,
@@ -57,11 +58,11 @@ def ask_for_all(plan: Plan, j: int, arrivals: Floats, shares: Floats) -> None:
 
 
 @part
-def all_pass(shares: Floats) -> bool:
-    """No provider refuses any."""
+def all_pass(state: State, shares: Floats) -> bool:
+    """No provider refuses any or holds any back."""
     passed = True
     for v in range(shares.shape[0]):
-        passed = passed and shares[v] >= 1.0
+        passed = passed and shares[v] >= 1.0 and state.providers[v, AT_ONCE] > 0.0
     return passed
 
 
@@ -100,6 +101,10 @@ def pass_all(
             if plan.streams[s, PRIORITY] == p and mass > 0.0:
                 out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
                 arriving = mass * plan.streams[s, ARRIVING_SHARE]
-                state.light[s, cell] += arriving * chance
-                state.delays[WAITS, s, 0] += arriving * (1.0 - chance)
+                own = state.providers[int(plan.streams[s, PROVIDER])]
+                at, waiting = cell, chance
+                if own[LIGHT_CHANCE] > 0.0:
+                    at, waiting = with_turn_below_bin(own[LIGHT_S], own[LIGHT_CHANCE], cell, chance)
+                state.light[s, at] += arriving * waiting
+                state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
                 deliver(plan, state, t, s, mass, mass * fresh_shares[s])

@@ -1,7 +1,8 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
 Both are named tuples of a few arrays with named columns: compiled code takes those, and every further
-array costs a second of compilation. Letters in shapes: S streams, K attempts that may be followed by
+array costs a second of compilation. Letters in shapes: S streams
+(and behind them those by standbys), K attempts that may be followed by
 another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
 delivery reaches.
 """
@@ -21,8 +22,9 @@ LIGHT_BINS = 320
 LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
-# Columns of Plan.streams; the last is the share that does not bounce.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE = range(4)
+# Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
+# (-1 = there is none); the lane. Rows of standbys stand behind those of the lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE = range(6)
 
 # Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
@@ -39,8 +41,8 @@ STREAM, TRIES, MASS, DUE_S, VAR = range(5)
 LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
-# those arrive or bounce in this bin.
-AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH = range(4)
+# those arrive or bounce in this bin, messages that a provider holds back.
+AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are.
@@ -54,6 +56,10 @@ class Plan(NamedTuple):
     """A pipeline in figures."""
 
     bin_s: float
+    bins: int
+    """Bins of the season."""
+    told_bins: int
+    """Bins that a message is told to wait at most."""
     bound: float
     capacity: float
     """Messages that all workers together serve in a bin."""
@@ -67,9 +73,12 @@ class Plan(NamedTuple):
     busy_chance: Floats
     """(n,): chance that all workers are busy, by utilisation from 0 to 1 evenly (Erlang C)."""
     streams: Floats
-    """(S, 4)"""
+    """(S, 6)"""
+    providers: Floats
+    """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
-    """(V + 1,): limits of provider v are rows limit_first[v] to limit_first[v + 1]."""
+    """(2 V + 1,): limits at the door of provider v are rows limit_first[v] to limit_first[v + 1], those of
+    its mailboxes limit_first[V + v] to limit_first[V + v + 1]."""
     limit_figures: Floats
     """(L, figures): of the limits' fluid laws, filled up with zeros; the last says which law it is."""
     back: Floats
@@ -112,7 +121,16 @@ class State(NamedTuple):
     coming: Floats
     """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
     streams: Floats
-    """(S, 4)"""
+    """(S, 5)"""
+    providers: Floats
+    """(V, columns of sim.pipeline.provisions)"""
+    deferred: Floats
+    """(S, bins ahead, tries, 3): changes ahead of `deferred_level`."""
+    deferred_level: Floats
+    """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
+    waits before it took them, and of the squares of those."""
+    queued: Floats
+    """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats
     """(2, S, BINS): waits in the queue and in backoffs."""
     light: Floats
