@@ -47,8 +47,8 @@ layers: $(READY) ## the rooms' one direction, and who may import what
 	@$(BIN)/lint-imports
 
 pytest: $(READY) ## the tests alone: rooms side by side, then what measures a whole machine by itself
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests --ignore tests/end_to_end --ignore tests/checkout
-	@$(BIN)/python -m pytest -q tests/checkout tests/end_to_end
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests --ignore tests/end_to_end
+	@$(BIN)/python -m pytest -q tests/end_to_end
 
 bench: $(READY) ## speed as ratios against references, medians of several
 	@$(BIN)/python -m pytest -q tests/benchmarks --override-ini 'python_files=bench_*.py' -s --timeout 1800

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from loadtests.calibration import Calibration
 from loadtests.carrying import a_channel, carried
 from loadtests.ceiling.ceiling import Ceiling
+from loadtests.cutting import Cut, cut_out
 from loadtests.measurement import Measurement
 from loadtests.rehearsal import objectives_of
 from loadtests.replay.exchange import Bounds
-from loadtests.replay.schedule import Schedule, constant, from_traffic, staircase
+from loadtests.replay.schedule import constant, staircase
 from loadtests.rig import standing
 from loadtests.stages import (
     SCENARIO,
@@ -32,20 +33,7 @@ from scenarios.problems import UserError, user_error
 from scenarios.words import CHANNELS
 from sim.progress import Watcher
 from sim.runs import Run, open_run
-from sim.traffic import Traffic, read_traffic, worst_start
-
-REPLAY_S = 30.0
-"""How much of a season is replayed where nobody says."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Which part of a season is replayed: from `start_s` (None: its worst part) for `duration_s`."""
-
-    start_s: float | None
-    duration_s: float
-    part: Part
-    seed: int
+from sim.traffic import Traffic, read_traffic
 
 
 def loaded_of(run: Run) -> Loaded:
@@ -81,21 +69,6 @@ def replay_season(
         describe(run, rig, part, missing)
         schedule = cut_out(brought, replace(cut, part=part))
         return replay_stage(schedule, rig, objectives_of(loaded), run, watcher)
-
-
-def cut_out(traffic: Traffic, cut: Cut) -> Schedule:
-    """The requests of one part of a season."""
-    part = cut.part
-    return from_traffic(
-        traffic,
-        start_s=worst_start(traffic, cut.duration_s) if cut.start_s is None else cut.start_s,
-        duration_s=cut.duration_s,
-        scale=part.scale,
-        share=part.share,
-        batch=part.batch,
-        seed=cut.seed,
-        compress=part.compress,
-    )
 
 
 def replay_rate(

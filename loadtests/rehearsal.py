@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from loadtests.calibration import Calibration
 from loadtests.carrying import carried, carries
+from loadtests.cutting import Cut, cut_out
 from loadtests.fitting import settings_of
-from loadtests.replay.schedule import Schedule, from_traffic
 from loadtests.rig import standing
 from loadtests.stages import (
     Asked,
@@ -25,7 +25,6 @@ from scenarios.objectives import Objective, parse_objective
 from sim.progress import Watcher
 from sim.runs import Run
 from sim.simulate import Simulated
-from sim.traffic import Traffic, worst_start
 
 REPLAY_SHARE = 0.25
 CEILING_SHARE = 0.7
@@ -71,7 +70,7 @@ def rehearse(plan: Plan, run: Run, watcher: Watcher) -> None:
     objectives = objectives_of(plan.loaded)
     with standing(plan.target, scenario.scaled(part.scale), run, watcher) as rig:
         traffic, missing = carried(forecast.traffic, rig.target)
-        schedule = worst_part(traffic, plan)
+        schedule = cut_out(traffic, Cut(None, plan.replay_s, part, plan.seed))
         describe(run, rig, part, missing)
         replay_stage(schedule, rig, objectives, run, watcher)
         hint = forecast.peaks.carried_per_s_p90 * part.carried
@@ -86,20 +85,6 @@ def again(plan: Plan, calibration: Calibration, run: Run, watcher: Watcher) -> S
     fitted = settings_of(calibration, plan.loaded.scenario, plan.part.carried)
     loaded = load_text(plan.loaded.toml, plan.loaded.path, settings=fitted)
     return simulate_stage(loaded, run, watcher, seed=plan.seed, replications=1, again=True)
-
-
-def worst_part(traffic: Traffic, plan: Plan) -> Schedule:
-    """The plan's worst seconds of what the target carries, at its scale and share, in real time."""
-    part = plan.part
-    return from_traffic(
-        traffic,
-        start_s=worst_start(traffic, plan.replay_s),
-        duration_s=plan.replay_s,
-        scale=part.scale,
-        share=part.share,
-        batch=part.batch,
-        seed=plan.seed,
-    )
 
 
 def objectives_of(loaded: Loaded) -> tuple[Objective, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +21,7 @@ from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
+from loadtests.renaming import Named
 from loadtests.replay import selftest
 from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
@@ -259,33 +260,3 @@ def measured_of(run: Run) -> tuple[list[Play], Play, Part]:
 
 def _play(run: Run, measurement: Measurement) -> Play:
     return Play(measurement, read_records([run.records / f"{measurement.name}.arrows"]))
-
-
-class Named:
-    """A watcher that puts what is told under one stage, in replications."""
-
-    def __init__(self, watcher: Watcher, stage_name: str, replications: int) -> None:
-        self._watcher = watcher
-        self._stage = stage_name
-        self._replications = replications
-        self._finished = 0.0
-
-    def tell(
-        self,
-        stage: str,
-        done: float,
-        total: float,
-        text: str = "",
-        figures: Mapping[str, float] | None = None,
-    ) -> None:
-        """A replication finished, or a part of one."""
-        if stage == "replications":
-            self._finished = done
-            self._watcher.tell(self._stage, done, self._replications, f"{done:g} of {total:g} replications")
-        else:
-            part = done / total if total else 0.0
-            self._watcher.tell(self._stage, self._finished + part, self._replications, text, figures)
-
-    def stopped(self) -> bool:
-        """As the watcher says."""
-        return self._watcher.stopped()

@@ -168,21 +168,21 @@ def _replication(
     seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Judged, ...], carries: Carries | None
 ) -> Replication:
     told = summary(outcome)
-    delay = told["delay_s"]
+    delay, peak_per_s = told["delay_s"], peak_per_min(traffic) / MINUTE_S
     fates = {
         fate: told["messages"][fate] for fate in ("offered", "delivered", "expired", "failed", "rejected")
     }
     return Replication(
         seed=seed,
         **fates,
-        peak_offered_per_s=peak_per_min(traffic) / MINUTE_S,
+        peak_offered_per_s=peak_per_s,
         delay_s_p50=math.nan if delay["p50"] is None else delay["p50"],
         delay_s_p99=math.nan if delay["p99"] is None else delay["p99"],
         backlog_max=told["backlog_max"],
         drain_s=told["drain_s"],
         revenue=outcome.customers.revenue,
         missed=sum(j.holds is False for j in judged),
-        peak_carried_per_s=peak_per_min(only(traffic, carries) if carries else traffic) / MINUTE_S,
+        peak_carried_per_s=peak_per_min(only(traffic, carries)) / MINUTE_S if carries else peak_per_s,
     )
 
 

@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path
 
 from loadtests.children import KEPT_VARIABLES
+from loadtests.replay import footprint
 
 _PR_SET_PDEATHSIG = 1
 _LAST = 19
-_MADV_DONTNEED = 4
 
 
 def compiled() -> bool:
@@ -46,21 +46,8 @@ def works() -> bool:
     from loadtests.replay import lanecode  # numba takes half a second: only where it is of use
 
     works = bool(lanecode.try_on_nothing() == EBADF)
-    _forget_code("libllvmlite")
+    footprint.give_back()
     return works
-
-
-def _forget_code(library: str) -> None:
-    """Give back the code of a library that has done its work: LLVM's is tens of megabytes.
-
-    Only what nobody can have written to; it comes again from its file, should anybody ask for it.
-    """
-    madvise = ctypes.CDLL(None).madvise
-    for line in Path("/proc/self/maps").read_text("utf-8").splitlines():
-        addresses, permissions, *_ = line.split(" ", 2)
-        if library in line and permissions == "r-xp":
-            begin, end = (int(address, 16) for address in addresses.split("-"))
-            madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
 
 
 @cache

@@ -16,7 +16,12 @@ _MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+\s*(.*)$")
 
 @cache
 def shrink() -> None:
-    """Let go of the pages of libraries' code, once: LLVM's, Arrow's and others' were read to get ready. What
+    """Give back, once in a process, what was loaded to get ready."""
+    give_back()
+
+
+def give_back() -> None:
+    """Let go of the pages of libraries' code: LLVM's, Arrow's and others' were read to get ready. What
     is needed again comes back from the page cache by itself. Where this is not Linux nothing happens."""
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)

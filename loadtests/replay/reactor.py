@@ -87,7 +87,7 @@ class Reactor:
             self._exchange.epoll.register(self._control_fd, EPOLLIN)
         self._start_ns = self._tick_ns = self._flush_ns = self._step_ns = self._end_ns = 0
         self._running = True
-        self._stopped_ns = 0
+        self._stopped = False
 
     @property
     def in_flight(self) -> int:
@@ -112,15 +112,20 @@ class Reactor:
                     self._on_control()
                 if self._clock() >= self._tick_ns:
                     self._tick()
-            replayed_s = (self._settle() - start_ns) / 1e9
+            over_ns = self._clock()
+            self._settle(over_ns)
         finally:
             self._exchange.close()
-        return min(schedule.duration_s, max(0.0, replayed_s)) if self._stopped_ns else schedule.duration_s
+        replayed_s = (over_ns - start_ns) / 1e9
+        return min(schedule.duration_s, max(0.0, replayed_s)) if self._stopped else schedule.duration_s
 
     def stop(self) -> None:
-        """End now: what waits is dropped, what is under way stays unanswered, the rest was never due."""
+        """End now: what waits is dropped, what is under way stays unanswered, the rest was never due.
+
+        Any thread may say so: the turn that is being taken is over within a tick.
+        """
         self._running = False
-        self._stopped_ns = self._stopped_ns or self._clock()
+        self._stopped = True
 
     def _tick(self) -> None:
         now_ns = self._clock()
@@ -144,16 +149,14 @@ class Reactor:
         is_busy = self.waiting or self.in_flight or self._exchange.coming_back
         return self._turns.next_due_ns() == NEVER_NS and self._agenda.over and not is_busy
 
-    def _settle(self) -> int:
-        """Account for all that was due when it was over; that moment."""
-        upcoming = self._turns.settle(self._clock())
-        over_ns = self._stopped_ns or self._clock()
+    def _settle(self, over_ns: int) -> None:
+        """Account for all that was due when it was over."""
+        upcoming = self._turns.settle(over_ns)
         if self._turns.next_due_ns() <= over_ns:
             unsent = self._agenda.unsent(upcoming, over_ns, self._start_ns)
             self._rows.add_dropped(unsent, over_ns, Fault.DROPPED_RUN_ENDED)
         self._rows.flush()
         self._rows.finish()
-        return over_ns
 
 
 def _turns(

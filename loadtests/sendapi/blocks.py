@@ -40,6 +40,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: bytes
     wire: str = ""
 
+    def is_stale(self, now_s: float, freshness_s: float) -> bool:
+        """Whether it is older than `freshness_s` at the Unix time `now_s`; with 0 nothing ever is."""
+        return freshness_s > 0.0 and now_s - self.accepted_s > freshness_s
+
 
 class Block(NamedTuple):
     """Entries that were committed together. `key` is the backend's own and grows within a lane."""

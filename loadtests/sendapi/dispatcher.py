@@ -18,15 +18,13 @@ from loadtests.sendapi.blocks import Entry
 from loadtests.sendapi.carriers import DELIVERED, EXPIRED, Fate, Listener
 from loadtests.sendapi.hands import Hands, InHand
 from loadtests.sendapi.knobs import ProviderLimit
-from loadtests.sendapi.pacing import Pace
+from loadtests.sendapi.pacing import PATIENCE_S, Pace
 from loadtests.sendapi.relay import Relay, Rules, Tally
 from loadtests.sendapi.sinks import BulkSink, Sink
 from loadtests.sendapi.store import Store
 
 TURN_S = 0.002
 """A sender that need not wait gives way to the door at least this often."""
-PATIENCE_S = 1.0
-"""Longest sleep of a sender: meanwhile messages expire, and more urgent ones come."""
 
 log = logging.getLogger("peakday.sendapi")
 
@@ -157,7 +155,7 @@ class Dispatcher:
         going = hand[0]
         entry = going.current()
         count = min(pace.chunk, len(entry.ids) - going.sent)
-        if self._is_stale(entry):
+        if entry.is_stale(self._unix_clock(), self._freshness_s):
             count = len(entry.ids) - going.sent
             tally.expired += count
             self._tell(going, entry, count, EXPIRED)
@@ -175,9 +173,6 @@ class Dispatcher:
     def _tell(self, going: InHand, entry: Entry, count: int, fate: Fate) -> None:
         for listener in self._listeners:
             listener.told(going.block.lane, entry, range(going.sent, going.sent + count), fate, 1)
-
-    def _is_stale(self, entry: Entry) -> bool:
-        return self._freshness_s > 0.0 and self._unix_clock() - entry.accepted_s > self._freshness_s
 
 
 def _say_why(task: asyncio.Task[None]) -> None:

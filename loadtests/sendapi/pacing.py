@@ -9,6 +9,9 @@ from scenarios.deferrals import PacedQueue
 from scenarios.limits import LimitWord, TokenBucket
 from sim.pipeline.limiter import Limiter
 
+PATIENCE_S = 1.0
+"""Longest sleep of a sender: meanwhile messages expire, and more urgent ones come."""
+
 CHUNK_S = 0.005
 """Messages go out in chunks of at most this much of the limit's rate: fine enough for any window seen."""
 CHUNK_MAX = 1000

@@ -20,7 +20,7 @@ from loadtests.sendapi.blocks import LANES, Entry, Lane
 from loadtests.sendapi.carriers import EXPIRED, Carrier, Fate, Listener
 from loadtests.sendapi.deadletters import DeadLetter, DeadLetters
 from loadtests.sendapi.hands import Hands, InHand
-from loadtests.sendapi.pacing import Pace
+from loadtests.sendapi.pacing import PATIENCE_S, Pace
 from loadtests.sendapi.serving import first
 from loadtests.sendapi.store import Store
 from scenarios.pipeline import Retries
@@ -28,7 +28,6 @@ from sim.pipeline.retries import backoff_range_s
 
 WAITING_MAX = 20_000
 """Messages in backoff; above, nothing younger is taken, so that memory stays bounded."""
-PATIENCE_S = 1.0
 _RANK = {lane: rank for rank, lane in enumerate(LANES)}
 
 
@@ -106,7 +105,7 @@ class Relay:
                 task.cancel()
 
     async def _step(self, parcel: Parcel) -> None:
-        if self._is_stale(parcel.entry):
+        if parcel.entry.is_stale(self._rules.unix_clock(), self._rules.freshness_s):
             self._tally.expired += len(parcel.places)
             self._tell(parcel, parcel.places, EXPIRED)
             self._settle(parcel.hand, len(parcel.places))
@@ -203,10 +202,6 @@ class Relay:
         if hand.settle(count):
             self._store.done(hand.block)
         self._changed.set()
-
-    def _is_stale(self, entry: Entry) -> bool:
-        freshness_s = self._rules.freshness_s
-        return freshness_s > 0.0 and self._rules.unix_clock() - entry.accepted_s > freshness_s
 
     def _letter(self, parcel: Parcel, place: int, fate: Fate) -> DeadLetter:
         return DeadLetter(

@@ -12,8 +12,8 @@ from typing import Literal
 from loadtests import alone
 from loadtests import calibration as calibrating
 from loadtests import measurement as measuring
-from loadtests.alone import Cut
 from loadtests.ceiling import document as ceiling_document
+from loadtests.cutting import Cut
 from loadtests.measurement import Measurement
 from loadtests.rig import api_key
 from loadtests.sendapi import server

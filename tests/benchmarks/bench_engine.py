@@ -31,6 +31,7 @@ from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.target import Target, at, read_target, shipped
 from tests.benchmarks import peers
+from tests.benchmarks.book import say, verdict
 from tests.benchmarks.peers import CONNECTIONS, GENERATOR_CORE, TARGET_CORE, Speed
 
 ROUNDS = int(os.environ.get("PEAKDAY_BENCH_ROUNDS", "5"))
@@ -176,20 +177,14 @@ def runs_of(names: tuple[str, ...], url: str, folder: Path) -> dict[str, Callabl
         if peers.present(name):
             runs[name] = lambda run=peers.PEERS[name][1]: run(url, folder, SECONDS)
         else:
-            print(f"SKIPPED: {name} is not installed")
+            say(f"SKIPPED: {name} is not installed")
     return runs
 
 
 def show(title: str, speeds: dict[str, Speed]) -> None:
-    print(f"\n{title}: medians of {ROUNDS}, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    say(f"\n{title}: medians of {ROUNDS}, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for name, speed in speeds.items():
-        print(f"  {name:22s} {speed.requests_per_s:10,.0f} requests/s  {speed.cpu_us:7.1f} us CPU a request")
-
-
-def verdict(what: str, value: float, stated: float, at_least: bool) -> None:
-    holds = value >= stated if at_least else value <= stated
-    sign = ">=" if at_least else "<="
-    print(f"  {what}: {value:.2f}, stated {sign} {stated:g}: {'holds' if holds else 'DOES NOT HOLD'}")
+        say(f"  {name:22s} {speed.requests_per_s:10,.0f} requests/s  {speed.cpu_us:7.1f} us CPU a request")
 
 
 def test_requests_a_second_on_one_core(nginx: Nginx, tmp_path: Path) -> None:
@@ -236,9 +231,9 @@ def lateness(name: str, engine: Engine, rate_per_s: float, stated_s: float) -> N
     floor_s = max(floor_s, peers.wake_up_s_p99(2.0))
     late_s = records.picked_s - records.due_s
     p50_s, p99_s = np.quantile(late_s, (0.5, 0.99))
-    print(f"\nlateness at {name}: p50 {p50_s * 1e3:.3f} ms, floor {floor_s * 1e3:.3f} ms")
+    say(f"\nlateness at {name}: p50 {p50_s * 1e3:.3f} ms, floor {floor_s * 1e3:.3f} ms")
     if floor_s > NOISY_S:
-        print(f"  p99 {p99_s * 1e3:.3f} ms: noisy, not judged")
+        say(f"  p99 {p99_s * 1e3:.3f} ms: noisy, not judged")
     else:
         verdict("p99 in ms", p99_s * 1e3, max(stated_s, floor_s + 0.15e-3) * 1e3, False)
     assert (late_s >= 0.0).all()
@@ -271,7 +266,7 @@ def test_a_target_frozen_for_2_s_shows_in_every_percentile(
     assert (records.fault == 0).all()
     latency_s = records.ended_s - records.due_s
     p90, p99, p999 = np.quantile(latency_s, (0.9, 0.99, 0.999))
-    print(f"\nfrozen 2 s, {connections} connections: p90 {p90:.3f} s, p99 {p99:.3f} s, p99.9 {p999:.3f} s")
+    say(f"\nfrozen 2 s, {connections} connections: p90 {p90:.3f} s, p99 {p99:.3f} s, p99.9 {p999:.3f} s")
     verdict("p90 in s", p90, 0.1, False)
     for value, truth in ((p99, 1.80), (p999, 1.98)):
         verdict(f"off {truth} s, as a share", abs(value / truth - 1.0), 0.02, False)
@@ -287,6 +282,6 @@ def test_a_thousand_personalizations_a_request() -> None:
         for first_id in range(0, 500_000, 1000):
             renderer.render(first_id, 1000, "email", "sale")
         rounds.append(500_000 / (time.process_time() - began_s))
-    print(f"\nrendered: {statistics.median(rounds) / 1e6:.1f} M messages/s")
+    say(f"\nrendered: {statistics.median(rounds) / 1e6:.1f} M messages/s")
     verdict("M messages/s", statistics.median(rounds) / 1e6, 15.0, True)
     assert min(rounds) > 0

@@ -17,6 +17,7 @@ from loadtests.replay.launch import Engine
 from loadtests.replay.records import Fault
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.target import at, shipped
+from tests.benchmarks.book import say
 
 PAIRS = 5
 REQUESTS = 40_000
@@ -71,7 +72,7 @@ def test_two_processes_on_one_core_against_one(tmp_path: Path) -> None:
                     carried[workers].append(carried_per_s(engine, schedule, f"pair-{pair}"))
     ratio = median(two / one for one, two in zip(carried[1], carried[2], strict=True))
     for workers, rates in carried.items():
-        print(f"{workers} process(es) on one core: {median(rates):,.0f} requests/s")
+        say(f"{workers} process(es) on one core: {median(rates):,.0f} requests/s")
         assert locusts_count(tmp_path / str(workers)) == PAIRS * REQUESTS + 500
-    print(f"ratio of pairs, median of {PAIRS}: {ratio:.2f}, wanted {RATIO_MIN}")
+    say(f"ratio of pairs, median of {PAIRS}: {ratio:.2f}, wanted {RATIO_MIN}")
     assert ratio >= RATIO_MIN

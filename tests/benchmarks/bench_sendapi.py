@@ -23,6 +23,7 @@ from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.server import start
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.target import SHIPPED, Target, at, read_target, shipped
+from tests.benchmarks.book import say, verdict
 from tests.benchmarks.sendapi_rig import (
     GIBIBYTE,
     drained,
@@ -44,12 +45,6 @@ LANES = 16
 """Connections that carry batches."""
 DUE_AT_ONCE_S = 0.2
 SANDBOX = '"mail_settings":{"sandbox_mode":{"enable":true}},"categories"'
-
-
-def verdict(what: str, value: float, stated: float) -> None:
-    print(
-        f"  {what}: {value:,.0f}, stated >= {stated:,.0f}: {'holds' if value >= stated else 'DOES NOT HOLD'}"
-    )
 
 
 def target_at(url: str) -> Target:
@@ -86,8 +81,8 @@ def limits(folder: Path, messages: int) -> None:
     """What the parts allow alone."""
     size = len(request_body(messages))
     writes_per_s, bytes_per_s = synced_bytes_per_s(folder, size)
-    print(f"  disk alone: {writes_per_s:,.0f} fdatasync/s of one request, {bytes_per_s / 1e6:,.0f} MB/s")
-    print(f"  checks alone, one core: {checks_per_s(messages):,.0f} messages/s; a request: {size:,} bytes")
+    say(f"  disk alone: {writes_per_s:,.0f} fdatasync/s of one request, {bytes_per_s / 1e6:,.0f} MB/s")
+    say(f"  checks alone, one core: {checks_per_s(messages):,.0f} messages/s; a request: {size:,} bytes")
 
 
 def without_a_queue(folder: Path, requests: int, batch: int, connections: int) -> None:
@@ -96,11 +91,11 @@ def without_a_queue(folder: Path, requests: int, batch: int, connections: int) -
             schedule = constant(requests * batch / DUE_AT_ONCE_S, DUE_AT_ONCE_S, batch=batch)
             run = played(api, engine, schedule, "sandbox")
         assert api.health().received == 0
-    print(run.told("no queue (sandbox mode)", "CPU us a request", requests / 1e6))
+    say(run.told("no queue (sandbox mode)", "CPU us a request", requests / 1e6))
 
 
 def test_one_message_a_request(tmp_path: Path) -> None:
-    print(f"\none message a request, {CONNECTIONS} connections, generator on the same {os.cpu_count()} cores")
+    say(f"\none message a request, {CONNECTIONS} connections, generator on the same {os.cpu_count()} cores")
     limits(tmp_path, 1)
     without_a_queue(tmp_path, SINGLES // 2, 1, CONNECTIONS)
     rates = []
@@ -110,7 +105,7 @@ def test_one_message_a_request(tmp_path: Path) -> None:
             for number in range(3):
                 run = played(api, engine, schedule, f"singles-{number}")
                 rates.append(run.accepted / run.span_s)
-                print(run.told("on disk before 202, delivered", "CPU us a request", SINGLES / 1e6))
+                say(run.told("on disk before 202, delivered", "CPU us a request", SINGLES / 1e6))
         drained(api, 30.0)
         health = api.health()
     assert health.durable, "the queue is not on a disk: choose another folder for temporary files"
@@ -119,7 +114,7 @@ def test_one_message_a_request(tmp_path: Path) -> None:
 
 
 def test_klaviyos_peak_kept_through_a_crash_of_the_queue(tmp_path: Path) -> None:
-    print(f"\n{BATCH} messages a request, {SECONDS:g} s, then the queue is killed, read back, delivered")
+    say(f"\n{BATCH} messages a request, {SECONDS:g} s, then the queue is killed, read back, delivered")
     limits(tmp_path, BATCH)
     without_a_queue(tmp_path, 1500, BATCH, LANES)
     knobs = Knobs(queue_bytes=8 * GIBIBYTE, hold=True)
@@ -129,24 +124,24 @@ def test_klaviyos_peak_kept_through_a_crash_of_the_queue(tmp_path: Path) -> None
             processes(api, engine)["Valkey"].send_signal(signal.SIGKILL)
         accepted = run.accepted
         assert api.health().durable
-    print(run.told("on disk before 202, held", "CPU s a million messages", accepted / 1e6))
+    say(run.told("on disk before 202, held", "CPU s a million messages", accepted / 1e6))
     verdict("messages/s sustained", accepted / run.span_s, KLAVIYO_PER_S)
     began_s = time.monotonic()
     ticks = read_back(tmp_path / "api", accepted)
     stored = int(ticks.seen.sum())
     took = f"{time.monotonic() - began_s:.0f} s"
-    print(f"  read back id by id in {took}: stored {stored:,} of {accepted:,}, twice {ticks.repeated}")
+    say(f"  read back id by id in {took}: stored {stored:,} of {accepted:,}, twice {ticks.repeated}")
     with start(msgspec.structs.replace(knobs, hold=False), tmp_path / "api") as api:
         drained(api, 180.0)
         health = api.health()
     lost = accepted - health.delivered
-    print(f"  delivered {health.delivered:,}, lost {lost}, duplicated {health.duplicated}")
+    say(f"  delivered {health.delivered:,}, lost {lost}, duplicated {health.duplicated}")
     assert (stored, ticks.repeated) == (accepted, 0)
     assert (health.recovered, health.delivered, health.duplicated) == (accepted, accepted, 0)
 
 
 def test_klaviyos_peak_delivered_meanwhile(tmp_path: Path) -> None:
-    print(f"\n{BATCH} messages a request, {SECONDS:g} s, delivered to the counting sink meanwhile")
+    say(f"\n{BATCH} messages a request, {SECONDS:g} s, delivered to the counting sink meanwhile")
     with start(Knobs(), tmp_path / "api") as api:
         with generator(target_at(api.base_url), tmp_path / "load", LANES) as engine:
             run = played(api, engine, constant(BATCHED_PER_S, SECONDS, batch=BATCH), "peak")
@@ -154,9 +149,9 @@ def test_klaviyos_peak_delivered_meanwhile(tmp_path: Path) -> None:
             fast = played(api, engine, constant(4e6 / DUE_AT_ONCE_S, DUE_AT_ONCE_S, batch=BATCH), "fast")
         drained(api, 60.0)
         health = api.health()
-    print(run.told("on disk before 202, delivered", "CPU s a million messages", run.accepted / 1e6))
+    say(run.told("on disk before 202, delivered", "CPU s a million messages", run.accepted / 1e6))
     verdict("messages/s sustained", run.accepted / run.span_s, KLAVIYO_PER_S)
-    print(f"  backlog at the end {waiting:,}; delivered {health.delivered:,}, duplicated {health.duplicated}")
-    print(fast.told("as fast as it goes, 4 million", "CPU s a million messages", fast.accepted / 1e6))
+    say(f"  backlog at the end {waiting:,}; delivered {health.delivered:,}, duplicated {health.duplicated}")
+    say(fast.told("as fast as it goes, 4 million", "CPU s a million messages", fast.accepted / 1e6))
     sent = run.accepted + fast.accepted
     assert (health.received, health.delivered, health.duplicated) == (sent, sent, 0)

@@ -22,6 +22,7 @@ from sim import cohort, message
 from sim.outcome import Outcome
 from sim.progress import SILENT
 from sim.traffic import Traffic
+from tests.benchmarks.book import say
 from tests.benchmarks.weeks import week
 from tests.sim.pipelines import poisson, scenario, stream, traffic
 
@@ -95,9 +96,9 @@ def test_message_engine_against_a_simpy_process_per_message() -> None:
     pairs = [(Idiomatic().messages_per_cpu_s(), ours_per_cpu_s()) for _ in range(ROUNDS)]
     theirs = [pair[0] for pair in pairs]
     ratios = [ours / simpy_ for simpy_, ours in pairs]
-    print(f"\nmessage engine {statistics.median(p[1] for p in pairs):,.0f} messages/CPU-s")
-    print(f"idiomatic SimPy {statistics.median(theirs):,.0f}, spread {max(theirs) / min(theirs) - 1.0:.0%}")
-    print(f"ratio {statistics.median(ratios):.2f} (bar 3.5), rounds {[round(r, 2) for r in ratios]}")
+    say(f"\nmessage engine {statistics.median(p[1] for p in pairs):,.0f} messages/CPU-s")
+    say(f"idiomatic SimPy {statistics.median(theirs):,.0f}, spread {max(theirs) / min(theirs) - 1.0:.0%}")
+    say(f"ratio {statistics.median(ratios):.2f} (bar 3.5), rounds {[round(r, 2) for r in ratios]}")
 
 
 def cohort_run(streams: int, days: float, messages: float, bin_s: float) -> Outcome:
@@ -117,11 +118,11 @@ SIZES = {
 def test_cohort_cost(axis: str) -> None:
     """Flat in messages, linear in streams, days and bins."""
     cohort_run(3, 0.1, 1e6, 1.0)
-    print(f"\ncohort cost against {axis}: streams, days, messages, bin_s -> CPU-s, ns per stream and bin")
+    say(f"\ncohort cost against {axis}: streams, days, messages, bin_s -> CPU-s, ns per stream and bin")
     for size in SIZES[axis]:
         runs = [cohort_run(*size) for _ in range(3)]
         cpu_s = statistics.median(run.cpu_s for run in runs)
-        print(f"  {size!s:32} {cpu_s:7.3f} {cpu_s / runs[0].offered.size * 1e9:7.0f}")
+        say(f"  {size!s:32} {cpu_s:7.3f} {cpu_s / runs[0].offered.size * 1e9:7.0f}")
 
 
 WEEK = """
@@ -129,6 +130,7 @@ import resource, sys
 from pathlib import Path
 from sim import cohort
 from sim.progress import SILENT
+from tests.benchmarks.book import say
 from tests.benchmarks.weeks import week
 _, outcome = cohort.run(*week(18, 7.0, 68e9, 1.0), 1, SILENT, Path(sys.argv[1]))
 rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
@@ -148,6 +150,8 @@ def test_cyber_weeks_load(tmp_path: Path) -> None:
     ]
     rounds = [[float(word) for word in one.stdout.split()] for one in told]
     cpu_s, file_cpu_s, rss_mb = (statistics.median(r[i] for r in rounds) for i in range(3))
-    print(f"\n{rounds[0][3]:.3g} messages, {rounds[0][4]:.3g} 429s: {cpu_s:.2f} CPU-s (bar 3), ", end="")
-    print(f"rounds {[round(r[0], 2) for r in rounds]}; {file_cpu_s:.2f} more for the file")
-    print(f"peak {rss_mb:.0f} MB of a fresh process (bar 600), rounds {[round(r[2]) for r in rounds]}")
+    say(
+        f"\n{rounds[0][3]:.3g} messages, {rounds[0][4]:.3g} 429s: {cpu_s:.2f} CPU-s (bar 3), "
+        f"rounds {[round(r[0], 2) for r in rounds]}; {file_cpu_s:.2f} more for the file"
+    )
+    say(f"peak {rss_mb:.0f} MB of a fresh process (bar 600), rounds {[round(r[2]) for r in rounds]}")

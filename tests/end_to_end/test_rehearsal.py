@@ -87,6 +87,7 @@ def test_verdict_and_headroom_follow_the_limit(at_limit: dict[int, Done]) -> Non
     assert (whole.code, half.code) == (0, 1)
 
 
+@pytest.mark.torture
 def test_twice_the_service_time_is_half_the_ceiling(peakday: Peakday) -> None:
     points = [
         peakday(

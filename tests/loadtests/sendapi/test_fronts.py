@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import psutil
+import pytest
 
 from loadtests.sendapi.server import Running
 
@@ -19,6 +20,7 @@ def fronts(api: Running) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.torture
 def test_all_of_them_take_sends_and_count_together(start_in, client_of, mail, eventually) -> None:
     with start_in(queue="valkey", processes=2) as api:
         clients = [client_of(api) for _ in range(12)]
