@@ -19,10 +19,11 @@ import simpy
 from scenarios.catalogue import Loaded
 from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
-from sim.ledger import DELIVERED, FRESH, QUANTITIES, Ledger
+from sim.ledger import DELIVERED, FRESH, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
-from sim.pipeline.eras import Era, eras
+from sim.pipeline.eras import eras
+from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, with_room
@@ -94,17 +95,14 @@ class _Engine:
         self._state.light[:] = 0.0
 
     def _window(self, first: int, n: int) -> None:
-        window = np.zeros((len(QUANTITIES), len(self._lanes), n))
         self._state = with_room(self._state, n)
         arrivals = self._doors.arrivals(self._events(first, n))
-        under_way, held = np.zeros(arrivals.shape), np.zeros(len(arrivals))
-        busy = np.zeros(n)
-        kernel.advance(self._plan, self._state, first, arrivals, window, under_way, busy, held)
+        window = kernel.step(self._plan, self._state, first, arrivals)
         streams = len(self._traffic.streams)
-        window, under_way = (self._doors.by_stream(each, streams) for each in (window, under_way))
-        held = self._doors.by_stream(held[:, None], streams)[:, 0]
-        self._ledger.post(first, window, under_way, held, busy)
-        self._feedback.add(first, window[DELIVERED], window[FRESH])
+        out, under_way = (self._doors.by_stream(each, streams) for each in (window.out, window.under_way))
+        held = self._doors.by_stream(window.held[:, None], streams)[:, 0]
+        self._ledger.post(first, out, under_way, held, window.busy)
+        self._feedback.add(first, out[DELIVERED], out[FRESH])
 
     def _events(self, first: int, n: int) -> Floats:
         arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
@@ -127,14 +125,11 @@ class _Engine:
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
-    """Compile the kernel or fetch it from the cache, by a bin in which nothing happens."""
+    """Compile the kernel or fetch it from the cache, by bins in which nothing happens."""
     lanes = lanes_of([HoldUp()] * len(traffic.streams))
-    plan = plan_of(Era(0, loaded.scenario), traffic.streams, lanes, 1, traffic.bin_s)
-    state = empty_state(loaded.scenario, [plan], len(lanes), 1)
-    streams = len(traffic.streams)
-    window = np.zeros((len(QUANTITIES), streams, 1))
-    nothing = np.zeros((streams, 1))
-    kernel.advance(plan, state, 0, nothing, window, np.zeros((streams, 1)), np.zeros(1), np.zeros(streams))
+    for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
+        plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
+        kernel.step(plan, empty_state(loaded.scenario, [plan], len(lanes), 1), 0, np.zeros((len(lanes), 1)))
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 
@@ -154,7 +149,8 @@ def run(
     `watcher.stopped()`; ConservationError if messages got lost.
     """
     watch = Stopwatch()
-    _compile(loaded, traffic)
+    with compiling():
+        _compile(loaded, traffic)
     watch.compiled()
     ledger = open_books(loaded.scenario, traffic, keep)
     engine = _Engine(loaded, traffic, seed, window_bins, ledger)

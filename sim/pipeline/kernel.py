@@ -7,11 +7,15 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-from sim.ledger import ACCEPTED, EXPIRED, OFFERED, REJECTED
-from sim.pipeline.kernelasking import ask, ask_standbys
-from sim.pipeline.kernelbehind import try_again
+import numpy as np
+
+from sim.ledger import ACCEPTED, EXPIRED, OFFERED, QUANTITIES, REJECTED
+from sim.pipeline.kernelasking import ask
+from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
+from sim.pipeline.kernelcalls import address_of, call_at, refer
 from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
+from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
     come_back,
@@ -21,16 +25,19 @@ from sim.pipeline.kernelparts import (
     put,
     wait_spans,
 )
-from sim.pipeline.kernelsettle import earn_retries, land, settle
-from sim.pipeline.provisions import BUDGETED, DEFERS
+from sim.pipeline.kernelsettle import settle
+from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
+    ASK_STANDBYS,
     AWAY,
     CELL,
     CHANCE,
+    EARN_RETRIES,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
+    GRANT_RETRIES,
     HELD,
     LANE,
     LEFT,
@@ -39,12 +46,14 @@ from sim.pipeline.state import (
     NEXT_PARCEL,
     PIECES,
     STREAM,
+    TRY_AGAIN,
     UNDER_WAY,
     UNTIL,
     Floats,
     Indices,
     Plan,
     State,
+    Window,
 )
 
 
@@ -184,53 +193,51 @@ def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> N
             slope[lag + i] += jump * caused[i]
 
 
-@compiled
-def advance(
-    plan: Plan,
-    state: State,
-    first_bin: int,
-    arrivals: Floats,
-    out: Floats,
-    under_way: Floats,
-    busy: Floats,
-    held: Floats,
-) -> None:
-    """One window of n bins from `first_bin`.
+def step(plan: Plan, state: State, first_bin: int, arrivals: Floats) -> Window:
+    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due."""
+    lanes, bins = arrivals.shape
+    out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
+    window = Window(first_bin, arrivals, out, under_way, np.zeros(bins), np.zeros(lanes), 0)
+    if goes_beyond(plan):
+        window = window._replace(beyond=address_of(beyond, plan, state, window))
+    advance(plan, state, window)
+    return window
 
-    arrivals: float64 (S, n), messages due. Into `out`, float64 (quantities of sim.ledger, S, n), all zero
-    before, go the counts; into `under_way`, float64 (S, n), the messages with a worker or a provider at each
-    bin's end; into `busy`, float64 (n,), the share of the workers' time that is used; into `held`, float64
-    (S,), the messages in hand at the window's end.
-    """
-    shares, fresh_shares = state.shares, state.fresh_shares
-    safe = fresh_at_once(plan, fresh_shares)
-    defers, budgeted = False, False
-    for v in range(shares.shape[0]):
-        defers = defers or plan.providers[v, DEFERS] > 0.0
-        budgeted = budgeted or plan.providers[v, BUDGETED] > 0.0
-    for j in range(arrivals.shape[1]):
-        t = first_bin + j
-        due = _due(arrivals, j)
-        calm = safe and is_calm(plan, state, t, due)
-        if calm:
-            ask_for_all(plan, j, arrivals, shares)
-            ask(plan, state, t, shares)
-        if calm and all_pass(state, shares):
-            if defers:
-                try_again(plan, state, t, j, out)
-            if budgeted:
-                earn_retries(plan, state)
-            pass_all(plan, state, t, j, due, arrivals, fresh_shares, out)
-            busy[j] = due / plan.capacity
-        else:
-            _enter(plan, state, t, j, arrivals, out)
-            busy[j] = _serve(plan, state, t, j, out) / plan.capacity
-            if not calm:
-                ask_for_pieces(plan, state, shares)
-                ask(plan, state, t, shares)
-            ask_standbys(plan, state, t, shares)
-            if defers:
-                try_again(plan, state, t, j, out)
-            settle(plan, state, t, j, shares, out)
-        land(plan, state, t, j, out, under_way)
-    _count_held(plan, state, held)
+
+@compiled
+def advance(plan: Plan, state: State, window: Window) -> None:
+    """One window of bins."""
+    plan, state, window = refer(plan), refer(state), refer(window)
+    fresh_at_once(plan, state)
+    for j in range(window.arrivals.shape[1]):
+        _bin(plan, state, window, window.first_bin + j)
+    _count_held(plan, state, window.held)
+
+
+@part
+def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
+    """One bin."""
+    arrivals, out, j = window.arrivals, window.out, t - window.first_bin
+    due = _due(arrivals, j)
+    calm = is_calm(plan, state, t, due)
+    if calm:
+        ask_for_all(plan, j, arrivals, state.shares)
+        ask(plan, state, window, t)
+    if calm and all_pass(state, state.shares):
+        if window.beyond != 0:
+            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
+            call_at(window.beyond, plan, state, window, EARN_RETRIES, t, 0, 0, 0.0)
+        pass_all(plan, state, t, j, due, arrivals, state.fresh_shares, out)
+        window.busy[j] = due / plan.capacity
+    else:
+        _enter(plan, state, t, j, arrivals, out)
+        window.busy[j] = _serve(plan, state, t, j, out) / plan.capacity
+        if not calm:
+            ask_for_pieces(plan, state, state.shares)
+            ask(plan, state, window, t)
+        if window.beyond != 0:
+            call_at(window.beyond, plan, state, window, ASK_STANDBYS, t, 0, 0, 0.0)
+            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
+            call_at(window.beyond, plan, state, window, GRANT_RETRIES, t, 0, 0, 0.0)
+        settle(plan, state, window, t)
+    land(plan, state, window, t)

@@ -1,16 +1,19 @@
 """The cohort's messages behind a provider's door: its own queue, deferrals, delivery. Compiled into
-sim.pipeline.kernel.
+sim.pipeline.kernelbeyond.
 """
 
 from __future__ import annotations
 
 import math
+from typing import cast
+
+import numpy as np
 
 from sim.ledger import EXPIRED
-from sim.pipeline.kernelasking import ask_mailboxes
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalm import deliver
-from sim.pipeline.kernelparts import fresh_share, note_wait, with_turn_below_bin
+from sim.pipeline.kerneldelivery import send_on
+from sim.pipeline.kernelparts import with_turn_below_bin
+from sim.pipeline.kernelproviders import ask_mailboxes
 from sim.pipeline.providers import DEFERRED_JITTER
 from sim.pipeline.provisions import (
     AT_ONCE,
@@ -30,7 +33,6 @@ from sim.pipeline.provisions import (
     TURN_TO_S,
 )
 from sim.pipeline.state import (
-    ARRIVING_SHARE,
     CALM,
     CELL,
     CHANCE,
@@ -43,30 +45,24 @@ from sim.pipeline.state import (
     Floats,
     Plan,
     State,
+    Window,
 )
 
+_NEVER = cast(int, np.int64(0))
+"""As a plain 0 it would be a type of its own, and all that takes it would be compiled once more."""
 _TINY = 1e-12
 _RESIDUE = 1e-7
 """Less than this of a message is what rounding left; sums of differences leave more of it."""
 
 
 @part
-def _send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats) -> None:
-    """Nothing is in its way any more: note its wait, spread its delivery ahead."""
-    note_wait(plan, state, row, mass * plan.streams[row, ARRIVING_SHARE], piece)
-    deliver(plan, state, t, row, mass, mass * fresh_share(plan, row, piece))
-
-
-@part
-def accept(
-    plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats, j: int, out: Floats
-) -> None:
+def accept(plan: Plan, state: State, window: Window, t: int, row: int, mass: float, piece: Floats) -> None:
     """The provider of `row` takes `mass` of a piece."""
     own, v = state.providers[int(plan.streams[row, PROVIDER])], int(plan.streams[row, PROVIDER])
     paced = plan.providers[v, PACE_ROW] >= 0.0
     if paced:
         lapsed = mass * (1.0 - own[KEPT])
-        out[EXPIRED, int(plan.streams[row, LANE]), j] += lapsed
+        window.out[EXPIRED, int(plan.streams[row, LANE]), t - window.first_bin] += lapsed
         mass -= lapsed
     if own[AT_ONCE] > 0.0:
         if paced:
@@ -74,13 +70,13 @@ def accept(
                 own[LIGHT_S], own[LIGHT_CHANCE], int(piece[CELL]), float(piece[CHANCE])
             )
             piece[CELL], piece[CHANCE] = cell, chance
-        _send_on(plan, state, t, row, mass, piece)
+        send_on(plan, state, t, row, mass, piece)
     elif paced:
         _await_turn(plan, state, t, row, mass, piece)
     else:
-        _send_on(plan, state, t, row, mass * own[MAIL_SHARE], piece)
+        send_on(plan, state, t, row, mass * own[MAIL_SHARE], piece)
         mean_s, square = _moments(piece)
-        _defer(plan, state, t, row, 0, mass * (1.0 - own[MAIL_SHARE]), mean_s, square, j, out)
+        _defer(plan, state, window, t, row, _NEVER, mass * (1.0 - own[MAIL_SHARE]), mean_s, square)
 
 
 @part
@@ -120,7 +116,7 @@ def _await_turn(plan: Plan, state: State, t: int, row: int, mass: float, piece: 
                 slot[2] += mass * share * square
                 state.streams[row, HELD] += mass * share
             else:
-                _send_on(plan, state, t + at, row, mass * share, piece)
+                send_on(plan, state, t + at, row, mass * share, piece)
         at += 1
     piece[LEAST_S], piece[MOST_S], piece[CALM] = least_s, most_s, calm
 
@@ -129,21 +125,20 @@ def _await_turn(plan: Plan, state: State, t: int, row: int, mass: float, piece: 
 def _defer(
     plan: Plan,
     state: State,
+    window: Window,
     t: int,
     row: int,
     tried: int,
     mass: float,
     mean_s: float,
     square: float,
-    j: int,
-    out: Floats,
 ) -> None:
     """The mailboxes do not take `mass` that was deferred `tried` times before: once more, or given up."""
     v = int(plan.streams[row, PROVIDER])
     if mass <= 0.0:
         return
     if tried >= plan.providers[v, TRIES]:
-        out[EXPIRED, int(plan.streams[row, LANE]), j] += mass
+        window.out[EXPIRED, int(plan.streams[row, LANE]), t - window.first_bin] += mass
         return
     width = plan.providers[v, RETRY_TO] - plan.providers[v, RETRY_FROM]
     ring, at = state.deferred.shape[1], min(tried, state.deferred.shape[2] - 1)
@@ -161,7 +156,7 @@ def _defer(
 
 
 @part
-def try_again(plan: Plan, state: State, t: int, j: int, out: Floats) -> None:
+def try_again(plan: Plan, state: State, window: Window, t: int) -> None:
     """Every provider tries again what is due in bin `t`, before newcomers are deferred beside it."""
     for v in range(plan.providers.shape[0]):
         if plan.providers[v, DEFERS] == 0.0:
@@ -170,26 +165,24 @@ def try_again(plan: Plan, state: State, t: int, j: int, out: Floats) -> None:
             ask_mailboxes(plan, state, t, v, 0.0)
         for row in range(plan.streams.shape[0]):
             if int(plan.streams[row, PROVIDER]) == v:
-                _try_row(plan, state, t, v, row, j, out)
+                _try_row(plan, state, window, t, v, row)
 
 
 @part
-def _try_row(plan: Plan, state: State, t: int, v: int, row: int, j: int, out: Floats) -> None:
+def _try_row(plan: Plan, state: State, window: Window, t: int, v: int, row: int) -> None:
     depth = int(state.providers[v, DEPTH])  # it grows meanwhile
     for back in range(depth):
         tried = depth - 1 - back
         level = state.deferred_level[row, tried]
-        _try_cell(plan, state, t, row, tried + 1, level, j, out)
+        _try_cell(plan, state, window, t, row, tried + 1, level)
     if plan.providers[v, PACE_ROW] >= 0.0:
         turn = state.queued[row, t % state.queued.shape[1]]
-        _try_cell(plan, state, t, row, 0, turn, j, out)
+        _try_cell(plan, state, window, t, row, _NEVER, turn)
         turn[:] = 0.0
 
 
 @part
-def _try_cell(
-    plan: Plan, state: State, t: int, row: int, tried: int, cell: Floats, j: int, out: Floats
-) -> None:
+def _try_cell(plan: Plan, state: State, window: Window, t: int, row: int, tried: int, cell: Floats) -> None:
     """Messages that were deferred `tried` times: taken now, or deferred once more."""
     mass = cell[0]
     if mass <= _RESIDUE:
@@ -201,10 +194,10 @@ def _try_cell(
     if passed > _TINY:
         piece = state.pieces[state.marks[PIECES]]
         retry_s = plan.providers[v, RETRY_S]
-        spread = tried * (DEFERRED_JITTER * retry_s) ** 2 / 3.0
+        spread = tried * DEFERRED_JITTER * DEFERRED_JITTER * retry_s * retry_s / 3.0
         half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + spread))
         delay_s = mean_s + tried * retry_s
         piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
         piece[CALM] = 0.0
-        _send_on(plan, state, t, row, passed, piece)
-    _defer(plan, state, t, row, tried, mass - passed, mean_s, square, j, out)
+        send_on(plan, state, t, row, passed, piece)
+    _defer(plan, state, window, t, row, tried, mass - passed, mean_s, square)

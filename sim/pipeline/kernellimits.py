@@ -39,8 +39,9 @@ budget_earn, budget_spend = _retries["budget_earn"], _retries["budget_spend"]
 
 
 @part
-def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
-    """The most that a limit passes in [now_s, now_s + span_s); the last of its figures says which law."""
+def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
+    """The most that a limit passes in [now_s, now_s + span_s); the last of its figures says which law: one of
+    PLAIN_LAWS."""
     law = int(figures[-1])
     if law == WINDOW:
         return float(_window_open(state, figures, now_s, span_s))
@@ -48,18 +49,25 @@ def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
         return float(_rolling_open(state, figures, now_s, span_s))
     if law == SWITCH:
         return float(_switch_open(state, figures, now_s, span_s))
+    return float(_bucket_open(state, figures, now_s, span_s))
+
+
+@part
+def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
+    """The same of a limit of any law."""
+    law = int(figures[-1])
     if law == PACED:
         return float(_paced_open(state, figures, now_s, span_s))
     if law == REPUTATION:
         return float(_mail_open(state, figures, now_s, span_s))
     if law == WARM_UP:
         return float(_warm_open(state, figures, now_s, span_s))
-    return float(_bucket_open(state, figures, now_s, span_s))
+    return float(plain_open(state, figures, now_s, span_s))
 
 
 @part
-def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
-    """Book an amount."""
+def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
+    """Book an amount with a limit of one of PLAIN_LAWS."""
     law = int(figures[-1])
     if law == WINDOW:
         _window_take(state, figures, now_s, messages)
@@ -67,14 +75,22 @@ def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
         _rolling_take(state, figures, now_s, messages)
     elif law == SWITCH:
         _switch_take(state, figures, now_s, messages)
-    elif law == PACED:
+    else:
+        _bucket_take(state, figures, now_s, messages)
+
+
+@part
+def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
+    """The same with a limit of any law."""
+    law = int(figures[-1])
+    if law == PACED:
         _paced_take(state, figures, now_s, messages)
     elif law == REPUTATION:
         _mail_take(state, figures, now_s, messages)
     elif law == WARM_UP:
         _warm_take(state, figures, now_s, messages)
     else:
-        _bucket_take(state, figures, now_s, messages)
+        plain_take(state, figures, now_s, messages)
 
 
 @part

@@ -164,8 +164,9 @@ def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, 
     where = min(1.0, load) * (plan.busy_chance.shape[0] - 1)
     low = min(int(where), plan.busy_chance.shape[0] - 2)
     chance = plan.busy_chance[low] + (where - low) * (plan.busy_chance[low + 1] - plan.busy_chance[low])
-    free_above = math.sqrt((1.0 - min(1.0, above)) ** 2 + plan.unevenness)
-    free = math.sqrt((1.0 - min(1.0, above + own)) ** 2 + plan.unevenness)
+    left_above, left = 1.0 - min(1.0, above), 1.0 - min(1.0, above + own)
+    free_above = math.sqrt(left_above * left_above + plan.unevenness)
+    free = math.sqrt(left * left + plan.unevenness)
     mean_s = max(plan.residual_s / (free_above * free), LIGHT_LEAST_S)
     return _light_cell(mean_s), chance
 

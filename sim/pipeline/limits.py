@@ -44,6 +44,7 @@ ROLLING_SLOTS = 288
 never shorter."""
 BUCKET, WINDOW, ROLLING, SWITCH, PACED, REPUTATION, WARM_UP = range(7)
 """Laws of amounts, as the kernel tells them apart."""
+PLAIN_LAWS = (BUCKET, WINDOW, ROLLING, SWITCH)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         pieces=np.zeros((p * _PARCELS, 10)),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
-        marks=np.full(3, -2, dtype=np.int64),
+        marks=np.full(4, -2, dtype=np.int64),
         coming=np.zeros((s, coming, 2)),
         streams=np.zeros((s, 5)),
         providers=provider_states(scenario),

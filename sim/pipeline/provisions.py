@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.deferrals import MailboxDeferral, PacedQueue
+from scenarios.deferrals import PacedQueue
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
 from sim.pipeline import breakerlaws
 from sim.pipeline.carriers import breaker_figures
 from sim.pipeline.eras import Era
-from sim.pipeline.limits import Fluid, law
+from sim.pipeline.limits import PLAIN_LAWS, Fluid, law
 from sim.pipeline.providers import DEFERRED_JITTER, deferred_tries, door, mailbox
-from sim.pipeline.state import Floats, Indices
+from sim.pipeline.state import Floats, Indices, Plan
 
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
 # one; figures of the retry budget, and whether there is one; whether a wait that a limit or the breaker tells
@@ -54,13 +54,18 @@ def provider_figures(era: Era, bin_s: float, first_rows: Indices) -> Floats:
         row[PACE_ROW] = first_rows[v] + paced[0] if paced else -1.0
         row[DEFERS], row[TRIES] = bool(mailbox(provider)), deferred_tries(provider)
         row[RETRY_S], (row[RETRY_FROM], row[RETRY_TO]) = provider.deferred_retry, retry_bins(provider, bin_s)
-        row[PLAIN] = not (any(row[[BREAKS, TELLS, OUT, STANDBY, DEFERS]]) or paced or _remembers(provider))
+        row[PLAIN] = not any(row[[BREAKS, TELLS, OUT, STANDBY, DEFERS]]) and _plainly_limited(provider)
     return table
 
 
-def _remembers(provider: Provider) -> bool:
-    """A limit at the door wants to know what it refused."""
-    return any(isinstance(limit, MailboxDeferral) for limit in door(provider))
+def goes_beyond(plan: Plan) -> bool:
+    """Some provider has more than plain limits: the plan needs sim.pipeline.kernelbeyond."""
+    return bool((plan.providers[:, PLAIN] == 0.0).any() or plan.providers[:, BUDGETED].any())
+
+
+def _plainly_limited(provider: Provider) -> bool:
+    """Its limits refuse and forget."""
+    return all(law(limit).fluid.law in PLAIN_LAWS for limit in door(provider))
 
 
 def provider_states(scenario: Scenario) -> Floats:

@@ -45,11 +45,14 @@ LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
-# count, how many pieces there are.
-UNTIL, ORIGIN, PIECES = range(3)
+# count, how many pieces there are, whether what does not wait is served before it expires.
+UNTIL, ORIGIN, PIECES, SAFE = range(4)
 
 # Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins.
 WAITS, SLOPES = range(2)
+
+# Steps of sim.pipeline.kernelbeyond.
+ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
 
 
 class Plan(NamedTuple):
@@ -117,7 +120,7 @@ class State(NamedTuple):
     messages that come back in this bin, their due times and squared due times weighted by them.
     """
     marks: Indices
-    """(3,)"""
+    """(4,)"""
     coming: Floats
     """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
     streams: Floats
@@ -139,3 +142,21 @@ class State(NamedTuple):
     """(V,): of what asks each provider in this bin, the share that it admits."""
     fresh_shares: Floats
     """(S,): share of what does not wait that arrives fresh."""
+
+
+class Window(NamedTuple):
+    """What goes in and comes out of n bins."""
+
+    first_bin: int
+    arrivals: Floats
+    """(S, n): messages due."""
+    out: Floats
+    """(quantities of sim.ledger, S, n), all zero before: the counts."""
+    under_way: Floats
+    """(S, n): messages with a worker or a provider at each bin's end."""
+    busy: Floats
+    """(n,): share of the workers' time that is used."""
+    held: Floats
+    """(S,): messages in hand at the window's end."""
+    beyond: int
+    """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
