@@ -1,7 +1,7 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
-Both are named tuples of a few arrays with named columns: compiled code takes those, and every further
-array costs a second of compilation. Letters in shapes: S streams
+Both are named tuples of a few arrays with named columns, which compiled code hands on by their addresses
+(sim.pipeline.kernelcalls). Letters in shapes: S streams
 (and behind them those by standbys), K attempts that may be followed by
 another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
 delivery reaches.
