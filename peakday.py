@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -52,12 +51,7 @@ def show(scenario: typed.ScenarioName, settings: typed.Set = None, as_json: type
 
 
 @app.command()
-def check(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="scenario, target, history, calendar")
-    ],
-    as_json: typed.Json = False,
-) -> None:
+def check(files: typed.Files, as_json: typed.Json = False) -> None:
     """All problems of scenario, target, history or calendar files at once.
 
     Example: peakday check my-season.toml my-target.toml sends-2025.csv
@@ -94,6 +88,8 @@ def plan(
     scenario: typed.ScenarioName,
     vary: typed.Vary = None,
     find: typed.Find = None,
+    sensitivity: typed.Sensitivity = False,
+    points: typed.Points = 64,
     probability: typed.Probability = 0.9,
     replications: typed.SeasonsEach = 20,
     seed: typed.Seed = None,
@@ -101,14 +97,16 @@ def plan(
     cluster: typed.Cluster = None,
     as_json: typed.Json = False,
 ) -> None:
-    """What if, or how much is enough: seasons simulated under the same seeds, side by side.
+    """What if, how much is enough, what it hangs on: seasons simulated under the same seeds, side by side.
 
     Example: peakday plan singles-day --find pipeline.workers.count
     """
-    from reports.commands import plan as planning
+    from reports.commands import plan as what
 
-    asked = planning.PlanOptions(vary or (), find, settings or (), seed, replications, probability, cluster)
-    _run(lambda screen: planning.plan(screen, scenario, asked), as_json, ("plan",))
+    asked = what.PlanOptions(
+        vary, find, sensitivity, points, settings, seed, replications, probability, cluster
+    )
+    _run(lambda screen: what.plan(screen, scenario, asked), as_json, ("plan",))
 
 
 @app.command()
@@ -144,8 +142,7 @@ def serve(
     from reports.commands import target
 
     asked = {"limit": limit, "service-time": service_time, "workers": workers, "stall": stall}
-    asked |= {"processes": processes}
-    asked |= {"queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
+    asked |= {"processes": processes, "queue": queue, "queue-size": queue_size, "queue-bound": queue_bound}
     asked |= {"access-log": access_log, "drain": drain}
     asked |= {"freshness": freshness, "sink": sink, "webhook": webhook, "attempts": attempts}
     played = {"profile": profile, "error-share": error_share, "outage": outage, "record": record}

@@ -17,12 +17,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from scenarios.problems import Problem, UserError
 
 GRACE_S = 1.0
 ROOM_S = 0.5
 """How often a child that waits for room in its pipe looks again."""
+REFUSED = "refused"
 LIFELINE = "PEAKDAY_LIFELINE_FD"
 PROGRESS = "PEAKDAY_PROGRESS_FD"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "NUMBA_CACHE_DIR", "PYTHONPATH", "VIRTUAL_ENV")
@@ -116,10 +120,14 @@ class Child:
         return message
 
     def expect(self, kind: str, timeout_s: float) -> dict[str, Any]:
-        """The next message of `kind`; others are passed over. Raises ChildFailed after `timeout_s`."""
+        """The next message of `kind`; others are passed over. Raises ChildFailed after `timeout_s`, and the
+        UserError that the child says it cannot go on for."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
             message = self.read(left)
+            if message is not None and message.get("kind") == REFUSED:
+                problems = (Problem(**problem) for problem in message["problems"])
+                raise UserError(problems, int(message["exit_code"]))
             if message is not None and message.get("kind") == kind:
                 return message
         raise ChildFailed(self.name, f"said no {kind!r} within {timeout_s:g} s", self.log_tail())
@@ -187,6 +195,11 @@ class Link:
         """
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self._progress_fd, _line(kind, figures))
+
+    def refuse(self, error: UserError) -> None:
+        """What the user has to mend before this process can do anything; the parent's `expect` raises it."""
+        problems = [asdict(problem) for problem in error.problems]
+        self.tell(REFUSED, problems=problems, exit_code=error.exit_code)
 
     def tell_surely(self, kind: str, **figures: Any) -> None:
         """One JSON line up that waits for room, for as long as the parent lives."""

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtests import by_address, deliveries, reasons
 from loadtests import passage as passages
 from loadtests import percentiles as times
-from loadtests import reasons
 from loadtests.attempts import Requests, requests
+from loadtests.by_address import AtAddress as AtAddress  # the type of this seam's own fields
+from loadtests.deliveries import Deliveries
 from loadtests.farside import FarFigure, far_side
 from loadtests.farside import FarProvider as FarProvider  # the type of this seam's own fields
 from loadtests.passage import Passage
@@ -22,6 +24,8 @@ from loadtests.replay.records import Fault, Reply, SendRecords
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tally import failures
 from loadtests.targets.observing import Observed
+from loadtests.windows import Window as Window  # the type of this seam's own fields
+from loadtests.windows import windows
 from sim import histogram
 from sim.formats import require
 
@@ -29,22 +33,9 @@ FORMAT = "peakday measurement 1"
 
 LATENESS_S_P99_MAX = 0.025
 """A tenth of the usual limit of 250 ms: beyond, latency says more about the generator than may be."""
-WINDOW_S = 1.0
 
-LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage")
+LATER = ("figures", "statuses", "errors_by_kind", "below_target_because", "passage", "addresses", "delivery")
 """What documents of this format may lack."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """One tumbling second, by due time, of a replay: requests, and slow or failed ones beside quantiles."""
-
-    at_s: float
-    due: int
-    accepted: int
-    p50_s: float
-    p99_s: float
-    lateness_s_p99: float
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,8 @@ class Measurement:
     service_s, lateness_s, wait_s: by request. goodput_per_s counts what was accepted within `duration_s`,
     shifted by the fastest answer. Figures of the far side are None where it was not observed; its rates are
     of the second half, when a burst allowance is used up. passage: where we play the provider behind it.
+    delivery: None where deliveries were not observed.
+    addresses: the same counts by address, where the target has several.
     """
 
     name: str
@@ -102,6 +95,8 @@ class Measurement:
     providers: tuple[FarProvider, ...] = ()
     figures: tuple[FarFigure, ...] = ()
     passage: Passage | None = None
+    delivery: Deliveries | None = None
+    addresses: tuple[AtAddress, ...] = ()
 
 
 def measure(
@@ -111,12 +106,14 @@ def measure(
     observed: Observed | None = None,
     lateness_s_max: float = LATENESS_S_P99_MAX,
     passage: Passage | None = None,
+    delivery: Deliveries | None = None,
 ) -> Measurement:
     """What a replay of `schedule` showed.
 
     `observed`: the far side's counters, their times relative to the play's start. `lateness_s_max` bounds the
     generator's own p99 lateness; above it the measurement is not valid. `passage`: what the provider behind
-    the target saw, where we play it; what the target does not tell of itself is taken from there.
+    the target saw, where we play it; `delivery`: what was delivered. What the target does not tell of itself
+    is taken from there.
     """
     sent = requests(schedule, records)
     duration_s = min(schedule.duration_s, records.duration_s) or schedule.duration_s
@@ -128,6 +125,7 @@ def measure(
     latency_s = sent.latency_s + sent.batch_wait_s
     ended_s = float(np.nanmax(sent.ended_s, initial=0.0))
     far = far_side(observed, duration_s, int(sent.accepted.sum()), ended_s)
+    seen = delivery or passage
     because = reasons.why_invalid(schedule, records, sent, lateness_s_max)
     kinds = failures(sent.status, sent.reply, sent.fault)
     offered_per_s, goodput_per_s = float(sent.messages.sum()) / duration_s, _goodput_per_s(sent, duration_s)
@@ -149,8 +147,8 @@ def measure(
         messages_accepted=int(sent.accepted.sum()),
         messages_received=far.received,
         messages_delivered=far.delivered,
-        lost=passage.lost if far.lost is None and passage else far.lost,
-        duplicated=passage.duplicated if far.duplicated is None and passage else far.duplicated,
+        lost=seen.lost if far.lost is None and seen else far.lost,
+        duplicated=seen.duplicated if far.duplicated is None and seen else far.duplicated,
         duration_s=duration_s,
         offered_per_s=offered_per_s,
         goodput_per_s=goodput_per_s,
@@ -173,28 +171,7 @@ def measure(
         providers=far.providers,
         figures=far.figures,
         passage=passage,
-    )
-
-
-def windows(sent: Requests, duration_s: float, window_s: float = WINDOW_S) -> tuple[Window, ...]:
-    """Tumbling windows by due time; the last one may be short."""
-    edges = np.arange(0.0, duration_s, window_s)
-    cuts = np.append(np.searchsorted(sent.due_s, edges), sent.due_s.size)
-    return tuple(
-        _window(float(at), sent, slice(int(begin), int(end)))
-        for at, begin, end in zip(edges, cuts[:-1], cuts[1:], strict=True)
-    )
-
-
-def _window(at_s: float, sent: Requests, part: slice) -> Window:
-    latency = percentiles((sent.latency_s + sent.batch_wait_s)[part], sent.messages[part])
-    return Window(
-        at_s=at_s,
-        due=sent.due_s[part].size,
-        accepted=int(np.isfinite(sent.latency_s[part]).sum()),
-        p50_s=latency.p50,
-        p99_s=latency.p99,
-        lateness_s_p99=percentiles(sent.lateness_s[part]).p99,
+        delivery=delivery,
     )
 
 
@@ -224,7 +201,9 @@ def summary(of: Measurement) -> dict[str, Any]:
         "lateness_s": times.summary(of.lateness_s, ("p50", "p99", "max")),
         "below_target_because": of.below_target_because,
         "observed": [asdict(figure) for figure in of.figures],
+        "addresses": [by_address.summary(one) for one in of.addresses],
         "behind": passages.summary(of.passage) if of.passage else None,
+        "delivery": deliveries.summary(of.delivery) if of.delivery else None,
         "valid": of.valid,
         "invalid_because": of.invalid_because,
     }
@@ -243,8 +222,12 @@ def to_document(of: Measurement) -> dict[str, Any]:
             value = [[times.number(number) for number in astuple(window)] for window in value]
         elif one.name in ("providers", "figures"):
             value = [asdict(item) for item in value]
+        elif one.name == "addresses":
+            value = [by_address.to_document(item) for item in value]
         elif isinstance(value, Passage):
             value = passages.to_document(value)
+        elif isinstance(value, Deliveries):
+            value = deliveries.to_document(value)
         document[one.name] = value
     return document
 
@@ -261,7 +244,10 @@ def from_document(document: Mapping[str, Any]) -> Measurement:
     values["windows"] = tuple(_restored_window(row) for row in values["windows"])
     values["providers"] = tuple(FarProvider(**provider) for provider in values["providers"])
     values["figures"] = tuple(FarFigure(**figure) for figure in values.get("figures", ()))
+    values["addresses"] = tuple(by_address.from_document(one) for one in values.get("addresses", ()))
     values["passage"] = passages.from_document(values["passage"]) if values.get("passage") else None
+    told = values.get("delivery")
+    values["delivery"] = deliveries.from_document(told) if told else None
     return Measurement(**values)
 
 

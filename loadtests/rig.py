@@ -6,30 +6,45 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import msgspec
 
-from loadtests.behind import Exit, ExitObserver, standing_behind
+from loadtests import hearing
+from loadtests.arrivals import run_number, sent_of
+from loadtests.behind import lookout_of as behind_as_seen
+from loadtests.behind import passage_at, standing_behind
+from loadtests.deliveries import Deliveries, deliveries_counted
+from loadtests.evidence import DeliveryDelays
+from loadtests.lookout import Exit, ExitObserver, Lookout, length_s
 from loadtests.passage import Passage
+from loadtests.polling import polling
+from loadtests.receiver.server import Running as Receiving
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.sendapi.knobs import BURST_S, Knobs, ProviderLimit
 from loadtests.sendapi.server import start
-from loadtests.targets import safety
+from loadtests.targets import credentials, safety
+from loadtests.targets.delivery_words import Delivery
 from loadtests.targets.embedded import Embedded
-from loadtests.targets.observing import Observer
+from loadtests.targets.observing import Observed, Observer
+from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, embedded_at, resolve
 from scenarios.limits import LimitWord, TokenBucket
 from scenarios.scenario import Scenario
 from sim.progress import Watcher
 from sim.runs import Run
 
+EMBEDDED_EVENTS = Delivery(observed="webhook", events="sendgrid")
+"""How our own API tells of deliveries where it is asked to."""
+
 
 @dataclass(frozen=True)
 class Rig:
     """A target that may be loaded, the engine that loads it and who watches its far side.
 
-    `text` is what the user called it; `knobs` are of the API we started, None for somebody else's.
+    `text` is what the user called it; `knobs` are of the API we started, None for somebody else's; `behind`:
+    what comes out at the provider that we play, None where we do not.
     """
 
     text: str
@@ -37,10 +52,26 @@ class Rig:
     engine: Engine
     observer: Observer
     knobs: Knobs | None
+    behind: Exit | None = None
 
     def passage(self) -> Passage | None:
         """What the target passed on of the latest play; None where we do not play its provider."""
-        return self.observer.passage() if isinstance(self.observer, ExitObserver) else None
+        return passage_at(self.behind) if self.behind else None
+
+    def delays(self) -> DeliveryDelays | None:
+        """From due to delivered of the latest play; None where deliveries are not seen one by one."""
+        return self.observer.delays()
+
+    def deliveries(self, observed: Observed) -> Deliveries | None:
+        """What was delivered of the latest play, of which `observed` is the far side; None where deliveries
+        are not observed."""
+        if isinstance(self.observer, ExitObserver):
+            return self.observer.exit.deliveries()
+        played = self.engine.last
+        if played is None or (self.target.delivery and self.target.delivery.observed == "none"):
+            return None
+        sent = sent_of(played.schedule, played.records, played.first_id, run_number(played.run))
+        return deliveries_counted(sent, observed, length_s(played))
 
 
 @contextmanager
@@ -59,18 +90,28 @@ def standing(
     Raises UserError (exit code 4) for a target that must not or cannot be loaded.
     """
     asked = resolve(text)
-    if isinstance(asked, Embedded):
-        base = Knobs(key=api_key())
-        knobs = asked.over(base if scenario is None else _as_the_scenario_says(base, scenario))
-        watcher.tell("serve", 0, 1, "starting the reference send API")
-        with start(knobs, run.path / "sendapi") as api:
-            watcher.tell("serve", 1, 1, f"{api.base_url}, queue: {api.queue}")
-            ours = embedded_at(api.base_url, [p.name for p in api.knobs.limits()])
-            with _engine(text, ours, knobs, run, watcher, bounds, workers) as rig:
-                yield rig
-    else:
-        with _engine(text, asked, None, run, watcher, bounds, workers) as rig:
-            yield rig
+    with ExitStack() as stack:
+        heard = _hearing(asked, run, watcher, stack)
+        delivery = heard.delivery if heard else None
+        if isinstance(asked, Embedded):
+            knobs = _knobs(asked, scenario, delivery)
+            target = _embedded(knobs, run, watcher, stack)
+        else:
+            knobs, target = None, asked
+        if delivery is not None:
+            target = target.model_copy(update={"delivery": delivery})
+        behind = target.behind
+        running = stack.enter_context(standing_behind(behind, run.path, watcher)) if behind else None
+        address = safety.check(target)
+        engine = stack.enter_context(Engine(target, run.records, watcher, bounds, workers))
+        played = Exit(behind_as_seen(behind, running), engine, watcher) if behind and running else None
+        told = Exit(hearing.lookout_of(heard), engine, watcher) if heard else None
+        if target.seen_by == "poll":
+            told = Exit(_polled(target, address, engine, run, stack), engine, watcher)
+        seen_at = told or (played if target.seen_by == "stand-in" else None)
+        others = [played] if played is not None and played is not seen_at else []
+        observer = ExitObserver(target, address, seen_at, others) if seen_at else Observer(target, address)
+        yield Rig(text, target, engine, stack.enter_context(observer), knobs, played)
 
 
 def api_key() -> str:
@@ -78,27 +119,40 @@ def api_key() -> str:
     return os.environ.get("PEAKDAY_API_KEY", "")
 
 
-@contextmanager
-def _engine(
-    text: str,
-    target: Target,
-    knobs: Knobs | None,
-    run: Run,
-    watcher: Watcher,
-    bounds: Bounds | None,
-    workers: int,
-) -> Iterator[Rig]:
-    with ExitStack() as stack:
-        behind, running = target.behind, None
-        if behind is not None:
-            running = stack.enter_context(standing_behind(behind, run.path, watcher))
-        address = safety.check(target)
-        engine = stack.enter_context(Engine(target, run.records, watcher, bounds, workers))
-        observer = Observer(target, address)
-        if behind is not None and running is not None:
-            exit_of = Exit(behind, running, engine, watcher)
-            observer = ExitObserver(target, address, exit_of, behind.settle)
-        yield Rig(text, target, engine, stack.enter_context(observer), knobs)
+def _hearing(asked: Target | Embedded, run: Run, watcher: Watcher, stack: ExitStack) -> Receiving | None:
+    """The receiver of the target's events, running; None where it posts none to us."""
+    if isinstance(asked, Embedded):
+        delivery, secrets = (EMBEDDED_EVENTS if asked.delivery == "webhook" else None), {}
+    else:
+        delivery, secrets = asked.delivery, credentials.environment(asked, os.environ)
+    if delivery is None or delivery.observed != "webhook":
+        return None
+    return stack.enter_context(hearing.listening_for(delivery, run.path, secrets, watcher))
+
+
+def _polled(target: Target, address: Address, engine: Engine, run: Run, stack: ExitStack) -> Lookout:
+    """Whoever asks the target for what became of messages, from when each replay begins."""
+    assert target.delivery is not None
+    secrets = credentials.environment(target, os.environ)
+    base_path = urlsplit(target.base_url).path.rstrip("/")
+    place = (base_path, address, secrets, target.ca_file)
+    poller, lookout = stack.enter_context(polling(target.delivery, *place, run.path))
+    engine.on_began = poller.began
+    return lookout
+
+
+def _knobs(asked: Embedded, scenario: Scenario | None, delivery: Delivery | None) -> Knobs:
+    base = Knobs(key=api_key())
+    knobs = asked.over(base if scenario is None else _as_the_scenario_says(base, scenario))
+    return knobs if delivery is None else msgspec.structs.replace(knobs, webhook=delivery.webhook_url)
+
+
+def _embedded(knobs: Knobs, run: Run, watcher: Watcher, stack: ExitStack) -> Target:
+    """Our own API, running, as a target."""
+    watcher.tell("serve", 0, 1, "starting the reference send API")
+    api = stack.enter_context(start(knobs, run.path / "sendapi"))
+    watcher.tell("serve", 1, 1, f"{api.base_url}, queue: {api.queue}")
+    return embedded_at(api.base_url, [p.name for p in api.knobs.limits()])
 
 
 def _as_in_a_trial(limit: LimitWord) -> LimitWord:

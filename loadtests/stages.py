@@ -14,6 +14,7 @@ import msgspec
 
 from loadtests import calibration as calibrating
 from loadtests import measurement as measuring
+from loadtests.by_address import by_address
 from loadtests.calibration import Calibration, Play
 from loadtests.ceiling import ceiling as ceilings
 from loadtests.ceiling import document as ceiling_document
@@ -27,6 +28,7 @@ from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.selftest import Maximum, own_maximum
 from loadtests.rig import Rig
+from loadtests.sendapi.concealing import concealed
 from loadtests.sendapi.knobs import to_json
 from loadtests.targets.target import Embedded, Target
 from scenarios.catalogue import Loaded
@@ -148,8 +150,9 @@ def simulate_stage(
 
 def describe(run: Run, rig: Rig, part: Part, not_carried: tuple[str, ...] = ()) -> None:
     """Say in the run what the rehearsal loads, how much of the season it stands for, what is left out."""
-    knobs = msgspec.json.decode(to_json(rig.knobs)) if rig.knobs else None
-    target = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
+    knobs = msgspec.json.decode(to_json(concealed(rig.knobs)[0])) if rig.knobs else None
+    target: dict[str, Any] = {"text": rig.text, "base_url": rig.target.base_url, "title": rig.target.title}
+    target |= {"addresses": list(rig.target.destinations)}
     said = {"target": target, "knobs": knobs, "part": asdict(part), "not_carried": list(not_carried)}
     run.commit_json(REHEARSAL, {"format": REHEARSAL_FORMAT} | said)
 
@@ -175,9 +178,18 @@ def replay_stage(
                 observed = rig.observer.since(played.started_at)
                 late_s = lateness_s_max(objectives)
                 measured = measuring.measure(
-                    PEAK, played.schedule, played.records, observed, late_s, rig.passage()
+                    PEAK,
+                    played.schedule,
+                    played.records,
+                    observed,
+                    late_s,
+                    rig.passage(),
+                    rig.deliveries(observed),
                 )
-                judged = judge_replay(played.schedule, played.records, objectives)
+                played_at = rig.target.destinations_of(played.schedule.kinds())
+                at_each = by_address(played.schedule, played.records, rig.target.destinations, played_at)
+                measured = replace(measured, addresses=at_each)
+                judged = judge_replay(played.schedule, played.records, objectives, rig.delays())
                 document = measuring.to_document(measured) | {"objectives": to_documents(judged)}
                 run.commit_json(REPLAY, document)
     return measured
@@ -253,7 +265,7 @@ def measured_of(run: Run) -> tuple[list[Play], Play, Part]:
         missing = [n for n in (CEILING, REPLAY, REHEARSAL) if not run.has(n)]
         message = f"nothing to calibrate with: {', '.join(missing)} missing; rehearse it to the end first"
         raise user_error(message, where=str(run.path))
-    trials = ceiling_document.from_document(ceiling).trials
+    trials = [trial for trial in ceiling_document.from_document(ceiling).trials if trial.alone]
     part = Part(**rehearsal["part"])
     return [_play(run, t.measurement) for t in trials], _play(run, measuring.from_document(replay)), part
 

@@ -32,6 +32,8 @@ UNNAMED_SHARE_MAX = 0.001
 KEPT_UP_SHARE = 0.98
 """A service that passes on less than this of what it takes in has more to do than it can."""
 SAMPLE_S = 0.05
+TOLD_S = 0.25
+"""Whoever tells of deliveries keeps none back for longer, so that others can travel with it."""
 EXIT_SHARES = (0.1, 0.9)
 DELIVERIES_MIN = 30
 
@@ -61,12 +63,26 @@ def trace(sent: Sent, seen: Seen) -> Traced:
     )
 
 
-def observed_of(of: Traced, until_s: float) -> Observed:
-    """The exit as a far side: delivered and waiting messages, sampled from time 0 to `until_s`."""
-    at_s = np.arange(0.0, until_s + SAMPLE_S, SAMPLE_S)
-    delivered = _count_until(of.delivered_s, at_s)
-    accepted = _count_until(of.sent.acknowledged_s, at_s)
-    return Observed(at_s, {"delivered": delivered, "backlog": np.maximum(0.0, accepted - delivered)})
+def observed_of(of: Traced, until_s: float, every: int = 1) -> Observed:
+    """The exit as a far side: delivered and waiting messages, sampled from shortly before time 0 to
+    `until_s`. What waited before the play is what came out beyond it. `every`: every how many-th message was
+    looked for."""
+    at_s = np.arange(-2.0 * SAMPLE_S, until_s + SAMPLE_S, SAMPLE_S)
+    delivered = every * spread_until(_all_of_run_s(of), at_s)
+    waiting = every * count_until(of.sent.acknowledged_s, at_s) - delivered
+    return Observed(at_s, {"delivered": delivered, "backlog": waiting - min(0.0, float(waiting.min()))})
+
+
+def _all_of_run_s(of: Traced) -> Floats:
+    """When each message of this engine was first delivered, earlier plays' included: a service that still has
+    those to do delivers no fewer for it."""
+    sent, seen = of.sent, of.seen
+    ours = seen.good & (seen.number >= 0) & (seen.number < sent.first + sent.count)
+    ours &= (seen.run == NOBODY) | (seen.run == sent.run)
+    order = np.argsort(seen.at_s[ours], kind="stable")
+    at_s = seen.at_s[ours][order]
+    _, first = np.unique(seen.number[ours][order], return_index=True)
+    return at_s[first][at_s[first] >= 0.0]
 
 
 def passage_of(
@@ -78,7 +94,7 @@ def passage_of(
     here = of.index != NOBODY
     during = here | ((of.seen.number == NOBODY) & (of.seen.at_s >= 0.0))
     unnamed = int((during & ~here).sum())
-    because = _why_invalid(of, unnamed, int(during.sum()), watch)
+    because = why_invalid(of, unnamed, int(during.sum()), watch)
     seen, delivered = np.isfinite(of.arrived_s), np.isfinite(of.delivered_s)
     accepted = np.isfinite(sent.acknowledged_s)
     owed = accepted & ~delivered
@@ -87,7 +103,7 @@ def passage_of(
     taken = times_seen(np.where(of.seen.good, of.index, NOBODY), sent.count)
     beyond = np.maximum(0, taken - 1)
     passed = overtaken(sent, of.delivered_s)
-    per_s, in_per_s = _later_per_s(of.delivered_s, duration_s), _later_per_s(sent.acknowledged_s, duration_s)
+    per_s, in_per_s = later_per_s(of.delivered_s, duration_s), later_per_s(sent.acknowledged_s, duration_s)
     delivery = delays_s(sent, of.delivered_s)
     return Passage(
         stand_in=watch.stand_in,
@@ -118,8 +134,8 @@ def passage_of(
         arrival_s=percentiles(delays_s(sent, of.arrived_s)),
         delivery_s=percentiles(delivery),
         delivered_per_s=per_s,
-        kept_up=per_s is not None and in_per_s is not None and per_s >= KEPT_UP_SHARE * in_per_s,
-        exit_per_s=_exit_per_s(of.delivered_s),
+        kept_up=keeps_up(per_s, in_per_s),
+        exit_per_s=exit_per_s(of.delivered_s),
         classes=tuple(_classes(sent, delivery, delivered, passed)),
         quiet_s=watch.quiet_s,
         settled=watch.settled,
@@ -128,18 +144,18 @@ def passage_of(
     )
 
 
-def _why_invalid(of: Traced, unnamed: int, arrivals: int, watch: Watch) -> list[str]:
+def why_invalid(of: Traced, unnamed: int, arrivals: int, watch: Watch) -> list[str]:
     """Every reason, in words, why the counts and delays say nothing certain of the service."""
     reasons = []
     if not arrivals:
-        reasons.append("nothing arrived at the stand-in: the service does not send there")
+        reasons.append(f"nothing arrived at {watch.place}: the service does not send there")
     if unnamed > UNNAMED_SHARE_MAX * arrivals:
         reasons.append(
-            f"{unnamed} of {arrivals} attempts carry no id or address of ours: the service must keep one of "
-            "them in what it sends to its provider"
+            f"{unnamed} of {arrivals} arrivals carry no id or address of ours: the service must keep one of "
+            "them in what it sends there"
         )
     if not watch.complete:
-        reasons.append("the stand-in ended early, and its record with it")
+        reasons.append(f"{watch.place} ended early, and its record with it")
     if abs(watch.clock_step_s) > CLOCK_S:
         reasons.append(
             f"the clock was set by {watch.clock_step_s:+.3f} s while it ran: delays cannot be told"
@@ -165,23 +181,45 @@ def _classes(sent: Sent, delivery_s: Floats, delivered: Flags, passed: Integers)
             )
 
 
-def _count_until(moments_s: Floats, at_s: Floats) -> Floats:
+def keeps_up(per_s: float | None, in_per_s: float | None) -> bool:
+    """Whether what comes out is what comes in."""
+    return per_s is not None and in_per_s is not None and per_s >= KEPT_UP_SHARE * in_per_s
+
+
+def count_until(moments_s: Floats, at_s: Floats) -> Floats:
     """float64 (at_s,): how many of the finite moments lie at or before each."""
     known = np.sort(moments_s[np.isfinite(moments_s)])
     return np.searchsorted(known, at_s, side="right").astype(np.float64)
 
 
-def _later_per_s(moments_s: Floats, duration_s: float) -> float | None:
+def spread_until(moments_s: Floats, at_s: Floats) -> Floats:
+    """float64 (at_s,): as `count_until`, but that those told at one moment happened evenly since the moment
+    before, TOLD_S earlier at most: who is told of deliveries is told of many at once."""
+    known, times = np.unique(moments_s[np.isfinite(moments_s)], return_counts=True)
+    if not known.size:
+        return np.zeros_like(at_s)
+    total = np.cumsum(times).astype(np.float64)
+    before = np.concatenate(([0.0], total[:-1]))
+    idle_s = np.maximum(known - TOLD_S, 0.0)
+    late = idle_s > np.concatenate(([-np.inf], known[:-1]))
+    moments = np.concatenate((known, idle_s[late]))
+    totals = np.concatenate((total, before[late]))
+    order = np.argsort(moments, kind="stable")
+    spread: Floats = np.interp(at_s, moments[order], totals[order])
+    return spread
+
+
+def later_per_s(moments_s: Floats, duration_s: float) -> float | None:
     """Rate in the later half of the replay, as a far side's is found; None with nothing in it."""
     at_s = np.arange(0.0, duration_s + SAMPLE_S / 2, SAMPLE_S)
-    series = Observed(at_s, {"delivered": _count_until(moments_s, at_s)})
+    series = Observed(at_s, {"delivered": spread_until(moments_s, at_s)})
     return series.slope_per_s("delivered", duration_s / 2.0, duration_s)
 
 
-def _exit_per_s(delivered_s: Floats) -> float | None:
+def exit_per_s(delivered_s: Floats, every: int = 1) -> float | None:
     """Rate between the first and the last tenth of the deliveries; None with too few of them."""
     known = np.sort(delivered_s[np.isfinite(delivered_s)])
     first, last = (int(share * known.size) for share in EXIT_SHARES)
     if known.size < DELIVERIES_MIN or known[last] <= known[first]:
         return None
-    return float((last - first) / (known[last] - known[first]))
+    return every * float((last - first) / (known[last] - known[first]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtests.measurement import Measurement
-from reports import passing, units
+from reports import delivering, passing, units
 from reports.findings import About, AssumptionFinding, Flag, StageFinding, finite
 from reports.results import Results
 from scenarios.catalogue import Loaded
@@ -70,6 +70,8 @@ def _replay_flags(peak: Measurement) -> list[Flag]:
         found.append(
             Flag("dropped", False, f"{peak.dropped:,} due requests were never started; they count as slow")
         )
+    if peak.delivery is not None:
+        found.append(delivering.flag(peak.delivery))
     if peak.passage is not None:
         found.append(passing.flag(peak.passage))
     if peak.compress != 1.0:
@@ -95,7 +97,7 @@ def _unreplayed(peak: Measurement | None) -> list[str]:
         return ["the peak: the run ended before it was replayed"]
     found = []
     if peak.messages_delivered is None and peak.delivered_per_s is None:
-        found.append("delivery: the target's far side was not observed, only what it accepted")
+        found.append("delivery: delivery not observed, only what the target accepted")
     if peak.lost is None:
         found.append("lost and duplicated messages: the target does not show what it received")
     return found

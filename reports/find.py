@@ -7,7 +7,7 @@ from dataclasses import replace
 from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
-from reports import actions, disclosure, passing, tables, timeline, watched, words
+from reports import actions, delivering, disclosure, passing, tables, timeline, watched, words
 from reports.bottleneck import Binding, behind, binding, resources
 from reports.findings import (
     Action,
@@ -42,6 +42,7 @@ def find(results: Results, *, report: str = "") -> Findings:
     objectives = _objectives(results)
     found = judge(_facts(results, peak, objectives))
     passage = results.peak.passage if results.peak else None
+    delivered = results.peak.delivery if results.peak else None
     stages = resources(results.latest.outcome) if results.latest else ()
     workers = results.calibration.value(PARALLELISM) if results.calibration else None
     binds = binding(
@@ -84,6 +85,10 @@ def find(results: Results, *, report: str = "") -> Findings:
         about=results.about,
         report=report,
         behind=passing.finding(passage) if passage else None,
+        delivery=delivering.finding(delivered) if delivered else None,
+        accept_ceiling_per_s=delivering.interval(ceiling.accept) if ceiling else None,
+        delivery_ceiling_per_s=delivering.interval(ceiling.delivery) if ceiling else None,
+        ceilings_because=delivering.which_binds(ceiling) if ceiling else "",
     )
 
 
@@ -227,7 +232,7 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
     """Every table that the results allow, in the order of the page."""
     found = [tables.gauge(_peaks(results)[0], _interval(results.ceiling))]
     if results.ceiling is not None:
-        found.append(tables.trials(results.ceiling))
+        found += [tables.trials(results.ceiling), delivering.ceilings(results.ceiling)]
     if results.latest is not None and results.loaded is not None:
         scenario, outcome = results.loaded.scenario, results.latest.outcome
         found += [timeline.demand(outcome, scenario.timezone), timeline.campaigns(scenario, outcome)]
@@ -235,6 +240,8 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
     found.append(watched.watched(results.ceiling, results.peak))
     if results.peak is not None:
         found += [tables.peak(results.peak), tables.percentiles(results.peak)]
+        if (delivered := results.peak.delivery) is not None:
+            found += [delivering.delivered(delivered), delivering.over_time(delivered)]
         if (passage := results.peak.passage) is not None:
             found += [passing.behind(passage), passing.classes(passage)]
     if binds.resources:

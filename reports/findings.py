@@ -199,6 +199,27 @@ class ExitFinding:
 
 
 @dataclass(frozen=True)
+class DeliveryFinding:
+    """What was delivered of the replayed peak. Counts are of messages; None: not known, of a delay also
+    infinite. `observed`: how: webhook, stand-in or counters. `kept_up`: no backlog grew."""
+
+    observed: str
+    accepted: int
+    delivered: int
+    lost: int | None
+    duplicated: int | None
+    since_due_s_p50: float | None
+    since_due_s_p99: float | None
+    since_accepted_s_p50: float | None
+    since_accepted_s_p99: float | None
+    delivered_per_s: float | None
+    kept_up: bool
+    backlog_max: float
+    valid: bool
+    invalid_because: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """The verdict, what it rests on, what binds first, what to do, and the tables behind every picture."""
 
@@ -232,6 +253,10 @@ class Findings:
     about: About
     report: str = ""
     behind: ExitFinding | None = None
+    delivery: DeliveryFinding | None = None
+    accept_ceiling_per_s: Interval | None = None
+    delivery_ceiling_per_s: Interval | None = None
+    ceilings_because: str = ""
     format: str = FORMAT
 
     def table(self, kind: str) -> Table | None:

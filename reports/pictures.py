@@ -196,6 +196,20 @@ def _peak(sheet: Sheet) -> None:
         legend(axes)
 
 
+def _delivery(sheet: Sheet) -> None:
+    """Accepted and delivered per second; under them what waits between the two."""
+    rate, waiting = sheet.figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    at = sheet.table.floats("since start")
+    for name, colour, dashes in (("accepted", ORANGE, "--"), ("delivered", GREEN, "-")):
+        rate.step(at, sheet.table.floats(name), where="post", color=colour, linestyle=dashes, label=name)
+    waiting.fill_between(at, sheet.table.floats("waiting"), color=ORANGE, alpha=0.3, lw=0, step="post")
+    for axes in (rate, waiting):
+        axes.set_ylim(0.0, None)
+    named(rate, y="messages/s", y_format=units.count)
+    named(waiting, x="seconds since the replay began", y="messages waiting", y_format=units.count)
+    legend(rate)
+
+
 def _percentiles(sheet: Sheet) -> None:
     """Latency and service time against the share of requests that were slower, to the sample's end."""
     axes = sheet.figure.add_subplot()
@@ -260,6 +274,7 @@ DRAWERS: dict[str, tuple[str, float, Drawer]] = {
     "demand": ("demand", 4.0, _demand),
     "backlog": ("demand", 2.2, _backlog),
     "peak": ("peak", 4.2, _peak),
+    "delivery": ("delivery", 3.4, _delivery),
     "percentiles": ("percentiles", 2.8, _percentiles),
     "headroom": ("headroom", 2.2, _headroom),
     "predicted": ("predicted", 2.4, _predicted),

@@ -8,6 +8,8 @@ from reports import units
 from reports.sketch import columns
 from sim.experiments.document import objectives, verdict
 from sim.experiments.find import Found
+from sim.experiments.sensitivity import Sensitivity
+from sim.experiments.sobol import Index
 from sim.experiments.vary import Row
 
 
@@ -41,3 +43,23 @@ def found(answer: Found, replications: int) -> str:
     ]
     told = [(units.percent(o["met_share"]), o["name"]) for o in objectives(answer.trials)]
     return "\n".join([*lines, *columns(told)])
+
+
+def sensitivity(found: Sensitivity) -> str:
+    """For each figure that varies: which share of that each input explains, alone and with others."""
+    lines: list[tuple[str, ...]] = [("figure", "input", "alone", "95 %", "in all", "95 %")]
+    steady = []
+    for name, figure in found.figures.items():
+        if figure.indices is None:
+            steady.append(name)
+            continue
+        ranked = sorted(figure.indices.items(), key=lambda item: -item[1].total.value)
+        for at, (key, each) in enumerate(ranked):
+            lines.append((name if at == 0 else "", key, *_index(each.first), *_index(each.total)))
+    head = f"{found.simulated} seasons simulated, {found.points} points; shares of the variance"
+    rest = [f"does not vary, or cannot be told: {', '.join(steady)}"] if steady else []
+    return "\n".join([head, "", *columns(lines), *rest])
+
+
+def _index(index: Index) -> tuple[str, str]:
+    return f"{index.value:.2f}", f"{index.low:.2f} to {index.high:.2f}"

@@ -7,9 +7,10 @@ import math
 from loadtests.calibration import Calibration, Fitted
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.ceiling.trial import Trial
-from loadtests.measurement import Measurement, Percentiles
+from loadtests.deliveries import Deliveries
+from loadtests.measurement import AtAddress, Measurement, Percentiles
 from loadtests.passage import Passage
-from reports import passing, units
+from reports import delivering, passing, units
 from reports.sketch import columns
 
 
@@ -31,11 +32,29 @@ def replayed(of: Measurement) -> str:
     ]
     rows += [("replies", ", ".join(f"{status}: {times:,}" for status, times in of.statuses.items()))]
     rows += [("error", f"{words}: {times:,}") for words, times in of.errors_by_kind.items()]
+    rows += [("address", _at_address(one)) for one in of.addresses]
     if of.below_target_because:
         rows.append(("below target", of.below_target_because))
+    rows += _deliveries(of.delivery) if of.delivery else []
     rows += _behind(of.passage) if of.passage else []
     verdict = "valid" if of.valid else f"NOT VALID: {of.invalid_because}"
     return "\n".join([*columns(rows), verdict])
+
+
+def _deliveries(of: Deliveries) -> list[tuple[str, str]]:
+    """The lines of the report's section, where each message's delivery was seen."""
+    if of.observed == "counters":
+        return []
+    lines = [(str(name), f"{value} ({means})") for name, value, means in delivering.delivered(of).rows]
+    return [("deliveries", delivering.SEEN_BY[of.observed]), *lines, ("", delivering.limits_of_sight(of))]
+
+
+def _at_address(of: AtAddress) -> str:
+    counts = (
+        f"due {of.due:,}, started {of.started:,}, accepted {of.accepted:,}, p99 {_time(of.latency_s.p99)}"
+    )
+    wrong = "".join(f"; {words}: {times:,}" for words, times in of.errors_by_kind.items())
+    return f"{of.base_url}: {counts}{wrong}"
 
 
 def _behind(of: Passage) -> list[tuple[str, str]]:
@@ -53,8 +72,10 @@ def ceiling(of: Ceiling) -> str:
     else:
         between = f"held {units.rate(of.low_per_s)}, broke at {units.rate(of.high_per_s)}"
         head = f"ceiling {units.rate(of.point_per_s)} ({between}), limited by {of.limited_by}"
+    two = [("accepts", delivering.bound_words(of.accept)), ("delivers", delivering.bound_words(of.delivery))]
+    heads = [head, *columns(two), delivering.which_binds(of)] if of.accept else [head]
     header = ("offered", "held for", "goodput", "delivered", "p99", "verdict", "because")
-    return "\n".join([head, *columns([header, *(_trial(trial) for trial in of.trials)])])
+    return "\n".join([*heads, *columns([header, *(_trial(trial) for trial in of.trials)])])
 
 
 def calibrated(of: Calibration) -> str:
@@ -77,7 +98,7 @@ def _interval(of: Fitted) -> str:
 
 def _far_side(of: Measurement) -> str:
     if of.messages_delivered is None:
-        return "not observed"
+        return delivering.NOT_OBSERVED
     lost = "" if of.lost is None else f", lost {of.lost:,}"
     duplicated = "" if of.duplicated is None else f", duplicated {of.duplicated:,}"
     return f"{of.messages_delivered:,}{lost}{duplicated}"

@@ -39,6 +39,13 @@ SECTIONS = (
         ("peak", "percentiles"), ("percentiles",),
     ),
     Section(
+        "delivery", "What was delivered", "MEASURED",
+        "An API that accepts fast may deliver slowly. What it accepted of the replayed peak was looked for "
+        "at the other end; delays count from the due time. The ceiling search tells two rates: the highest "
+        "that is accepted as the objectives ask, and the highest that is also delivered.",
+        ("delivery",), ("delivered", "ceilings"),
+    ),
+    Section(
         "behind", "Behind the service", "MEASURED",
         "What came out at the other end: peakday played the provider that the service sends to, found each "
         "message of the replayed peak again by an id in it, and counted. Delays count from the due time.",
@@ -61,6 +68,10 @@ GLOSSARY = (
     ("offered rate", "messages per second that fall due, carried or not"),
     ("goodput", "messages per second accepted, still fresh, not a duplicate"),
     ("ceiling", "highest offered rate that met every objective for a full trial; an interval"),
+    (
+        "accept ceiling, delivery ceiling",
+        "highest rate that is accepted as asked; highest accepted rate that is also delivered",
+    ),
     ("headroom", "the ceiling's low end divided by the P90 peak, minus 1"),
     (
         "peak P50, P90",
@@ -111,6 +122,7 @@ PICTURE_TEXTS = {
     "backlog": "Messages waiting in the send path over the season.",
     "peak": "Requests due and accepted per second, latency at p50 and p99, and the generator's own lateness.",
     "percentiles": "Latency from the due time and service time by percentile, as far as the sample can tell.",
+    "delivery": "Messages accepted and delivered per second, and how many wait between the two.",
     "headroom": "Utilisation of each stage in its worst minute; the tick marks the peak minute.",
     "predicted": "Predicted against measured for each figure of the held-out replay; the band is 10 %.",
 }

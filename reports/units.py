@@ -82,12 +82,12 @@ def _long(seconds: float) -> str:
 
 
 def percent(share: float | None, *, sign: bool = False) -> str:
-    """12.3 %, 0.04 %, with `sign` +12.3 %."""
+    """12.3 %, 0.04 %, 99.915 %: of a whole, the nines count; with `sign`, a difference, +12.3 %, +99.9 %."""
     if share is None or not _known(share):
         return UNKNOWN
     value = share * 100.0
     text = significant(value, 2 if abs(value) < 10.0 else 3)
-    if 99.0 < abs(value) < 100.0:
+    if not sign and 99.0 < abs(value) < 100.0:
         text = f"{math.floor(value * 1000.0) / 1000.0:g}"
     return f"{'+' if sign and value > 0 else ''}{text} %"
 

@@ -20,10 +20,12 @@ class Objective:
     """`QUANTITY OP LIMIT [over WINDOW [, SHARE of them]]`, e.g. `p99<=250ms over 10s, 95%`.
 
     Quantities of the send API, judged on a measured trial: p50, p90, p95, p99, p999 (latency, seconds),
-    error_share, goodput_share. Of the season, judged on an Outcome: fresh_share, delay_p50 … delay_p99
-    (seconds), expired_share, failed_share, drain (seconds), backlog (messages); each may name a stream:
-    `fresh_share[flash-push]>=99%`. `limit` is in seconds, messages or a share 0-1. `window_s` 0 = over the
-    whole hold. `window_share` is the share of windows that must be good: 1 = every one.
+    error_share, goodput_share; delivery_p50 … delivery_p99 (from the due time to the delivery, seconds) and
+    lost_share (of what was accepted), where deliveries are observed. Of the season, judged on an Outcome:
+    fresh_share, delay_p50 … delay_p99 (seconds), expired_share, failed_share, drain (seconds), backlog
+    (messages); each may name a stream: `fresh_share[flash-push]>=99%`. `limit` is in seconds, messages or a
+    share 0-1. `window_s` 0 = over the whole hold. `window_share` is the share of windows that must be good:
+    1 = every one.
     """
 
     text: str
@@ -52,6 +54,8 @@ QUANTITIES: dict[Subject, dict[str, Quantity]] = {
         **dict.fromkeys(("p50", "p90", "p95", "p99", "p999"), _LATENCY),
         "error_share": Quantity("share", True, "1%"),
         "goodput_share": Quantity("share", False, "99%"),
+        **dict.fromkeys(("delivery_p50", "delivery_p90", "delivery_p95", "delivery_p99"), _DELAY),
+        "lost_share": Quantity("share", True, "0%"),
     },
     "season": {
         "fresh_share": Quantity("share", False, "99%"),

@@ -67,6 +67,7 @@ def open_books(scenario: Scenario, traffic: Traffic, keep: Path | None = None) -
 def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
     """The Outcome of `traffic` (triggered sends included)."""
     ledger = books.ledger
+    shelf = ledger.closed()
     outcome = Outcome(
         streams=traffic.streams,
         starts_at=traffic.starts_at,
@@ -81,14 +82,14 @@ def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
         stages=Stages(scenario, traffic.streams, traffic.bin_s).names,
         customers=books.customers,
         wall_s=books.watch.wall_s(),
-        cpu_s=books.watch.cpu_s() - ledger.shelf.cpu_s,
+        cpu_s=books.watch.cpu_s() - shelf.cpu_s,
         compile_s=books.watch.compile_s,
         series=Memory({}, 0),
     )
-    series = ledger.shelf.series(metadata(description(outcome)))
+    series = shelf.series(lambda: metadata(description(outcome)))
     return replace(
         outcome,
         series=series,
-        file_cpu_s=ledger.shelf.cpu_s,
+        file_cpu_s=shelf.cpu_s,
         compile_cpu_s=books.watch.compile_cpu_s,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,9 @@ _FATES = (DELIVERED, *_OTHER_FATES)
 ROUNDING_MESSAGES = 1e-4
 """Sums of 1e11 messages keep about so much."""
 
+PAGE_BINS = 600
+"""Windows are checked one by one; they go to the shelf so many bins at a time, which costs a third."""
+
 Floats = npt.NDArray[np.float64]
 BusyShare = Callable[[Floats, Floats], Floats]
 """From a window's counts and the workers' share of it to the stages' shares: see sim.stages."""
@@ -40,6 +44,16 @@ BusyShare = Callable[[Floats, Floats], Floats]
 
 class ConservationError(AssertionError):
     """An engine lost or made up messages: a bug in it, never the user's fault."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """As it was posted; sums: float64 (quantities, streams)."""
+
+    counts: Floats
+    under_way: Floats
+    worker_share: Floats
+    sums: Floats
 
 
 class Ledger:
@@ -51,6 +65,9 @@ class Ledger:
     def __init__(self, streams: int, shelf: Shelf, busy_share: BusyShare) -> None:
         self.shelf, self._busy_share = shelf, busy_share
         self.totals: Floats = np.zeros((len(QUANTITIES), streams))
+        self._opening: Floats = np.zeros(streams)
+        self._windows: list[_Window] = []
+        self._bins = 0
 
     def post(
         self, first_bin: int, window: Floats, under_way: Floats, held: Floats, worker_share: Floats
@@ -59,27 +76,45 @@ class Ledger:
 
         under_way: float64 (streams, n), at each bin's end. held: float64 (streams,), the messages that the
         engine has in hand at the window's end, under way or not, counted there and not here. worker_share:
-        float64 (n,), of the workers' time that is used. Raises ConservationError unless, for every stream,
-        offered = delivered + expired + rejected + failed + held.
+        float64 (n,), of the workers' time that is used. All arrays are kept. Raises ConservationError unless,
+        for every stream, offered = delivered + expired + rejected + failed + held.
         """
-        opening = self._open()
         sums = window.sum(axis=2)
+        self.totals += sums
+        self._check(first_bin + window.shape[2], held)
+        self._windows.append(_Window(window, under_way, worker_share, sums))
+        self._bins += window.shape[2]
+        if self._bins >= PAGE_BINS:
+            self._shelve()
+
+    def closed(self) -> Shelf:
+        """The shelf, with all that was posted."""
+        if self._windows:
+            self._shelve()
+        return self.shelf
+
+    def _shelve(self) -> None:
+        """All windows since the last page as one page."""
+        window = np.concatenate([each.counts for each in self._windows], axis=2)
+        under_way = np.concatenate([each.under_way for each in self._windows], axis=1)
+        worker_share = np.concatenate([each.worker_share for each in self._windows])
+        sums = np.sum([each.sums for each in self._windows], axis=0)
+        self._windows, self._bins = [], 0
         page = {q: window[row] for row, q in enumerate(QUANTITIES) if sums[row].any()}
         page[BUSY_SHARE] = self._busy_share(window, worker_share)
-        self.totals += sums
         open_ = window[OFFERED] - window[DELIVERED]
         for row in _OTHER_FATES:
             if sums[row].any():
                 open_ -= window[row]
         backlog = np.cumsum(open_, axis=1)
-        backlog += opening[:, None] - under_way
+        backlog += self._opening[:, None] - under_way
+        self._opening = self._open()
         # what rounding left is no message, and rows that stay zero take no memory
         if (backlog > ROUNDING_MESSAGES).any():
             page["backlog"] = np.maximum(backlog, 0.0)
         if under_way.any():
             page["under_way"] = under_way
         self.shelf.put(page)
-        self._check(first_bin + window.shape[2], held)
 
     def _open(self) -> Floats:
         return np.asarray(self.totals[OFFERED] - self.totals[list(_FATES)].sum(axis=0))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -79,11 +79,11 @@ class FileShelf:
         self._group[:] = 0.0
         self._filled = 0
 
-    def series(self, told: Mapping[bytes, str]) -> Series:
+    def series(self, told: Callable[[], Mapping[bytes, str]]) -> Series:
         """The whole file; it may be renamed while it is open."""
         if self._filled:
             self._write()
-        self._writer.add_key_value_metadata(dict(told))
+        self._writer.add_key_value_metadata(dict(told()))
         self._writer.close()
         return Columns(opened(self._path, FORMAT), self._sums)
 
@@ -131,7 +131,7 @@ def write_outcome(outcome: Outcome, path: Path) -> None:
     for first in range(0, outcome.bins, GROUP_BINS):
         part = slice(first, first + GROUP_BINS)
         shelf.put({quantity: outcome.rows(quantity)[:, part] for quantity in ROWS})
-    shelf.series(metadata(description(outcome)))
+    shelf.series(lambda: metadata(description(outcome)))
 
 
 def read_outcome(path: Path) -> Outcome:

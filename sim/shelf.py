@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,8 +49,8 @@ class Shelf(Protocol):
     def put(self, page: Page) -> None:
         """The next window."""
 
-    def series(self, told: Mapping[bytes, str]) -> Series:
-        """Nothing more will come; `told` goes into the file, where there is one."""
+    def series(self, told: Callable[[], Mapping[bytes, str]]) -> Series:
+        """Nothing more will come; what `told` gives goes into the file, where there is one."""
 
 
 class Memory:
@@ -68,7 +68,7 @@ class Memory:
         for name, values in page.items():
             self._arrays[name][:, first : self._filled] = values
 
-    def series(self, _told: Mapping[bytes, str]) -> Memory:
+    def series(self, _told: Callable[[], Mapping[bytes, str]]) -> Memory:
         """Itself."""
         return self
 

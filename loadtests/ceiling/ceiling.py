@@ -10,7 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
-from loadtests.ceiling import search
+from loadtests.ceiling import bounds, search
+from loadtests.ceiling.bounds import Bound as Bound  # the type of this seam's own fields
+from loadtests.ceiling.bounds import accepting
 from loadtests.ceiling.search import Found, Next, Plan, Tried
 from loadtests.ceiling.trial import Trial as Trial  # the type of this seam's own fields
 from loadtests.ceiling.trial import judge_trial
@@ -27,6 +29,8 @@ UNOBSERVED_PAUSE_S = 0.3
 DRAIN_S_MAX = 10.0
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 DRAIN_BUDGET_SHARE = 0.1
+BOTH_BUDGET_SHARE = 0.6
+"""Where deliveries are seen one by one, so much of the budget is for the ceiling, the rest for acceptance."""
 
 
 class Player(Protocol):
@@ -47,6 +51,9 @@ class Ceiling:
     "nothing". delivery_observed: whether a queue that grows behind quick answers would have been seen.
     generator_per_s: what the generator carries by itself, NaN where it was not tested; no more than
     USABLE_SHARE of it was offered, and a search that ended there is limited by the generator.
+
+    accept: the highest rate that is accepted as the objectives ask, whatever becomes of it; delivery: the
+    highest that is also delivered, None where deliveries were not observed. The ceiling is the lower one.
     """
 
     point_per_s: float
@@ -63,6 +70,8 @@ class Ceiling:
     delivery_observed: bool = False
     stopped_by: str = ""
     generator_per_s: float = math.nan
+    accept: Bound | None = None
+    delivery: Bound | None = None
 
 
 def find_ceiling(
@@ -83,28 +92,48 @@ def find_ceiling(
 
     hint_per_s: where it is thought to be (the forecast peak). max_per_s: never is more offered. `like`: its
     mix of streams is offered, at any rate; else one email stream. `observer` must be running. No rate above
-    USABLE_SHARE of `generator_per_s` (the generator's own maximum; NaN: not known) is offered. `on_trial`
+    USABLE_SHARE of `generator_per_s` (the generator's own maximum; NaN: not known) is offered. Where the
+    delivery of each message is observed and binds first, the search goes on for what is accepted. `on_trial`
     gets each trial at once, so that an interruption (Interrupted) loses none: `conclude` makes a Ceiling of
     them.
     """
     began_s = time.monotonic()
     most_per_s = min(max_per_s, _usable_per_s(generator_per_s))
-    plan = Plan(budget_s, hint_per_s, most_per_s, batch=batch, requests_min=_requests_min(objectives))
+    both = observer is not None and observer.sees_each
+    plan = Plan(
+        budget_s * (BOTH_BUDGET_SHARE if both else 1.0),
+        hint_per_s,
+        most_per_s,
+        batch=batch,
+        requests_min=_requests_min(objectives),
+    )
     held = _Holding(engine, objectives, batch, like, observer, DRAIN_BUDGET_SHARE * budget_s)
     trials: list[Trial] = []
-    tried: list[Tried] = []
-    while isinstance(ahead := search.step(plan, tried), Next):
-        if watcher.stopped():
-            raise Interrupted
-        watcher.tell(STAGE, time.monotonic() - began_s, budget_s, f"{ahead.rate_per_s:.4g}/s: {ahead.why}")
-        trial_began_s = time.monotonic()
-        trial = held.trial(ahead, f"{STAGE}-{len(trials) + 1:02d}")
-        trials.append(trial)
-        on_trial(trial)
-        tried.append(_tried(trial, time.monotonic() - trial_began_s))
-        _tell(watcher, trial, time.monotonic() - began_s, budget_s)
+
+    def tell(trial: Trial | None, text: str) -> None:
+        figures = {"offered_per_s": trial.offered_per_s} if trial else None
+        watcher.tell(STAGE, time.monotonic() - began_s, budget_s, text, figures)
+
+    def found_by(plan: Plan, tried: list[Tried], seen: Callable[[Trial, float], Tried]) -> Found:
+        while isinstance(ahead := search.step(plan, tried), Next):
+            if watcher.stopped():
+                raise Interrupted
+            tell(None, f"{ahead.rate_per_s:.4g}/s: {ahead.why}")
+            trial_began_s = time.monotonic()
+            trial = held.trial(ahead, f"{STAGE}-{len(trials) + 1:02d}")
+            trials.append(trial)
+            on_trial(trial)
+            tried.append(seen(trial, time.monotonic() - trial_began_s))
+            tell(trial, f"{trial.offered_per_s:.4g}/s {trial.verdict}: {trial.because}")
+        return ahead
+
+    found = found_by(plan, [], _tried)
+    if both:
+        held.drains = False
+        left_s = budget_s - (time.monotonic() - began_s)
+        found_by(replace(plan, budget_s=left_s), [accepting(trial, 0.0) for trial in trials], accepting)
     wall_s = time.monotonic() - began_s
-    return conclude(trials, objectives, wall_s, batch=batch, found=ahead, generator_per_s=generator_per_s)
+    return conclude(trials, objectives, wall_s, batch=batch, found=found, generator_per_s=generator_per_s)
 
 
 def conclude(
@@ -137,6 +166,8 @@ def conclude(
         delivery_observed=any(trial.delivered_per_s is not None for trial in trials),
         stopped_by=stopped_by,
         generator_per_s=generator_per_s,
+        accept=bounds.acceptance(trials) if trials else None,
+        delivery=bounds.delivery(trials),
     )
 
 
@@ -180,6 +211,8 @@ class _Holding:
         self._like = like
         self._observer = observer
         self._drain_s = min(DRAIN_S_MAX, drain_s)
+        self.drains = True
+        """Whether what a trial left in the target is waited for; not where only acceptance is looked at."""
 
     def trial(self, ahead: Next, name: str) -> Trial:
         schedule = constant(ahead.rate_per_s, ahead.duration_s, batch=self._batch, arrivals="even")
@@ -191,8 +224,11 @@ class _Holding:
         observed: Observed | None = None
         if self._observer and played is not None:
             observed = self._observer.since(played.started_at)
-        self._drain(before, ahead.rate_per_s)
-        return judge_trial(name, schedule, records, self._objectives, observed)
+        if self.drains:
+            self._drain(before, ahead.rate_per_s)
+        delays = self._observer.delays() if self._observer else None
+        judged = judge_trial(name, schedule, records, self._objectives, observed, delays)
+        return replace(judged, alone=self.drains)
 
     def _drain(self, before: float | None, rate_per_s: float) -> None:
         """Until the backlog is back where it was, or so small that it is gone in a hundredth of a second."""
@@ -209,11 +245,6 @@ def _requests_min(objectives: Sequence[Objective]) -> int:
 
 def _tried(trial: Trial, took_s: float) -> Tried:
     return Tried(trial.offered_per_s, trial.duration_s, trial.verdict, trial.carried_per_s, took_s)
-
-
-def _tell(watcher: Watcher, trial: Trial, done_s: float, budget_s: float) -> None:
-    text = f"{trial.offered_per_s:.4g}/s {trial.verdict}: {trial.because}"
-    watcher.tell(STAGE, done_s, budget_s, text, {"offered_per_s": trial.offered_per_s})
 
 
 def _usable_per_s(generator_per_s: float) -> float:

@@ -252,4 +252,4 @@ def _shortest_s(plan: Plan, rate_per_s: float) -> float:
 
 
 def _overhead_s(tried: Sequence[Tried]) -> float:
-    return max((t.took_s - t.duration_s for t in tried), default=0.0)
+    return max((t.took_s - t.duration_s for t in tried if t.took_s), default=0.0)

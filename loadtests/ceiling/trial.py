@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from loadtests.attempts import Requests, requests
+from loadtests.evidence import DeliveryDelays, Told, of_deliveries
 from loadtests.farside import FarProvider
 from loadtests.measurement import LATENESS_S_P99_MAX, Measurement, Percentiles, measure
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule
 from loadtests.targets.observing import Observed
 from scenarios.objectives import Objective
-from sim.judging import QUANTILES, Judged, Sends, evidence_of, judge
+from sim.judging import QUANTILES, Judged, evidence_of, judge
 
 Verdict = Literal["holds", "breaks", "invalid"]
 
@@ -45,6 +46,11 @@ class Trial:
     carried_per_s: messages/s that the target got through in the later half, accepted or - where its far
     side is observed - delivered, whichever is less; None where too little was seen. bad_share: requests
     slower than the tightest latency limit, or not accepted. delivered_per_s: None where not observed.
+
+    accepts: the verdict on what was accepted alone, whatever became of it. accepted_per_s: the rate at which
+    it was, in the later half. delivers: whether what was accepted was also delivered at that rate, None where
+    not observed; sustained_per_s: the rate of all its deliveries, also of those after it, where it was not.
+    alone: False where it was held while the target still had to deliver what earlier trials had left.
     """
 
     name: str
@@ -62,6 +68,11 @@ class Trial:
     limited_by: str
     measurement: Measurement
     carried_per_s: float | None = None
+    accepts: Verdict = "invalid"
+    accepted_per_s: float | None = None
+    delivers: Verdict | None = None
+    sustained_per_s: float | None = None
+    alone: bool = True
 
 
 def judge_trial(
@@ -70,14 +81,21 @@ def judge_trial(
     records: SendRecords,
     objectives: Sequence[Objective],
     observed: Observed | None = None,
+    delays: DeliveryDelays | None = None,
 ) -> Trial:
-    """The verdict on a rate held as `schedule` says. `observed` is relative to the records' time 0."""
+    """The verdict on a rate held as `schedule` says. `observed` is relative to the records' time 0; `delays`:
+    of each message, for objectives that ask about them."""
     measured = measure(name, schedule, records, observed, lateness_s_max(objectives))
     sent = requests(schedule, records)
-    evidence = _evidence(sent, measured.duration_s)
+    evidence = _evidence(sent, measured.duration_s, delays)
     judged = [judge(objective, evidence) for objective in objectives]
     accepted_per_s = accepted_flow_per_s(sent, measured.duration_s)
     verdict, limited_by, because = _verdict(measured, judged, accepted_per_s)
+    of_acceptance = [j for j in judged if not of_deliveries(j.objective.quantity)]
+    accepts, _, _ = _verdict(
+        replace(measured, delivered_per_s=None, providers=()), of_acceptance, accepted_per_s
+    )
+    delivers = _delivers(measured, accepted_per_s)
     flows = [flow for flow in (accepted_per_s, _delivered_flow_per_s(measured)) if flow is not None]
     return Trial(
         name=name,
@@ -95,14 +113,21 @@ def judge_trial(
         limited_by=limited_by,
         measurement=measured,
         carried_per_s=min(flows, default=None),
+        accepts=accepts,
+        accepted_per_s=accepted_per_s,
+        delivers=delivers,
+        sustained_per_s=delays.sustained_per_s if delays and delivers == "breaks" else None,
     )
 
 
 def judge_replay(
-    schedule: Schedule, records: SendRecords, objectives: Sequence[Objective]
+    schedule: Schedule,
+    records: SendRecords,
+    objectives: Sequence[Objective],
+    delays: DeliveryDelays | None = None,
 ) -> tuple[Judged, ...]:
     """The objectives alone, on any replay: a peak does not keep one rate, so its flow is not judged."""
-    evidence = _evidence(requests(schedule, records), min(schedule.duration_s, records.duration_s))
+    evidence = _evidence(requests(schedule, records), min(schedule.duration_s, records.duration_s), delays)
     return tuple(judge(objective, evidence) for objective in objectives)
 
 
@@ -129,10 +154,10 @@ def accepted_flow_per_s(sent: Requests, duration_s: float) -> float | None:
     return float(at_s @ total[later]) / spread if spread > 0.0 else None
 
 
-def _evidence(sent: Requests, duration_s: float) -> Sends:
+def _evidence(sent: Requests, duration_s: float, delays: DeliveryDelays | None) -> Told:
     latency_s = sent.latency_s + sent.batch_wait_s
     failed = ~np.isfinite(sent.latency_s)
-    return evidence_of(
+    sends = evidence_of(
         sent.due_s,
         latency_s,
         failed,
@@ -141,6 +166,25 @@ def _evidence(sent: Requests, duration_s: float) -> Sends:
         messages=sent.messages,
         accepted=sent.accepted,
     )
+    return Told(sends, delays)
+
+
+def _delivers(measured: Measurement, accepted_per_s: float | None) -> Verdict | None:
+    """Whether deliveries kept up with what was accepted in the later half."""
+    delivered = delivered_of_accepted_per_s(measured, accepted_per_s)
+    if delivered is None:
+        return None
+    if not measured.valid or accepted_per_s is None:
+        return "invalid"
+    return "holds" if delivered >= accepted_per_s * (1.0 - _flow_tolerance(measured)) else "breaks"
+
+
+def delivered_of_accepted_per_s(measured: Measurement, accepted_per_s: float | None) -> float | None:
+    """The rate of accepted messages, in this mix, at which the first provider's deliveries just keep up; None
+    where deliveries are not observed."""
+    if measured.delivered_per_s is None or len(measured.providers) <= 1 or accepted_per_s is None:
+        return measured.delivered_per_s
+    return accepted_per_s * min(_passed_share(p, measured) for p in measured.providers)
 
 
 def _verdict(
@@ -151,7 +195,9 @@ def _verdict(
         return "invalid", "generator", measured.invalid_because
     missed = [j for j in judged if j.holds is False]
     if missed:
-        return "breaks", _cause(measured), "; ".join(j.because for j in missed)
+        late = all(of_deliveries(j.objective.quantity) for j in missed)
+        cause = "backlog" if late else _cause(measured)
+        return "breaks", cause, "; ".join(j.because for j in missed)
     shortfall = _shortfall(measured, accepted_per_s)
     if shortfall:
         return "breaks", *shortfall
@@ -215,11 +261,12 @@ def _cause(measured: Measurement) -> str:
     return worst if wrong[worst] > 0.005 * measured.due else "latency"
 
 
-def _bad_share(evidence: Sends, objectives: Sequence[Objective]) -> float:
-    if evidence.due_s.size == 0:
+def _bad_share(evidence: Told, objectives: Sequence[Objective]) -> float:
+    sends = evidence.sends
+    if sends.due_s.size == 0:
         return math.nan
     limit_s = _tightest_s(objectives)
-    slow = evidence.latency_s > limit_s if math.isfinite(limit_s) else np.isinf(evidence.latency_s)
+    slow = sends.latency_s > limit_s if math.isfinite(limit_s) else np.isinf(sends.latency_s)
     return float(slow.mean())
 
 

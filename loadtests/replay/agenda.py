@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,10 @@ class Agenda:
         due = np.searchsorted(self.schedule.due_s, (now_ns - start_ns) / 1e9, side="right")
         return range(upcoming[0][1], int(due)) if upcoming else ()
 
+    def of(self, requests: npt.NDArray[np.int64]) -> Agenda:
+        """Some of its requests, ascending, as they are in the whole."""
+        return self if requests.size == self.schedule.due_s.size else _Part(self, requests)
+
     def render(self, send: Send) -> bytes:
         """The complete request."""
         return self._renderer.render(send[2], send[3], *self._kinds[send[4]])
@@ -108,3 +112,31 @@ class Agenda:
     def read(self, send: Send, status: int, head: bytes, body: bytes) -> tuple[Reply, int, float | None]:
         """What the target said to it."""
         return self._reader.read(status, head, body, send[3], self._operations[send[4]])
+
+
+class _Part(Agenda):
+    """Some requests of a schedule, with the ids that they have in the whole."""
+
+    def __init__(self, whole: Agenda, requests: npt.NDArray[np.int64]) -> None:
+        vars(self).update(vars(whole))
+        messages = self.schedule.messages
+        before = np.cumsum(messages, dtype=np.int64) - messages
+        self._requests = requests
+        self._ids = self._first_id + before[requests]
+
+    def blocks(self, start_ns: int) -> Iterator[npt.NDArray[np.int64]]:
+        """All sends in order as int64 (sends, 5)."""
+        schedule = self.schedule
+        for start in range(0, self._requests.size, CHUNK):
+            requests = self._requests[start : start + CHUNK]
+            due_ns = start_ns + np.rint(schedule.due_s[requests] * 1e9).astype(np.int64)
+            columns = (requests, self._ids[start : start + CHUNK], schedule.messages[requests])
+            yield np.column_stack((due_ns, *columns, schedule.stream[requests])).astype(np.int64)
+
+    def unsent(self, upcoming: Sequence[Send], now_ns: int, start_ns: int) -> Sequence[int]:
+        """Requests due by now that were never submitted; `upcoming`: taken from `chunks`, ascending."""
+        of_all = super().unsent(upcoming, now_ns, start_ns)
+        if not of_all:
+            return ()
+        begin, end = np.searchsorted(self._requests, (of_all[0], of_all[-1] + 1))
+        return cast(list[int], self._requests[begin:end].tolist())

@@ -53,7 +53,7 @@ class Asked:
 
 
 def asked(schedule: Schedule, target: str, options: Any) -> Asked:
-    """What is to be played; the target's address is checked. Raises UserError."""
+    """What is to be played; the target's addresses are checked. Raises UserError."""
     found = target_of(target)
     return Asked(schedule, found, settings_of(found, options), records_of(options))
 
@@ -135,8 +135,5 @@ def end_test(environment: Any, pause: Callable[[float], object]) -> None:
 
 
 def settings_of(target: Target, options: Any) -> Settings:
-    """The target's address, checked (UserError, exit 4), and message ids of their own."""
-    at = safety.check(target)
-    return Settings(
-        at.family, at.ip, at.port, at.host, at.tls, secrets.token_hex(4), Bounds(retries=options.retries)
-    )
+    """The target's addresses, checked (UserError, exit 4), and message ids of their own."""
+    return Settings(safety.check_each(target), secrets.token_hex(4), Bounds(retries=options.retries))

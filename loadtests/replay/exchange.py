@@ -29,10 +29,11 @@ ACCEPTED = int(Reply.ACCEPTED)
 
 @dataclass(frozen=True)
 class Bounds:
-    """connections: open at once at most. timeout_s: of a wait for a connection, from the due time, and of a
-    wait for the response, from the start. drain_s: how long after its duration a replay waits for what is
-    under way. spin_s: the last part of every pause that is spent awake: less lateness for more of the core.
-    retries: of a refused or lost send, at most; of all sends at most `retry_budget_share` of their number.
+    """connections: open at once at most, to each address. timeout_s: of a wait for a connection, from the due
+    time, and of a wait for the response, from the start. drain_s: how long after its duration a replay waits
+    for what is under way. spin_s: the last part of every pause that is spent awake: less lateness for more
+    of the core. retries: of a refused or lost send, at most; of the sends to an address at most
+    `retry_budget_share` of their number.
     """
 
     connections: int = 1000
@@ -72,7 +73,10 @@ class Exchange:
         self._known = self._answers.known
         law = Retries(attempts=bounds.retries + 1)
         uniform = random.Random(agenda.schedule.seed).uniform
-        self._comebacks = Comebacks(law, bounds.retry_budget_share, uniform)
+        self._submitted = 0
+        self._comebacks = Comebacks(
+            law, bounds.retry_budget_share, uniform, lambda: self._submitted + self.behind.begun
+        )
         self._rows = rows
         self.timeout_ns = int(bounds.timeout_s * 1e9)
         self._clock = clock
@@ -85,6 +89,7 @@ class Exchange:
 
     def submit(self, send: Send, picked_ns: int, data: bytes | None) -> None:
         """Start a send that is due, or let it wait for a connection."""
+        self._submitted += 1
         if self._free:
             self._start(self._free.pop(), send, 1, picked_ns, data)
         else:
@@ -210,7 +215,7 @@ class Exchange:
                 self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3])
                 return self._reuse(connection) if connection.unsent is None else None
             whole = data if inbox.empty else b""
-            complete = inbox.feed(data) if data else inbox.end()
+            complete = (inbox.feed(data) if data else inbox.end()) or (connection.ended and inbox.end())
         except BadResponse as error:
             return self.lost(connection, error.fault)
         return self._answered(connection, send, whole) if complete else None
@@ -236,7 +241,9 @@ class Exchange:
         self.in_flight -= 1
 
     def _reuse(self, connection: Connection) -> None:
-        if self.waiting:
+        if connection.ended:
+            self._discard(connection)
+        elif self.waiting:
             send, attempt, picked_ns, data, _ = self.waiting.popleft()
             self._start(connection, send, attempt, picked_ns, data)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.replay.conductor import Conductor
@@ -68,7 +68,7 @@ class Fleet:
         Records that are not what the workers did stay without the mark that makes them complete.
         """
         self._plays += 1
-        begin = _begin(work, self._plays, len(self._workers))
+        begin = _begin(work, self._plays)
         writer = Writer(work.records)
         journal = Journal(work.schedule, begin.start_ns, writer, listeners.block)
         conductor = Conductor(begin, work.schedule, work.first_id, journal, self._send)
@@ -98,10 +98,8 @@ class Fleet:
                 listeners.figures(conductor.figures(time.monotonic_ns()))
 
 
-def _begin(work: Work, play: int, workers: int) -> Begin:
+def _begin(work: Work, play: int) -> Begin:
     schedule = work.schedule
-    # A worker counts first attempts by the numbers of its requests, which are the whole fleet's.
-    share = work.bounds.retry_budget_share / max(1, workers)
     return Begin(
         play,
         time.monotonic_ns() + int(LEAD_S * 1e9),
@@ -112,7 +110,7 @@ def _begin(work: Work, play: int, workers: int) -> Begin:
         schedule.priorities,
         work.run,
         work.target,
-        replace(work.bounds, retry_budget_share=share),
+        work.bounds,
         work.port,
         work.connections,
     )

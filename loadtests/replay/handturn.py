@@ -9,14 +9,14 @@ from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.exchange import Exchange
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.multiplexed import Multiplexed
+from loadtests.replay.turns import NEVER_NS, OneWay
 
 BURST_SENDS = 16
 AHEAD_SENDS = 64
 AHEAD_GAP_NS = 100_000
-NEVER_NS = 1 << 62
 
 
-class HandTurn:
+class HandTurn(OneWay):
     """Carries any kind of connection. Sleeps between sends (select on the epoll's own descriptor: epoll_wait
     from Python sleeps whole milliseconds); `spin_ns` of every pause are spent awake."""
 
@@ -28,12 +28,10 @@ class HandTurn:
         clock: Callable[[], int],
         spin_ns: int,
     ) -> None:
+        super().__init__(exchange, agenda, clock, spin_ns)
         self._exchange = exchange
         self._submit = exchange.submit
-        self._agenda = agenda
         self._select = kernel.select
-        self._clock = clock
-        self._spin_ns = spin_ns
         self._descriptors = (exchange.epoll.fileno(),)
         self._upcoming: deque[Send] = deque()
         self._rendered: deque[bytes] = deque()
@@ -49,8 +47,14 @@ class HandTurn:
         """Sends that are due and have no connection."""
         return len(self._exchange.waiting)
 
+    @property
+    def more_to_do(self) -> bool:
+        """Whether there is time to render one ahead."""
+        return self.next_due_ns() - self._clock() > AHEAD_GAP_NS and self._renders_ahead
+
     def begin(self, start_ns: int) -> None:
         """Time 0 of the schedule."""
+        self._start_ns = start_ns
         self._chunks = self._agenda.chunks(start_ns)
 
     def next_due_ns(self) -> int:
@@ -72,9 +76,10 @@ class HandTurn:
         """End what has waited too long, begin what comes back."""
         self._exchange.expire(now_ns)
 
-    def settle(self, now_ns: int) -> Sequence[Send]:
-        """End everything; what was to come, in order."""
+    def _let_go(self, now_ns: int) -> None:
         self._exchange.settle(now_ns)
+
+    def _upcoming_sends(self) -> Sequence[Send]:
         return self._upcoming
 
     def _send_due(self) -> None:
@@ -88,14 +93,13 @@ class HandTurn:
 
     def _pause_s(self, until_ns: int) -> float:
         """Seconds to sleep; 0 while there is something to do, such as rendering a request ahead of time."""
-        gap_ns = min(self.next_due_ns(), until_ns) - self._clock()
-        if gap_ns > AHEAD_GAP_NS and self._render_ahead():
+        due_ns, now_ns = self.next_due_ns(), self._clock()
+        if due_ns - now_ns > AHEAD_GAP_NS and self._renders_ahead:
+            self._rendered.append(self._agenda.render(self._upcoming[len(self._rendered)]))
             return 0.0
-        return max(0, gap_ns - self._spin_ns) / 1e9
+        return max(0, min(due_ns, until_ns) - now_ns - self._spin_ns) / 1e9
 
-    def _render_ahead(self) -> bool:
-        ahead = len(self._rendered)
-        if ahead >= min(AHEAD_SENDS, len(self._upcoming)) or self._exchange.waiting:
-            return False
-        self._rendered.append(self._agenda.render(self._upcoming[ahead]))
-        return True
+    @property
+    def _renders_ahead(self) -> bool:
+        few = min(AHEAD_SENDS, len(self._upcoming))
+        return len(self._rendered) < few and not self._exchange.waiting

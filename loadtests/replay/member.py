@@ -22,6 +22,7 @@ from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import RawRows
 from loadtests.replay.schedule import Schedule, constant
+from loadtests.replay.ways import Way
 from loadtests.targets import safety
 from loadtests.targets.target import Target
 from sim import histogram
@@ -40,10 +41,11 @@ def service_counts(rows: RawRows) -> npt.NDArray[np.float64]:
 
 
 class Handed(Agenda):
-    """An agenda that grows by the parts handed to it, until the last one."""
+    """An agenda that grows by the parts handed to it, until the last one. carries: by stream."""
 
-    def __init__(self, schedule: Schedule, kit: Kit) -> None:
+    def __init__(self, schedule: Schedule, kit: Kit, carries: npt.NDArray[np.bool_]) -> None:
         super().__init__(schedule, kit.target, kit.renderer, kit.reader, 0)
+        self._carries = carries
         self._parts: deque[npt.NDArray[np.int64]] = deque()
         self._start_ns = 0
         self._last_came = False
@@ -58,13 +60,14 @@ class Handed(Agenda):
         self._start_ns = start_ns
 
     def add(self, part: Part) -> None:
-        """Take a part; its sends are due after those that came before."""
+        """Take its own of a part, which is due after those that came before."""
         columns = [
             np.frombuffer(data, dtype=np.int64)
             for data in (part.due_ns, part.request, part.first_id, part.messages, part.stream)
         ]
         columns[0] = columns[0] + self._start_ns
         sends = np.column_stack(columns)
+        sends = sends[self._carries[sends[:, 4]]]
         self._parts.extend(sends[at : at + CHUNK] for at in range(0, len(sends), CHUNK))
         self._last_came = self._last_came or part.over
 
@@ -98,7 +101,7 @@ class Member:
         self._surroundings = surroundings
         self._send = send
         self._pause = pause
-        self._agenda: Handed | None = None
+        self._agendas: list[Handed] = []
         self._reactor: Reactor | None = None
         self._early: list[Part] = []
         self._pong: Pong | None = None
@@ -128,10 +131,10 @@ class Member:
         match message:
             case Pong():
                 self._pong = message
-            case Part() if self._agenda is not None:
-                self._agenda.add(message)
-            case Part():
+            case Part() if not self._agendas:
                 self._early.append(message)
+            case Part():
+                self._add(message)
 
     def stop(self) -> None:
         """End now, also before it began."""
@@ -145,34 +148,37 @@ class Member:
         self._surroundings.kernel.compiled()
         spare_garbage()
         self._start_ns = self._begin.start_ns - self._clock_ahead_ns()
-        begin = self._begin
-        agenda = Handed(_head(begin), kit)
-        agenda.begin(self._start_ns)
+        schedule = _head(self._begin)
+        destinations = kit.destinations(schedule)
+        used = np.unique(destinations).tolist()
+        agendas = [Handed(schedule, kit, destinations == one) for one in used]
         self._reactor = Reactor(
-            kit.peer,
-            agenda,
+            [Way(kit.peers[one], agenda) for one, agenda in zip(used, agendas, strict=True)],
             self._tell,
             bounds=kit.bounds,
             kernel=self._surroundings.kernel,
             breathe=self._surroundings.breathe,
         )
-        self._agenda = agenda
+        for agenda in agendas:
+            agenda.begin(self._start_ns)
+        self._agendas = agendas
         for part in self._early:
-            agenda.add(part)
+            self._add(part)
         if self._ended:
             self._reactor.stop()
         self._reactor.run(self._start_ns)
 
+    def _add(self, part: Part) -> None:
+        for agenda in self._agendas:
+            agenda.add(part)
+
     def _kit(self) -> Kit:
-        """The target's address is checked here too: a master's word moves no load off this machine."""
+        """The target's addresses are checked here too: a master's word moves no load off this machine."""
         begin = self._begin
         target = Target.model_validate_json(begin.target)
-        if begin.port:
-            settings = Settings(0, "", 0, "", False, begin.run, begin.bounds)
-        else:
-            at = safety.check(target)
-            settings = Settings(at.family, at.ip, at.port, at.host, at.tls, begin.run, begin.bounds)
-        return kit_of(target, settings).standing_in(begin.port, begin.connections)
+        addresses = () if begin.port else safety.check_each(target)
+        kit = kit_of(target, Settings(addresses, begin.run, begin.bounds))
+        return kit.standing_in(begin.port, begin.connections)
 
     def _clock_ahead_ns(self) -> int:
         """How far the master's clock is ahead of ours, by the quickest of some questions (Cristian 1989)."""
@@ -200,7 +206,7 @@ class Member:
         self._counts += service_counts(rows)
         self._send(Block(self._begin.play, rows.tobytes(), reactor.in_flight, reactor.waiting))
         silent_s = (time.monotonic_ns() - self._heard_ns) / 1e9
-        if silent_s > MASTER_SILENT_S_MAX and self._agenda is not None and not self._agenda.over:
+        if silent_s > MASTER_SILENT_S_MAX and not all(agenda.over for agenda in self._agendas):
             reactor.stop()
 
 

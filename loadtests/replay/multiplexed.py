@@ -52,7 +52,8 @@ class Multiplexed:
         self._with_room: Line | None = None
         law = Retries(attempts=bounds.retries + 1)
         draw = random.Random(agenda.schedule.seed).uniform
-        self._comebacks = Comebacks(law, bounds.retry_budget_share, draw)
+        self._submitted = 0
+        self._comebacks = Comebacks(law, bounds.retry_budget_share, draw, lambda: self._submitted)
 
     @property
     def coming_back(self) -> int:
@@ -61,6 +62,7 @@ class Multiplexed:
 
     def submit(self, send: Send, picked_ns: int, data: bytes | None) -> None:
         """Start a send that is due, or let it wait for a stream."""
+        self._submitted += 1
         self._begin((send, 1, picked_ns, data, send[0]), picked_ns)
 
     def hear(self) -> list[int]:

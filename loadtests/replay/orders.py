@@ -8,23 +8,18 @@ from typing import cast
 import msgspec
 
 from loadtests.replay.exchange import Bounds
+from loadtests.targets.safety import Address
 
 SETTINGS = "settings.json"
 TARGET = "target.json"
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """For the whole life of the process. `family`, `ip` and `port`: the address that was checked; `host`: its
-    name, which TLS checks the certificate against.
-
+    """For the whole life of the process. `addresses`: checked, one for each of the target's destinations.
     `run` makes message ids unique across runs.
     """
 
-    family: int
-    ip: str
-    port: int
-    host: str
-    tls: bool
+    addresses: tuple[Address, ...]
     run: str
     bounds: Bounds
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from loadtests.replay import footprint
 from loadtests.replay.agenda import Agenda
 from loadtests.replay.connection import Connection, Peer
@@ -23,9 +26,11 @@ from loadtests.replay.records import Writer
 from loadtests.replay.rows import Columns, RawRows
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tls import Secure
-from loadtests.targets import credentials, trust
+from loadtests.replay.ways import Way
+from loadtests.targets import credentials
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
+from loadtests.targets.safety import Address
 from loadtests.targets.target import Target
 
 LEAD_S = 0.02
@@ -37,9 +42,10 @@ GARBAGE_OBJECTS = 50_000
 
 @dataclass(frozen=True)
 class Kit:
-    """Where requests go, how they are written and read, what bounds them."""
+    """Where requests go, how they are written and read, what bounds them. peers: one for each of the target's
+    destinations."""
 
-    peer: Peer
+    peers: tuple[Peer, ...]
     target: Target
     renderer: Renderer
     reader: Reader
@@ -49,25 +55,49 @@ class Kit:
         """The same requests to a server on this machine; itself where `port` is 0."""
         if not port:
             return self
-        peer = Peer(socket.AF_INET, "127.0.0.1", port, http=self.peer.http)
-        return replace(self, peer=peer, bounds=replace(self.bounds, connections=connections))
+        peer = Peer(socket.AF_INET, "127.0.0.1", port, http=self.target.http)
+        peers = (peer,) * len(self.target.destinations)
+        return replace(self, peers=peers, bounds=replace(self.bounds, connections=connections))
+
+    def destinations(self, schedule: Schedule) -> npt.NDArray[np.int64]:
+        """Which of the peers each stream of a schedule goes to, int64 (streams,)."""
+        return np.array(self.target.destinations_of(schedule.kinds()), dtype=np.int64)
+
+    def ways(self, schedule: Schedule, first_id: int) -> list[Way]:
+        """Each address that requests of a schedule go to, with these."""
+        whole = Agenda(schedule, self.target, self.renderer, self.reader, first_id)
+        if len(self.peers) == 1:
+            return [Way(self.peers[0], whole)]
+        destination = self.destinations(schedule)[schedule.stream]
+        requests = [np.flatnonzero(destination == one) for one in range(len(self.peers))]
+        found = zip(self.peers, requests, strict=True)
+        return [Way(peer, whole.of(its)) for peer, its in found if its.size] or [Way(self.peers[0], whole)]
 
 
 def kit_of(target: Target, settings: Settings) -> Kit:
     """What a target needs. Raises UserError where a secret is missing or `ca_file` is none."""
-    makes = _secure(target, settings.host) if settings.tls else Connection
     secrets = credentials.environment(target, os.environ)
     return Kit(
-        Peer(settings.family, settings.ip, settings.port, makes, target.http),
+        tuple(_peer(target, address) for address in settings.addresses),
         target,
         Renderer(target, secrets, settings.run),
         Reader(target),
-        replace(settings.bounds, connections=affordable_connections(settings.bounds.connections)),
+        _affordable(settings.bounds, len(target.destinations)),
     )
 
 
+def _peer(target: Target, address: Address) -> Peer:
+    makes = _secure(target, address.host) if address.tls else Connection
+    return Peer(address.family, address.ip, address.port, makes, target.http)
+
+
 def _secure(target: Target, host: str) -> Secure:
-    return Secure(trust.context(target.ca_file, target.http), host, target.http)
+    return Secure(target.ca_file, host, target.http)
+
+
+def _affordable(bounds: Bounds, destinations: int) -> Bounds:
+    most = affordable_connections(bounds.connections * destinations) // destinations
+    return replace(bounds, connections=max(1, most))
 
 
 def spare_garbage() -> None:
@@ -108,8 +138,7 @@ class Player:
         self._journal: Journal | None = None
         self._start_ns = 0
         self._reactor = Reactor(
-            kit.peer,
-            Agenda(schedule, kit.target, kit.renderer, kit.reader, first_id),
+            kit.ways(schedule, first_id),
             self._take,
             bounds=kit.bounds,
             kernel=surroundings.kernel,

@@ -22,16 +22,22 @@ class Comebacks:
 
     A send comes back after a refusal that may pass (limited, failed, connection refused or lost, no answer in
     time), at most `law.attempts` - 1 times, as long as all retries are at most `budget_share` of the first
-    attempts (and BUDGET_FLOOR). It waits as `law` says (sim.pipeline.retries), but not less than the target's
-    Retry-After. `draw(low, high)` is uniform. A lost connection may have carried the message: the retry has
-    the same message ids, so that the far side can tell.
+    attempts, which `firsts` counts (and BUDGET_FLOOR). It waits as `law` says (sim.pipeline.retries), but not
+    less than the target's Retry-After. `draw(low, high)` is uniform. A lost connection may have carried the
+    message: the retry has the same message ids, so that the far side can tell.
     """
 
-    def __init__(self, law: Retries, budget_share: float, draw: Callable[[float, float], float]) -> None:
+    def __init__(
+        self,
+        law: Retries,
+        budget_share: float,
+        draw: Callable[[float, float], float],
+        firsts: Callable[[], int],
+    ) -> None:
         self._law = law
         self._budget_share = budget_share
         self._draw = draw
-        self._firsts = 0
+        self._firsts = firsts
         self._retries = 0
         self._later: list[tuple[int, int, Send, int]] = []
 
@@ -42,7 +48,7 @@ class Comebacks:
         self, send: Send, attempt: int, reply: Reply, fault: Fault, come_again_s: float | None, now_ns: int
     ) -> bool:
         """An attempt ended now; True when another one will follow."""
-        if not self._is_allowed(send, attempt, reply, fault):
+        if not self._is_allowed(attempt, reply, fault):
             return False
         wait_s = max(self._draw(*backoff_range_s(self._law, attempt)), come_again_s or 0.0)
         self._retries += 1
@@ -55,11 +61,9 @@ class Comebacks:
             _, _, send, attempt = heapq.heappop(self._later)
             yield send, attempt
 
-    def _is_allowed(self, send: Send, attempt: int, reply: Reply, fault: Fault) -> bool:
+    def _is_allowed(self, attempt: int, reply: Reply, fault: Fault) -> bool:
         if attempt >= self._law.attempts:
             return False
         if fault not in _WORTH_IT_FAULTS and (fault != Fault.NONE or reply not in _WORTH_IT_REPLIES):
             return False
-        # Requests are numbered in the order of their due times: at least so many first attempts were made.
-        self._firsts = max(self._firsts, send[1] + 1)
-        return self._retries < max(BUDGET_FLOOR, self._budget_share * self._firsts)
+        return self._retries < max(BUDGET_FLOOR, self._budget_share * self._firsts())

@@ -15,6 +15,10 @@ class Behind(Protocol):
     """Sends that wait behind those of an exchange, in somebody else's hands."""
 
     @property
+    def begun(self) -> int:
+        """How many ever left those hands: started there, or released."""
+
+    @property
     def lacking(self) -> int:
         """How many of them no free connection is at hand for."""
 
@@ -25,7 +29,7 @@ class Behind(Protocol):
 class Nobody:
     """Nobody waits there."""
 
-    lacking = 0
+    begun = lacking = 0
 
     def release(self, most: int) -> list[Waiting]:  # noqa: ARG002 - there is none
         """None."""

@@ -107,7 +107,8 @@ def _default_content(document: dict[str, Any]) -> Iterator[str]:
 
 def _tags(found: Any, path: str) -> Iterator[str]:
     tags = _listed(found)
-    pairs = [(tag.get("Name"), tag.get("Value")) for tag in tags if isinstance(tag, dict)] if tags else []
+    listed = tags if isinstance(tags, list) else []
+    pairs = [(tag.get("Name"), tag.get("Value")) for tag in listed if isinstance(tag, dict)]
     if not isinstance(tags, list) or len(pairs) < len(tags) or not all(_is_text(pair) for pair in pairs):
         yield f"Value at '{path}' failed to satisfy constraint: Members must have a name and a value"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtests.sendapi.carriers import Carrier
 from loadtests.targets import safety
-from loadtests.targets.addresses import base_url_problem
+from loadtests.targets.addresses import base_url_problem, place
 from loadtests.targets.embedded import Embedded
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, resolve, shipped_names
@@ -45,6 +45,9 @@ def exit_of(sink: str) -> Exit | None:
     target = resolve(sink)
     if isinstance(target, Embedded):
         raise user_error("the API cannot be its own sink", key="sink", found=sink)
+    if len({place(url) for url in target.base_urls}) > 1:
+        message = "a sink is one address; take base_url out of its operations"
+        raise user_error(message, key="sink", found=", ".join(target.base_urls), allowed=target.base_url)
     return Exit(on_this_machine(target.base_url, "sink"), target)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -14,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.children import Link, link
-from loadtests.sendapi import knobs as knob_file
-from loadtests.sendapi import serving
+from loadtests.sendapi import concealing, serving
 from loadtests.sendapi.accesslog import FileLog
 from loadtests.sendapi.answer import Answer, Asked
 from loadtests.sendapi.app import App
@@ -106,7 +106,7 @@ def main(knobs: Path, listening_fd: int, link_fd: int) -> int:
         sys.stderr.write("a front is started by the process behind it, not by hand\n")
         return 2
     listening, pair = socket.socket(fileno=listening_fd), socket.socket(fileno=link_fd)
-    serving.run(run(knob_file.read(knobs), listening, pair, parent))
+    serving.run(run(concealing.read(knobs, os.environ), listening, pair, parent))
     return 0
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtests.children import Child, ChildFailed, python_module
-from loadtests.sendapi import knobs as knob_file
+from loadtests.sendapi import concealing
 from loadtests.sendapi.asgi import no_body
 from loadtests.sendapi.blocks import QueueFull, StoreFailed
 from loadtests.sendapi.frames import Ask, Frame, Frames, Keep, Kept, Noted, Told
@@ -28,12 +28,14 @@ log = logging.getLogger("peakday.sendapi")
 
 @dataclass
 class Fronts:
-    """The front processes of one API. `leaving`: who dies is not replaced."""
+    """The front processes of one API. `secrets`: what each is given in its environment; `leaving`: who dies
+    is not replaced."""
 
     knobs: Knobs
     listening: socket.socket
     surface: Surface
     source: Source
+    secrets: dict[str, str]
     children: dict[int, Child] = field(default_factory=dict)
     leaving: bool = False
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -80,7 +82,7 @@ class Fronts:
         with theirs:
             inherit = (self.listening.fileno(), theirs.fileno())
             self.children[number] = child = Child(
-                f"front {number}", argv, log=folder / f"front-{number}.log", inherit=inherit
+                f"front {number}", argv, log=folder / f"front-{number}.log", env=self.secrets, inherit=inherit
             )
         frames = Frames(lambda frame: self._hear(frames, frame), lambda: None)
         await asyncio.get_running_loop().create_connection(lambda: frames, sock=ours)
@@ -117,10 +119,8 @@ async def in_front(
 ) -> AsyncIterator[Fronts]:
     """The fronts, ready and watched over."""
     Path(knobs.data).mkdir(parents=True, exist_ok=True)
-    config = Path(knobs.data) / "fronts.json"
-    config.touch(mode=0o600)
-    config.write_bytes(knob_file.to_json(knobs))
-    fronts = Fronts(knobs, listening, surface, source)
+    secrets = concealing.write(knobs, Path(knobs.data) / "fronts.json")
+    fronts = Fronts(knobs, listening, surface, source, secrets)
     try:
         await fronts.start()
         watching = asyncio.create_task(fronts.watch(), name="fronts")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -123,12 +122,17 @@ def to_json(knobs: Knobs) -> bytes:
 
 def from_json(text: bytes | str, where: str = "") -> Knobs:
     """Knobs from JSON, checked. UserError where it is not that."""
-    try:
-        knobs = msgspec.json.decode(text, type=Knobs, dec_hook=_limit_read)
-    except msgspec.DecodeError as error:
-        raise UserError(Problem(where, "", "", str(error), "the fields of Knobs")) from error
+    knobs = decoded(text, where)
     check(knobs, where)
     return knobs
+
+
+def decoded(text: bytes | str, where: str = "") -> Knobs:
+    """Knobs from JSON, whatever they are. UserError where they are none."""
+    try:
+        return msgspec.json.decode(text, type=Knobs, dec_hook=_limit_read)
+    except msgspec.DecodeError as error:
+        raise UserError(Problem(where, "", "", str(error), "the fields of Knobs")) from error
 
 
 def _limit_told(limit: LimitWord) -> dict[str, Any]:
@@ -138,11 +142,6 @@ def _limit_told(limit: LimitWord) -> dict[str, Any]:
 def _limit_read(_: type, table: dict[str, Any]) -> LimitWord:
     """Raises ValueError, which msgspec turns into its own complaint with the place."""
     return limit_of(table)
-
-
-def read(path: Path) -> Knobs:
-    """Knobs from a file, checked."""
-    return from_json(path.read_bytes(), str(path))
 
 
 def check(knobs: Knobs, where: str = "") -> None:

@@ -18,8 +18,7 @@ from pathlib import Path
 import msgspec
 
 from loadtests.children import Child, Link, link, python_module
-from loadtests.sendapi import knobs as knob_file
-from loadtests.sendapi import serving
+from loadtests.sendapi import concealing, serving
 from loadtests.sendapi.accesslog import FileLog
 from loadtests.sendapi.assembly import check, dispatched, environment_of
 from loadtests.sendapi.fronts import in_front
@@ -63,14 +62,16 @@ class Running:
 
 @contextmanager
 def start(knobs: Knobs, folder: Path) -> Iterator[Running]:
-    """A running API with its queue and log in `folder`. Raises UserError for bad knobs, ChildFailed."""
+    """A running API with its queue and log in `folder`. Raises UserError for bad knobs and a queue that is
+    not there, ChildFailed."""
     check(knobs)
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "knobs.json"
     placed = msgspec.structs.replace(knobs, data=knobs.data or str(folder / "queue"))
-    config.write_bytes(knob_file.to_json(placed))
+    secrets = concealing.write(placed, config)
     argv = python_module("loadtests.sendapi.server", str(config))
-    with Child("send API", argv, log=folder / "sendapi.log", env=environment_of(placed)) as child:
+    env = environment_of(placed) | secrets
+    with Child("send API", argv, log=folder / "sendapi.log", env=env) as child:
         ready = child.expect("ready", READY_S)
         queue = queue_words(ready["queue"], ready["durable"])
         running = Running(_url(knobs.host, ready["port"]), placed, child, queue)
@@ -115,9 +116,11 @@ def main(config: Path) -> int:
             )
 
     try:
-        serving.run(_run(knob_file.read(config), parent, ready))
+        serving.run(_run(concealing.read(config, os.environ), parent, ready))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
+        if parent is not None:
+            parent.refuse(error)
         return error.exit_code
     return 0
 

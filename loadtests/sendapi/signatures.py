@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -33,6 +34,11 @@ class EcdsaKey:
         return base64.b64encode(signature).decode()
 
 
+def fresh_key() -> EcdsaKey:
+    """A key that is kept nowhere."""
+    return EcdsaKey(ec.generate_private_key(ec.SECP256R1()))
+
+
 def key_in(folder: Path) -> EcdsaKey:
     """The folder's key, made where there is none: receivers need not learn another after a restart."""
     path = folder / KEY_FILE
@@ -46,6 +52,19 @@ def key_in(folder: Path) -> EcdsaKey:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(key.private_bytes(serialization.Encoding.PEM, form, no_password))
     return EcdsaKey(key)
+
+
+def sendgrid_signed(public: str, timestamp: str, payload: bytes, signature: str) -> bool:
+    """Whether the holder of the private key signed it; `public` as `EcdsaKey.public` gives it."""
+    try:
+        key = serialization.load_der_public_key(base64.b64decode(public))
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            return False
+        given = base64.b64decode(signature)
+        key.verify(given, timestamp.encode() + payload, ec.ECDSA(hashes.SHA256()))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def twilio_signature(token: str, url: str, fields: Mapping[str, str]) -> str:

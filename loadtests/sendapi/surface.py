@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +18,8 @@ from loadtests.sendapi.meter import Meter, Notes
 from loadtests.sendapi.metrics import Metrics
 from loadtests.sendapi.openapi import document
 from loadtests.sendapi.own_routes import OwnRoutes
+
+log = logging.getLogger("peakday.sendapi")
 
 OWN = "own"
 """What the API's own routes are called where wire formats are told apart."""
@@ -98,7 +101,12 @@ class Surface:
             respond(answer)
             self._note(short.asked, short.wire.name, answer, began_s, messages, client)
 
-        app.take_soon(short, body, settled)
+        try:
+            app.take_soon(short, body, settled)
+        except Exception:
+            # httptools, which calls this, would make a 400 of it
+            log.exception("%s %s", short.asked.method, short.asked.path)
+            settled(short.wire.told(500, "internal error", []))
 
     async def _own(self, asked: Asked, receive: Receive) -> Answer:
         return await self.own.answer(asked, receive)

@@ -39,6 +39,8 @@ class Outcome(IntEnum):
     OUTAGE = 5
     REFUSED = 6
     """Not taken inside an answer that says yes to others."""
+    OTHER = 7
+    """Of an event webhook: the event says anything but that the message was delivered."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import http.client
 import socket
 import sys
@@ -16,18 +14,19 @@ import msgspec
 
 from loadtests.children import Child, Link, link, python_module
 from loadtests.sendapi import serving
+from loadtests.sendapi.exits import on_this_machine
 from loadtests.sendapi.knobs import is_loopback
+from loadtests.sendapi.signatures import fresh_key
+from loadtests.sendapi.webhook import Webhook
 from loadtests.standin.app import App, Counts
+from loadtests.standin.listening import READY_S, RECORDS, STOP_S, listening, recording
 from loadtests.standin.records import Recorder
 from loadtests.standin.settings import Settings, read_settings, write_settings
 from scenarios.problems import UserError, user_error
 
-READY_S = 20.0
-STOP_S = 2.0
 HEALTH_S = 5.0
-FLUSH_S = 0.05
-"""What is not written yet when the stand-in is killed: so much of its record is lost at most."""
-RECORDS = "arrivals.arrows"
+LAST_EVENTS_S = 0.5
+"""The last events have this long when the stand-in leaves."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,8 @@ def start(settings: Settings, folder: Path) -> Iterator[Running]:
 
 def check(settings: Settings) -> None:
     """Raises UserError for any address but loopback, and for a port that is taken."""
+    if settings.webhook:
+        on_this_machine(settings.webhook.partition("?")[0], "webhook")
     if not is_loopback(settings.host):
         allowed = "127.0.0.1, ::1, localhost"
         message = "a stand-in listens on loopback only"
@@ -85,6 +86,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         limits = ", ".join(f"{limit.kind} {limit.per_s:g}/s" for limit in settings.limits) or "none"  # type: ignore[attr-defined]  # every kind of limit names its kind
         say(f"peakday plays {settings.provider} on {base_url} (counts: {base_url}/healthz)")
         say(f"limits: {limits}, of {settings.counts}; Ctrl-C stops it")
+        if settings.webhook:
+            say(f"events are posted to {settings.webhook} (what their signatures are checked with: /healthz)")
 
     recorder = Recorder(Path(settings.records) if settings.records else None)
     serving.run(_run(settings, recorder, None, ready))
@@ -105,6 +108,8 @@ def main(config: Path) -> int:
         serving.run(_run(settings, Recorder(Path(settings.records)), parent, ready))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
+        if parent is not None:
+            parent.refuse(error)
         return error.exit_code
     return 0
 
@@ -114,33 +119,17 @@ async def _run(
 ) -> None:
     sock = _listening(settings)
     base_url = _url(settings.host, sock.getsockname()[1])
-    async with serving.stoppable() as stop:
-        if parent is not None:
-            serving.leave_with(parent, stop)
-        writing = asyncio.create_task(_flush(recorder))
-        try:
-            async with serving.served(sock, App(settings, recorder)) as failing:
-                ready(base_url)
-                await serving.first(stop.asked.wait(), asyncio.shield(failing))
-        finally:
-            writing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writing
-            recorder.close()
-
-
-async def _flush(recorder: Recorder) -> None:
-    while True:
-        await asyncio.sleep(FLUSH_S)
-        recorder.flush()
+    webhook = Webhook(settings.webhook, fresh_key(), settings.key)
+    webhook.start()
+    app = App(settings, recorder, webhook=webhook)
+    try:
+        await recording(app, recorder, sock, parent, lambda: ready(base_url))
+    finally:
+        await webhook.stop(LAST_EVENTS_S)
 
 
 def _listening(settings: Settings) -> socket.socket:
-    try:
-        return serving.listening(settings.host, settings.port)
-    except OSError as error:
-        message = f"the stand-in cannot listen there ({error.strerror}); is another one running?"
-        raise user_error(message, key="port", found=str(settings.port), allowed="a free port") from error
+    return listening("stand-in", settings.host, settings.port)
 
 
 def _url(host: str, port: int) -> str:

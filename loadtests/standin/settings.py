@@ -19,7 +19,8 @@ COUNTS_REQUESTS = ("braze",)
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One stand-in. `port` 0 = a free one; `key` "" = any key is taken; `records` "" = arrivals are counted
-    and not kept. The other fields as in `Behind`."""
+    and not kept; `webhook` "" = only a message that asks for it (Twilio's StatusCallback) is told of. The
+    other fields as in `Behind`."""
 
     provider: StandInName
     host: str = "127.0.0.1"
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outage_s: float = 0.0
     seed: int = 1
     records: str = ""
+    webhook: str = ""
 
     @property
     def held_s(self) -> float:
@@ -66,6 +68,7 @@ def settings_of(behind: Behind) -> Settings:
         stall_every_s=behind.stall.every if behind.stall else 0.0,
         outage_after_s=behind.outage.after if behind.outage else 0.0,
         outage_s=behind.outage.lasts if behind.outage else 0.0,
+        webhook=behind.webhook,
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from loadtests.sendapi.knobs import Distribution, Knobs, Stall, check
-from scenarios.problems import Problem, UserError, nearest
+from scenarios.problems import BadValueError, Problem, UserError, nearest
 from scenarios.quantities import parse_count, parse_duration, parse_rate, parse_size
 
 TARGET = "--target"
@@ -23,7 +23,8 @@ STALL_ALLOWED = '"400ms/every 60s"'
 class Embedded:
     """What the reference send API is asked to be, with the names of `Knobs`; None = not asked, left as it is.
 
-    `text` is what the user wrote. The door is frozen for `stall_s` of every `stall_every_s`; 0 = never.
+    `text` is what the user wrote. `delivery` "webhook": what becomes of messages is heard by peakday. The
+    door is frozen for `stall_s` of every `stall_every_s`; 0 = never.
     """
 
     text: str = "embedded"
@@ -45,6 +46,7 @@ class Embedded:
     access_log: str | None = None
     sink: str | None = None
     webhook: str | None = None
+    delivery: str = ""
     attempts: int | None = None
     backoff_s: float | None = None
 
@@ -98,6 +100,12 @@ def parse_stall(text: str) -> tuple[float, float]:
     return stall_s, every_s
 
 
+def _way(text: str) -> str:
+    if text != "webhook":
+        raise BadValueError("the embedded API tells of each delivery by its webhook", "webhook")
+    return text
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -123,6 +131,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "access-log": ("access_log", str),
     "sink": ("sink", str),
     "webhook": ("webhook", str),
+    "delivery": ("delivery", _way),
     "attempts": ("attempts", parse_count),
     "backoff": ("backoff_s", parse_duration),
 }
@@ -158,6 +167,9 @@ def read_options(text: str, options: Iterable[tuple[str, str]]) -> Embedded:
         asked.over(Knobs())
     except UserError as error:
         problems += error.problems
+    if asked.delivery and asked.webhook:
+        message = "the API posts to one place, and that is peakday's own where it hears of deliveries"
+        problems.append(Problem(TARGET, "webhook", asked.webhook, message, "one of delivery and webhook"))
     if problems:
         raise UserError(problems)
     return asked

@@ -63,6 +63,7 @@ class Filling:
     run: str
     run_time: str
     secrets: Mapping[str, str]
+    webhook_url: str = ""
 
     def values(self) -> dict[str, str]:
         """Text by slot name, ids and count still open."""
@@ -78,6 +79,7 @@ class Filling:
             "email": EMAIL,
             "phone": PHONE,
             "device": DEVICE,
+            "webhook_url": self.webhook_url,
         }
 
     def fill(self, text: str, escape: Escape, literal: Escape = str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from loadtests.evidence import DeliveryDelays
 from loadtests.targets import safety
 from loadtests.targets.addresses import place
 from loadtests.targets.far_reader import READ_TIMEOUT_S, FigureReader
@@ -124,6 +125,15 @@ class Observer:
     def newest(self) -> dict[str, float]:
         """The newest sample, by the figures' names."""
         return self._samples[-1][1] if self._samples else {}
+
+    @property
+    def sees_each(self) -> bool:
+        """Whether each message's delivery is seen, not only how many there were."""
+        return False
+
+    def delays(self) -> DeliveryDelays | None:
+        """From due to delivered, message by message, of the latest play; None where that is not seen."""
+        return None
 
     def settle(self, backlog_before: float, longest_s: float) -> bool:
         """Wait until the backlog is back where it was, `longest_s` at most. False when it is not."""

@@ -93,7 +93,9 @@ class Renderer:
         return self.target.operations[index]
 
     def _frame(self, stream: Stream) -> Frame:
-        filling = Filling(*stream, self._run, self._run_time, self._secrets)
+        delivery = self.target.delivery
+        url = delivery.webhook_url if delivery else ""
+        filling = Filling(*stream, self._run, self._run_time, self._secrets, url)
         return frame(self.target, self.operation(*stream), filling)
 
     def _new_template(self, messages: int, stream: Stream) -> _Template:

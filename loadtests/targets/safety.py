@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from loadtests.targets import trust
-from loadtests.targets.addresses import base_url_problem, place
+from loadtests.targets.addresses import base_url_problem
 from loadtests.targets.target import Target
 from scenarios.problems import EXIT_REFUSED, UserError, user_error
 
@@ -47,12 +47,23 @@ def system_resolve(host: str, port: int) -> Sequence[str]:
 
 
 def check(target: Target, resolve: Resolve = system_resolve) -> Address:
-    """The address that may be loaded, and that answers now.
+    """The address of the target's own base URL, which may be loaded and answers now.
 
     Raises UserError with exit code 4 when any address of the host is not loopback and the target's file does
     not allow the host, or when nothing listens there or its certificate is not to be trusted.
     """
-    addresses = permitted(target, resolve)
+    return _answering(target, permitted(target, resolve))
+
+
+def check_each(target: Target, resolve: Resolve = system_resolve) -> tuple[Address, ...]:
+    """The same for each of the target's `destinations`; to none is connected before all are allowed."""
+    each = [target.model_copy(update={"base_url": url}) for url in target.destinations]
+    allowed = [permitted(one, resolve) for one in each]
+    return tuple(_answering(one, addresses) for one, addresses in zip(each, allowed, strict=True))
+
+
+def _answering(target: Target, addresses: Sequence[Address]) -> Address:
+    """The first that takes a connection."""
     reasons = []
     for address in addresses:
         try:
@@ -67,20 +78,6 @@ def check(target: Target, resolve: Resolve = system_resolve) -> Address:
             return address
     tried = "; ".join(reasons)
     raise _refused(target, f"nothing answers there ({tried}); start the send API or mend the address")
-
-
-def refuse_elsewhere(target: Target, channel: str, stream: str, priority: str) -> None:
-    """Raises UserError where a stream's operation has an address of its own: one replay loads one address."""
-    index = target.operation_for(channel, stream, priority)
-    if index is not None and place(target.base_url_of(index)) != place(target.base_url):
-        name = target.operations[index].name
-        raise user_error(
-            "one replay loads one address, and this operation has another; rehearse it by a target file of "
-            "its own, with its share of the season",
-            key=f"operation.{name}.base_url",
-            found=target.base_url_of(index),
-            allowed=target.base_url,
-        )
 
 
 def _knock(target: Target, address: Address) -> None:

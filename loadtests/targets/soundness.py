@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from loadtests.targets.answers import Entries, Replies, When
 from loadtests.targets.auth import HeaderKey
 from loadtests.targets.behind_soundness import behind_complaints
+from loadtests.targets.delivery_soundness import delivery_complaints, slot_complaints
 from loadtests.targets.figure import MESSAGE_MEANINGS, Observe
 from loadtests.targets.slots import PLACEHOLDER
 from loadtests.targets.target_words import Target
@@ -37,6 +38,8 @@ def complaints(target: Target, shipped: Sequence[str], *, complete: bool = True)
         found += held(_of_figure, figure, ("observe", place))
     if behind := getattr(target, "behind", None):
         found += held(behind_complaints, behind, target)
+    if delivery := getattr(target, "delivery", None):
+        found += held(delivery_complaints, delivery, target)
     return found
 
 
@@ -50,6 +53,7 @@ def _whole(target: Target, shipped: Sequence[str], complete: bool) -> Found:
         message = 'is missing; write base_url = "http://127.0.0.1:8025"'
         yield Complaint(("base_url",), message, points_at="table")
     yield from _carried_once(target.operations)
+    yield from slot_complaints(target)
 
 
 def _carried_once(operations: Sequence[Operation]) -> Found:

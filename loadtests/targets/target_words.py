@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from loadtests.targets.addresses import checked_base_url
+from loadtests.targets.addresses import checked_base_url, place
 from loadtests.targets.behind import Behind
+from loadtests.targets.delivery_words import Delivery, Way
 from loadtests.targets.figure import Observe
 from loadtests.targets.wire import Kind, Operation
 from scenarios.quantities import Share
@@ -22,9 +24,10 @@ class Target(Word):
     `http` "2": HTTP/2, agreed on in TLS (ALPN) or, over http://, taken for granted (prior knowledge); what
     is observed is read over HTTP/1.1 all the same.
     `share` is the part of the season that this target carries. `allow_hosts` names the hosts that may be
-    loaded besides this machine, exactly as they stand in `base_url`. `ca_file`: whom TLS trusts instead of
+    loaded besides this machine, exactly as they stand in a `base_url`. `ca_file`: whom TLS trusts instead of
     this system's authorities (PEM, from the target file's folder); certificates are checked in any case.
     `behind`: the provider that peakday plays behind the target, to see from outside what it passes on.
+    `delivery`: how deliveries are seen; without it at the stand-in of `behind`, else by what `observe` reads.
     """
 
     title: str = ""
@@ -38,6 +41,7 @@ class Target(Word):
     operations: tuple[Operation, ...] = Field(default=(), alias="operation")
     observe: tuple[Observe, ...] = ()
     behind: Behind | None = None
+    delivery: Delivery | None = None
 
     @field_validator("base_url")
     @classmethod
@@ -66,9 +70,25 @@ class Target(Word):
         own = (operation.base_url for operation in self.operations)
         return tuple(dict.fromkeys(url for url in (self.base_url, *own) if url))
 
+    @property
+    def seen_by(self) -> Way:
+        """How each delivery is seen, "none" where at most their number is."""
+        if self.delivery is not None:
+            return self.delivery.observed
+        return "none" if self.behind is None else "stand-in"
+
     def base_url_of(self, operation: int) -> str:
         """Where an operation is sent to."""
         return self.operations[operation].base_url or self.base_url
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """A base URL for each place (scheme, host, port) that operations are sent to, in their order."""
+        urls = map(self.base_url_of, range(len(self.operations)))
+        first: dict[tuple[str, str, int], str] = {}
+        for url in urls:
+            first.setdefault(place(url), url)
+        return tuple(first.values())
 
     def operation_for(
         self, channel: str, stream: str = "", priority: str = "", kind: Kind = "send"
@@ -79,3 +99,9 @@ class Target(Word):
                 if wanted and wanted in operation.carries:
                     return index
         return next((i for i, operation in enumerate(self.operations) if not operation.carries), None)
+
+    def destinations_of(self, streams: Iterable[tuple[str, str, str]]) -> tuple[int, ...]:
+        """Which of `destinations` each stream (channel, name, priority) is sent to."""
+        places = [place(url) for url in self.destinations]
+        operations = (self.operation_for(*stream) or 0 for stream in streams)
+        return tuple(places.index(place(self.base_url_of(operation))) for operation in operations)

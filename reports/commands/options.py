@@ -73,3 +73,4 @@ def must_answer(target: Target | Embedded | None) -> None:
     """Before anything is simulated: a target of somebody else's may be loaded, and answers. UserError (4)."""
     if isinstance(target, Target):
         safety.check(target)
+        safety.check_each(target)

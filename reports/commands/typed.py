@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +41,7 @@ Cluster = Annotated[
 Workers = Annotated[
     int, typer.Option(min=1, max=64, help="Locust processes on this machine that share the load")
 ]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="scenario, target, history, calendar")]
 Vary = Annotated[
     list[str] | None, typer.Option("--vary", metavar="KEY=A,B,C", help="what if; repeatable: a grid")
 ]
@@ -47,6 +49,10 @@ Find = Annotated[
     str | None,
     typer.Option("--find", metavar="KEY", help="least value that meets every season objective"),
 ]
+Sensitivity = Annotated[
+    bool, typer.Option("--sensitivity", help="Sobol indices of the headline over --vary KEY=LOW,HIGH, ...")
+]
+Points = Annotated[int, typer.Option(min=8, max=4096, help="of --sensitivity: seasons / (inputs + 3)")]
 Probability = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="share of the replications that must meet them")
 ]

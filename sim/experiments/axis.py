@@ -45,27 +45,30 @@ class Axis:
         return f"{self.key}={self.text(place)}"
 
 
-def axis_of(loaded: Loaded, key: str) -> Axis:
-    """The axis of a key that the scenario has. Raises UserError."""
+def axis_of(loaded: Loaded, key: str, option: str = OPTION, least: float = 0.0) -> Axis:
+    """The axis of a key that the scenario has, at more than `least` or at a moment.
+
+    Raises UserError in the name of `option`.
+    """
     table = with_profiles(tomllib.loads(loaded.toml))
     settings, problems = settings_of([f"{key}=0"], table)
     if problems:
-        raise UserError(replace(problem, where=OPTION) for problem in problems)
-    value = _value(table, settings[0].path, key)
+        raise UserError(replace(problem, where=option) for problem in problems)
+    value = _value(table, settings[0].path, key, option)
     axis = _moment(loaded, key, value) or _number(key, value) or _text(key, value)
-    if axis is None or (axis.at <= 0.0 and not axis.moment):
+    if axis is None or (axis.at <= least and not axis.moment):
         message = f"stands at {value!r}, which cannot be searched"
-        raise user_error(message, where=OPTION, found=key, allowed=ALLOWED)
+        raise user_error(message, where=option, found=key, allowed=ALLOWED)
     return axis
 
 
-def _value(table: Any, path: KeyPath, key: str) -> Any:
+def _value(table: Any, path: KeyPath, key: str, option: str) -> Any:
     try:
         for part in path:
             table = table[part]
     except (KeyError, IndexError, TypeError) as error:
         message = "does not stand in the scenario, so there is nothing to start from; --set it first"
-        raise user_error(message, where=OPTION, found=key) from error
+        raise user_error(message, where=option, found=key) from error
     return table
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.experiments.find import Found
+from sim.experiments.sensitivity import Range, Sensitivity, Varied
 from sim.experiments.trials import Trial
 from sim.experiments.vary import Row
 
@@ -30,6 +31,16 @@ def found_document(found: Found, probability: float) -> dict[str, Any]:
         "objectives": objectives(found.trials),
         "simulated": found.simulated,
         "verdict": verdict(found.met_share, probability),
+    }
+
+
+def sensitivity_document(found: Sensitivity) -> dict[str, Any]:
+    """Inputs with their ranges, and for every figure the indices of each, null where it does not vary."""
+    return {
+        "points": found.points,
+        "simulated": found.simulated,
+        "inputs": [_range(each) for each in found.ranges],
+        "figures": {name: _varied(figure) for name, figure in found.figures.items()},
     }
 
 
@@ -60,6 +71,21 @@ def _row(row: Row, probability: float) -> dict[str, Any]:
         "verdict": verdict(row.met_share, probability),
         "figures": {name: _finite(asdict(interval)) for name, interval in row.figures.items()},
     }
+
+
+def _range(each: Range) -> dict[str, str]:
+    return {"key": each.key, "low": each.axis.text(each.low), "high": each.axis.text(each.high)}
+
+
+def _varied(figure: Varied) -> dict[str, Any]:
+    told = _finite({"mean": figure.mean, "deviation": figure.deviation})
+    if figure.indices is None:
+        return {**told, "indices": None}
+    own = {
+        key: {"first": _finite(asdict(each.first)), "total": _finite(asdict(each.total))}
+        for key, each in figure.indices.items()
+    }
+    return {**told, "indices": own}
 
 
 def _finite(told: Mapping[str, float]) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""How fast the simulation is: the message engine against idiomatic SimPy, the cohort engine against its size.
+"""How fast the simulation is: the message engine against other simulators, the cohort against its size.
 
 CPU seconds of this process, medians, compilation apart. Both engines are those that run shipped scenarios.
 """
@@ -8,80 +8,36 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import simpy
 
 from scenarios.catalogue import Loaded
 from sim import cohort, message
 from sim.outcome import Outcome
 from sim.progress import SILENT
 from sim.traffic import Traffic
-from tests.benchmarks.book import say
+from tests.benchmarks.book import say, verdict
+from tests.benchmarks.costs import Cost, draw
+from tests.benchmarks.simulators import OTHERS, Model, present, simpy_per_cpu_s
 from tests.benchmarks.weeks import week
 from tests.sim.pipelines import poisson, scenario, stream, traffic
 
 ROUNDS = 5
 SEASON_S = 60
-OFFERED_PER_S, WORKERS, SERVICE_S, LIMIT_PER_S = 900.0, 100, 0.1, 910.0
+MODEL = Model(900.0, 100, 0.1, 910.0, 6, 1.0, float(SEASON_S))
+"""Poisson 900/s to 100 workers of 0.1 s, a token bucket of 910/s, backoff on 429."""
 
 
 def queue_and_limit() -> tuple[Loaded, Traffic]:
-    """Poisson 900/s to 100 workers of 0.1 s, a token bucket of 910/s, backoff on 429."""
-    limits = [{"rate": f"{LIMIT_PER_S}/s", "burst": LIMIT_PER_S}]
+    """MODEL as a scenario."""
+    limits = [{"rate": f"{MODEL.limit_per_s}/s", "burst": MODEL.limit_per_s}]
     provider = [{"name": "p", "channels": ["email"], "limits": limits}]
-    workers = {"count": WORKERS, "service_time": f"{SERVICE_S}s", "distribution": "exponential"}
-    due = traffic([stream("a")], [poisson(OFFERED_PER_S, SEASON_S, 1)])
-    return scenario(SEASON_S, workers, provider=provider, retries={"attempts": 6, "backoff": "1s"}), due
-
-
-class Idiomatic:
-    """The same model as SimPy's tutorials would have it: a process a message, a Resource of workers."""
-
-    def __init__(self) -> None:
-        self.env, self.random = simpy.Environment(), np.random.default_rng(1)
-        self.workers = simpy.Resource(self.env, WORKERS)
-        self.tokens, self.updated_s = LIMIT_PER_S, 0.0
-        self.sent = 0
-        self.delays_s: list[float] = []
-
-    def messages_per_cpu_s(self) -> float:
-        """Run the season."""
-        began_s = time.process_time()
-        self.env.process(self._source())
-        self.env.run(SEASON_S)
-        return self.sent / (time.process_time() - began_s)
-
-    def _source(self) -> Generator[simpy.Event, Any, None]:
-        while True:
-            yield self.env.timeout(self.random.exponential(1.0 / OFFERED_PER_S))
-            self.sent += 1
-            self.env.process(self._message())
-
-    def _message(self) -> Generator[simpy.Event, Any, None]:
-        due_s, backoff_s = self.env.now, 1.0
-        for _ in range(6):
-            with self.workers.request() as worker:
-                yield worker
-                yield self.env.timeout(self.random.exponential(SERVICE_S))
-            if self._admitted():
-                self.delays_s.append(self.env.now - due_s)
-                return
-            yield self.env.timeout(backoff_s * self.random.uniform(0.5, 1.5))
-            backoff_s *= 2.0
-
-    def _admitted(self) -> bool:
-        self.tokens = min(LIMIT_PER_S, self.tokens + (self.env.now - self.updated_s) * LIMIT_PER_S)
-        self.updated_s = self.env.now
-        if self.tokens < 1.0:
-            return False
-        self.tokens -= 1.0
-        return True
+    workers = {"count": MODEL.workers, "service_time": f"{MODEL.service_s}s", "distribution": "exponential"}
+    retries = {"attempts": MODEL.attempts, "backoff": f"{MODEL.backoff_s}s"}
+    due = traffic([stream("a")], [poisson(MODEL.offered_per_s, SEASON_S, 1)])
+    return scenario(SEASON_S, workers, provider=provider, retries=retries), due
 
 
 def ours_per_cpu_s() -> float:
@@ -92,13 +48,29 @@ def ours_per_cpu_s() -> float:
 
 
 def test_message_engine_against_a_simpy_process_per_message() -> None:
-    """The noise floor is the spread of SimPy's own rounds."""
-    pairs = [(Idiomatic().messages_per_cpu_s(), ours_per_cpu_s()) for _ in range(ROUNDS)]
+    """In turns, pair by pair; the noise floor is the spread of SimPy's own rounds."""
+    pairs = [(simpy_per_cpu_s(MODEL), ours_per_cpu_s()) for _ in range(ROUNDS)]
     theirs = [pair[0] for pair in pairs]
     ratios = [ours / simpy_ for simpy_, ours in pairs]
     say(f"\nmessage engine {statistics.median(p[1] for p in pairs):,.0f} messages/CPU-s")
     say(f"idiomatic SimPy {statistics.median(theirs):,.0f}, spread {max(theirs) / min(theirs) - 1.0:.0%}")
-    say(f"ratio {statistics.median(ratios):.2f} (bar 3.5), rounds {[round(r, 2) for r in ratios]}")
+    say(f"rounds {[round(r, 2) for r in ratios]}")
+    verdict("times as many messages/CPU-s", statistics.median(ratios), 3.5)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_message_engine_against_another_simulator(name: str) -> None:
+    """A shorter season: theirs cost the same for every message of it."""
+    if not present(name):
+        say(f"\n{name} is NOT INSTALLED: not compared (pip install -e '.[dev]')")
+        pytest.skip(f"{name} is not installed")
+    short = replace(MODEL, season_s=SEASON_S / 6)
+    theirs = [OTHERS[name][1](short) for _ in range(3)]
+    ours = [ours_per_cpu_s() for _ in range(3)]
+    spread = max(theirs) / min(theirs) - 1.0
+    say(f"\n{name} {statistics.median(theirs):,.0f} messages/CPU-s, spread {spread:.0%}")
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    say(f"message engine {statistics.median(ours):,.0f}: {ratio:.1f} times as many")
 
 
 def cohort_run(streams: int, days: float, messages: float, bin_s: float) -> Outcome:
@@ -108,21 +80,37 @@ def cohort_run(streams: int, days: float, messages: float, bin_s: float) -> Outc
 
 SIZES = {
     "messages": [(9, 1.0, messages, 1.0) for messages in (1e5, 1e7, 1e9, 1e11)],
-    "streams": [(streams, 1.0, 1e9, 1.0) for streams in (5, 9, 18, 36)],
+    "streams": [(streams, 1.0, 1e9, 1.0) for streams in (6, 9, 18, 36)],
     "days": [(9, days, 1e9, 1.0) for days in (0.5, 1.0, 2.0, 4.0)],
     "bins": [(9, 1.0, 1e9, bin_s) for bin_s in (8.0, 4.0, 2.0, 1.0)],
 }
+PICTURE = Path(__file__).with_name("cohort_cost.svg")
 
 
-@pytest.mark.parametrize("axis", SIZES)
-def test_cohort_cost(axis: str) -> None:
-    """Flat in messages, linear in streams, days and bins."""
+def cost(axis: str) -> Cost:
+    """CPU seconds along one axis, medians of three."""
+    sizes, cpu_s, cells = [], [], []
+    for streams, days, messages, bin_s in SIZES[axis]:
+        runs = [cohort_run(streams, days, messages, bin_s) for _ in range(3)]
+        bins = round(days * 86_400 / bin_s)
+        sizes.append({"messages": messages, "streams": streams, "days": days, "bins": bins}[axis])
+        cpu_s.append(statistics.median(run.cpu_s for run in runs))
+        cells.append(runs[0].offered.size)
+    return Cost(axis, tuple(map(float, sizes)), tuple(cpu_s), tuple(cells))
+
+
+def test_cohort_cost() -> None:
+    """Flat in messages, linear in streams, days and bins; drawn into a picture beside this file."""
     cohort_run(3, 0.1, 1e6, 1.0)
-    say(f"\ncohort cost against {axis}: streams, days, messages, bin_s -> CPU-s, ns per stream and bin")
-    for size in SIZES[axis]:
-        runs = [cohort_run(*size) for _ in range(3)]
-        cpu_s = statistics.median(run.cpu_s for run in runs)
-        say(f"  {size!s:32} {cpu_s:7.3f} {cpu_s / runs[0].offered.size * 1e9:7.0f}")
+    costs = [cost(axis) for axis in SIZES]
+    for each in costs:
+        say(f"\ncohort cost against {each.axis}: size -> CPU-s, ns per stream and bin")
+        for size, cpu_s, cells in zip(each.sizes, each.cpu_s, each.cells, strict=True):
+            say(f"  {size:14,.6g} {cpu_s:7.3f} {cpu_s / cells * 1e9:7.0f}")
+        verdict(
+            f"power of {each.axis} that the cost grows with", each.power, 0.1 if each.flat else 1.1, False
+        )
+    draw(costs, PICTURE)
 
 
 WEEK = """
@@ -130,7 +118,6 @@ import resource, sys
 from pathlib import Path
 from sim import cohort
 from sim.progress import SILENT
-from tests.benchmarks.book import say
 from tests.benchmarks.weeks import week
 _, outcome = cohort.run(*week(18, 7.0, 68e9, 1.0), 1, SILENT, Path(sys.argv[1]))
 rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0

@@ -11,9 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from datetime import timedelta
 
 from scenarios.catalogue import Loaded, load
-from sim.experiments.axis import axis_of, with_settings
+from scenarios.quantities import parse_duration
+from sim.experiments.axis import axis_of
 from sim.experiments.executors import cores, processes
 from sim.experiments.find import find
 from sim.experiments.trials import Laboratory, Trial, seeds_of
@@ -25,9 +27,17 @@ WORKERS = 40
 
 def scaled(loaded: Loaded, workers: int, of: int) -> Loaded:
     """The season with `of` workers at the scale that leaves 40 of them, with `workers` of these."""
-    set_ = with_settings(loaded, [f"{KEY}={of}"])
-    small = replace(set_, scenario=set_.scenario.scaled(WORKERS / of))
+    asked = with_count(loaded, of)
+    small = replace(asked, scenario=asked.scenario.scaled(WORKERS / of))
     return with_count(small, workers)
+
+
+def first_part(loaded: Loaded, until_s: float) -> Loaded:
+    """The season cut short, where what decides is in its first part: the referee takes its time."""
+    whole = loaded.scenario
+    ends_at = whole.starts_at + timedelta(seconds=until_s)
+    campaigns = tuple(c for c in whole.campaigns if c.start < ends_at)
+    return replace(loaded, scenario=whole.model_copy(update={"duration": until_s, "campaigns": campaigns}))
 
 
 def with_count(loaded: Loaded, workers: int) -> Loaded:
@@ -49,6 +59,7 @@ def main() -> None:
     """Find, then try."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", default="singles-day")
+    parser.add_argument("--first", metavar="DURATION", help="try the season's first part alone")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--answer", type=int, help="in the place of a search")
@@ -63,9 +74,10 @@ def main() -> None:
         print(f"{asked.scenario}: {KEY} = {answer}", flush=True)
         seeds = [derive(asked.seed, "study", i) for i in range(asked.seeds)]
         referee = Laboratory("message", pool)
+        tried = first_part(loaded, parse_duration(asked.first)) if asked.first else loaded
         less = min(WORKERS - 1, round(WORKERS * 0.95))
         for workers in (WORKERS, less):
-            trials = referee.trials([(scaled(loaded, workers, answer), seed) for seed in seeds])
+            trials = referee.trials([(scaled(tried, workers, answer), seed) for seed in seeds])
             print(f"message resolution, {workers} workers at scale {WORKERS / answer:.4f}: {told(trials)}")
             for judged in trials[0].judged:
                 print(f"    first seed: {judged.because}")

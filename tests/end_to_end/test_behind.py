@@ -11,6 +11,8 @@ import pytest
 
 from tests.end_to_end.foreign.services import clinic, clinic_target, retailer, retailer_target
 
+pytestmark = pytest.mark.alone
+
 QUICK = 'settle = "12s"\nquiet = "800ms"\n'
 
 

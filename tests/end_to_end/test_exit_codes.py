@@ -10,6 +10,7 @@ import pytest
 from tests.end_to_end.cli import Done, Peakday
 
 
+@pytest.mark.alone
 def test_0_when_ready(rehearsed: Done) -> None:
     assert (rehearsed.code, rehearsed.document["verdict"]) == (0, "ready")
 

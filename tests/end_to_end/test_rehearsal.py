@@ -9,6 +9,8 @@ import pytest
 
 from tests.end_to_end.cli import Done, Peakday
 
+pytestmark = pytest.mark.alone
+
 CONTRACT = {
     "run",
     "verdict",

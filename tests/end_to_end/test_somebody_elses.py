@@ -12,6 +12,8 @@ import pytest
 
 from tests.end_to_end.cli import Peakday
 
+pytestmark = pytest.mark.alone
+
 TARGET = """
 title = "a mail gate"
 base_url = "{url}"

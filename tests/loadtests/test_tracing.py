@@ -84,7 +84,7 @@ def test_where_ids_are_missing_nothing_is_said_of_loss():
     rows = [(1.0, n, True) for n in range(20)] + [(1.0, None, True)] * 20
     found = looked_at(sent(40), rows)
     assert not found.valid
-    assert "20 of 40 attempts carry no id" in found.invalid_because
+    assert "20 of 40 arrivals carry no id" in found.invalid_because
     assert found.lost is None
 
 

@@ -10,11 +10,13 @@ import pytest
 
 from loadtests.arrivals import Found, Sent, seen_of
 from loadtests.calibration import Calibration, Fitted, Predicted, Refused
+from loadtests.ceiling.bounds import Bound
 from loadtests.ceiling.ceiling import Ceiling, Trial
+from loadtests.deliveries import deliveries_of
 from loadtests.farside import FarFigure
 from loadtests.measurement import Measurement, Percentiles, Window
 from loadtests.passage import Passage, Watch
-from loadtests.tracing import passage_of, trace
+from loadtests.tracing import Traced, passage_of, trace
 from reports.disclosure import about
 from reports.find import find
 from reports.findings import Findings
@@ -102,16 +104,23 @@ def percentiles(p50: float, p99: float) -> Percentiles:
     return Percentiles(p50, p50 * 1.4, p50 * 1.7, p99, p99 * 1.5, p99 * 2.0)
 
 
-def a_passage() -> Passage:
+def a_trace() -> Traced:
     """A hundred messages, every tenth of them urgent; one is delivered twice and one never."""
     due_s = np.arange(100) * 0.1
     urgency = np.where(np.arange(100) % 10 == 0, 0, 1)
     sent = Sent(1, 0, due_s, due_s + 0.001, due_s + 0.002, np.ones(100, dtype=np.int64), urgency)
     rows = [(due + 0.3, Found(1, (n,)), n != 7) for n, due in enumerate(due_s)]
     seen = seen_of([*rows, (5.0, Found(1, (3,)), True)])
-    outcomes = {"delivered": seen.good, "limited": ~seen.good}
-    watch = Watch(stand_in="sendgrid", limits="token bucket, 200/s (messages)", settled=True, quiet_s=2.0)
-    return passage_of(trace(sent, seen), np.arange(101), outcomes, 10.0, watch)
+    return trace(sent, seen)
+
+
+WATCH = Watch(stand_in="sendgrid", limits="token bucket, 200/s (messages)", settled=True, quiet_s=2.0)
+
+
+def a_passage() -> Passage:
+    traced = a_trace()
+    outcomes = {"delivered": traced.seen.good, "limited": ~traced.seen.good}
+    return passage_of(traced, np.arange(101), outcomes, 10.0, WATCH)
 
 
 def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = True) -> Measurement:
@@ -162,6 +171,7 @@ def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = Tr
             FarFigure("open connections", "", "connections", 40.0, 44.0, 41.0),
         ),
         passage=a_passage(),
+        delivery=deliveries_of(a_trace(), 10.0, WATCH),
     )
 
 
@@ -183,6 +193,9 @@ def trial(name: str, offered_per_s: float, verdict: str, because: str, p99: floa
         because=because,
         limited_by="" if verdict == "holds" else "latency",
         measurement=measured,
+        accepts="holds" if offered_per_s < 1000.0 else "breaks",
+        accepted_per_s=offered_per_s,
+        delivers="holds" if verdict == "holds" else "breaks",
     )
 
 
@@ -205,6 +218,8 @@ def a_ceiling(low: float = 190.0, high: float = 204.0) -> Ceiling:
             trial("trial 5", low, "holds", "p99 180 ms is within 250 ms", 0.18),
         ),
         wall_s=52.0,
+        accept=Bound(900.0, 850.0, 950.0, False, 905.0),
+        delivery=Bound((low + high) / 2.0, low, high, False, LIMIT_PER_S),
     )
 
 

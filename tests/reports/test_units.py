@@ -53,6 +53,7 @@ def test_shares_are_percents_and_almost_all_is_never_shown_as_all(share: float |
 def test_a_headroom_carries_its_sign() -> None:
     assert units.percent(0.338, sign=True) == "+33.8 %"
     assert units.percent(-0.2, sign=True) == "-20 %"
+    assert units.percent(0.99915, sign=True) == "+99.9 %"
 
 
 def test_rates_say_per_what() -> None:

@@ -10,14 +10,15 @@ import numpy.typing as npt
 import pytest
 
 from loadtests.ceiling import document
-from loadtests.ceiling.ceiling import conclude, find_ceiling, mixed
+from loadtests.ceiling.ceiling import Ceiling, conclude, find_ceiling, mixed
 from loadtests.ceiling.search import Found
 from loadtests.ceiling.trial import Trial, judge_trial
+from loadtests.evidence import DeliveryDelays
 from loadtests.replay.launch import Played
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.figure import Meaning
-from loadtests.targets.observing import Observed
+from loadtests.targets.observing import Observed, Observer
 from scenarios.objectives import parse_objective
 from sim.progress import SILENT, Interrupted, Silent
 from tests.loadtests.plays import answered, dropped, limited
@@ -220,3 +221,82 @@ def test_a_target_that_accepts_nothing_has_no_ceiling_and_the_reason_says_what_i
     assert (
         found.invalid_because == "no rate held; the lowest tried was 200/s: of 800 requests 800 were limited"
     )
+
+
+class Delivering(Observer):
+    """The far side of `Servers` with one queue behind their yes, by arithmetic: it delivers at one rate what
+    it was ever given. As the exit of a real one it sees every message."""
+
+    def __init__(self, engine: Servers, per_s: float) -> None:
+        self._engine = engine
+        self._per_s = per_s
+        self._waiting = 0.0
+        self.waited = 0
+
+    @property
+    def sees_each(self) -> bool:
+        return True
+
+    def latest(self, meaning: Meaning) -> float | None:
+        return 0.0
+
+    def settle(self, backlog_before: float, longest_s: float) -> bool:
+        self.waited += 1
+        self._waiting = 0.0
+        return True
+
+    def since(self, started_at: float) -> Observed:
+        played = self._engine.last
+        assert played is not None
+        ended_s, messages = np.sort(played.records.ended_s), played.records.accepted
+        at_s = np.arange(0.0, played.schedule.duration_s + 0.2, 0.05)
+        given = self._waiting + np.searchsorted(ended_s, at_s) * float(messages.mean())
+        delivered = np.minimum.accumulate((given - self._per_s * at_s)[::-1])[::-1].min()
+        delivered = np.minimum(given, self._per_s * at_s + max(0.0, float(delivered)))
+        self._waiting = float(given[-1] - delivered[-1])
+        return Observed(at_s, {"delivered": delivered, "backlog": given - delivered})
+
+
+def both_ceilings(accepts_per_s: float, delivers_per_s: float) -> Ceiling:
+    engine = Servers(4, 4 / accepts_per_s)
+    observer = Delivering(engine, delivers_per_s)
+    return find_ceiling(engine, OBJECTIVES, budget_s=20.0, watcher=SILENT, observer=observer)
+
+
+def test_a_target_that_accepts_more_than_it_delivers_has_two_ceilings() -> None:
+    found = both_ceilings(accepts_per_s=1600.0, delivers_per_s=300.0)
+    assert found.accept is not None
+    assert found.delivery is not None
+    assert found.delivery.point_per_s == pytest.approx(300.0, rel=0.05)
+    assert found.delivery.sustained_per_s == pytest.approx(300.0, rel=0.02)
+    assert found.accept.point_per_s == pytest.approx(1600.0, rel=0.05)
+    assert found.limited_by == "backlog"
+    assert found.point_per_s == pytest.approx(300.0, rel=0.05)
+
+
+def test_where_acceptance_binds_first_delivery_is_a_lower_bound() -> None:
+    found = both_ceilings(accepts_per_s=400.0, delivers_per_s=4000.0)
+    assert found.accept is not None
+    assert found.delivery is not None
+    assert found.accept.point_per_s == pytest.approx(400.0, rel=0.05)
+    assert found.delivery.is_lower_bound
+    assert found.delivery.low_per_s == pytest.approx(400.0, rel=0.1)
+    assert found.point_per_s == pytest.approx(found.accept.point_per_s, rel=0.001)
+
+
+def test_a_delivery_ceiling_is_never_told_of_what_was_not_observed() -> None:
+    found = find_ceiling(Servers(4, 0.01), OBJECTIVES, budget_s=8.0, watcher=SILENT)
+    assert (found.delivery, found.delivery_observed) == (None, False)
+    assert document.summary(found)["delivery_per_s"] is None
+
+
+def test_an_objective_of_deliveries_breaks_a_trial_and_leaves_acceptance_alone() -> None:
+    slow = DeliveryDelays(HELD.due_s, np.full(800, 70.0), final=True)
+    asked = (*OBJECTIVES, parse_objective("delivery_p99<=60s", "send api"))
+    records = answered(HELD, 0.01)
+    judged = judge_trial("t", HELD, records, asked, delivered_at(500.0, 200.0), slow)
+    assert (judged.verdict, judged.accepts, judged.delivers) == ("breaks", "holds", "holds")
+    assert "delivery_p99 is 70 s, at most 60 s asked" in judged.because
+    unseen = judge_trial("t", HELD, records, asked)
+    assert unseen.verdict == "invalid"
+    assert "delivery not observed" in unseen.because

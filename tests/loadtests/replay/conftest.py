@@ -11,10 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -28,6 +29,7 @@ from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.stencils import ID_DIGITS, Stencil
+from loadtests.replay.ways import Way
 from loadtests.targets.rules import header
 from tests.loadtests.replay.certificates import Certified
 
@@ -162,10 +164,10 @@ def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.torture)], ids=["compiled", "by hand"])
 def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
     """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, compiled,
-    http)`."""
+    http)`; of several ports each gets a stream of the schedule."""
 
     def run(
-        port: int,
+        port: int | Sequence[int],
         schedule: Schedule,
         bounds: Bounds | None = None,
         body_bytes: int = 20,
@@ -175,6 +177,10 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
         http: str = "1.1",
     ) -> SendRecords:
         plain = Plain(body_bytes)
+        whole = Agenda(schedule, plain, plain, plain, 0)
+        ports = [port] if isinstance(port, int) else port
+        alone = len(ports) == 1
+        streams = [np.flatnonzero((schedule.stream == at) | alone) for at in range(len(ports))]
         kernel = replace(plain_kernel(), compiled=(lambda: compiled and works()))
         kernel.compiled()
         start_ns = time.monotonic_ns() + 5_000_000
@@ -182,8 +188,10 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
         writer = Writer(path)
         journal = Journal(schedule, start_ns, writer)
         reactor = Reactor(
-            Peer(socket.AF_INET, "127.0.0.1", port, makes, http),
-            Agenda(schedule, plain, plain, plain, 0),
+            [
+                Way(Peer(socket.AF_INET, "127.0.0.1", one, makes, http), whole.of(its))
+                for one, its in zip(ports, streams, strict=True)
+            ],
             lambda rows: journal.take(rows, time.monotonic_ns()),
             bounds=bounds or Bounds(),
             kernel=kernel,
@@ -205,9 +213,9 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
 
 
 @pytest.fixture
-def trusting(certified: Certified) -> ssl.SSLContext:
-    """A context that trusts that authority."""
-    return ssl.create_default_context(cafile=str(certified.ca))
+def trusting(certified: Certified) -> str:
+    """The file of that authority."""
+    return str(certified.ca)
 
 
 Locust = Callable[..., subprocess.Popen[str]]

@@ -115,11 +115,11 @@ def test_what_was_still_to_come_back_when_the_run_ended_keeps_its_last_fate(serv
     [(Reply.REJECTED, Fault.NONE), (Reply.ACCEPTED, Fault.NONE), (Reply.NONE, Fault.MALFORMED)],
 )
 def test_what_another_attempt_would_not_change_does_not_come_back(reply, fault) -> None:
-    assert not Comebacks(LAW, 1.0, middle).take_back(send(0), 1, reply, fault, None, 0)
+    assert not Comebacks(LAW, 1.0, middle, lambda: 1).take_back(send(0), 1, reply, fault, None, 0)
 
 
 def test_waits_double_up_to_the_cap_and_end_after_the_last_attempt() -> None:
-    back = Comebacks(LAW, 1.0, middle)
+    back = Comebacks(LAW, 1.0, middle, lambda: 1)
     for attempt, wait_s in ((1, 1.0), (2, 2.0), (3, 3.0)):
         assert back.take_back(send(0), attempt, Reply.FAILED, Fault.NONE, None, 0)
         assert list(back.due(int(wait_s * SECOND_NS) - 1)) == []
@@ -129,7 +129,8 @@ def test_waits_double_up_to_the_cap_and_end_after_the_last_attempt() -> None:
 
 @given(st.floats(0.01, 0.5), st.integers(100, 2000))
 def test_retries_are_never_more_than_their_share_of_the_first_attempts(share: float, sends: int) -> None:
-    back = Comebacks(LAW, share, middle)
+    firsts = iter(range(1, sends + 1))
+    back = Comebacks(LAW, share, middle, lambda: next(firsts))
     taken = sum(back.take_back(send(n), 1, Reply.LIMITED, Fault.NONE, None, 0) for n in range(sends))
     assert taken <= max(BUDGET_FLOOR, share * sends + 1)
     assert taken >= min(sends, max(BUDGET_FLOOR, int(share * sends)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import ssl
 import time
 from pathlib import Path
 
@@ -97,7 +96,7 @@ def test_a_certificate_that_has_expired_fails_every_send_with_tls(
 
 def test_a_certificate_of_an_unknown_authority_fails_every_send_with_tls(serve, answering, replay, certified):
     server = serve(answering(ACCEPTED), certified.server())
-    records = replay(server.port, constant(50.0, 0.2), makes=Secure(ssl.create_default_context(), NAME))
+    records = replay(server.port, constant(50.0, 0.2), makes=Secure("", NAME))
     assert_accounted(records, 10)
     assert faults(records) == {"TLS": 10}
 
@@ -194,3 +193,19 @@ def test_a_ca_file_that_is_none_is_one_problem_of_the_target_file(
         check(read_target(target_file(tmp_path, server.port, 'ca_file = "ours.pem"')))
     with pytest.raises(UserError, match="ca_file"):
         check(read_target(target_file(tmp_path, server.port, 'ca_file = "absent.pem"')))
+
+
+def test_a_farewell_that_comes_with_the_last_bytes_ends_the_answer_though_the_socket_stays_open(
+    serve, replay, certified, trusting
+) -> None:
+    def talk(server, sock) -> None:
+        server.read_request(sock)
+        sock.sendall(b"HTTP/1.1 202 Accepted\r\n\r\n" + b"up to the end" * 1000)
+        sock.unwrap()  # waits for the other side's
+
+    server = serve(talk, certified.server())
+    makes = Secure(trusting, NAME)
+    records = replay(server.port, constant(50.0, 0.2), Bounds(timeout_s=2.0, connections=1), makes=makes)
+    assert_accounted(records, 10)
+    assert faults(records) == {"NONE": 10}
+    assert server.connections == 10

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pytest
 
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.server import Running, start
+from tests.loadtests.waiting import eventually
 
 QUEUES = ("valkey", "sqlite")
 
@@ -70,16 +70,6 @@ class Client:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 10.0) -> bool:
-    """Whether it comes true in time."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return holds()
 
 
 def queue_servers(folder: Path) -> list[psutil.Process]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests.sendapi.complaints import complaints
+from loadtests.sendapi.complaints_ses import of_bulk
 from loadtests.sendapi.formats import Accepted, Refused, read
 
 
@@ -223,3 +224,13 @@ def test_the_typed_and_the_untyped_reading_agree_on_every_document(
     for path, value in changes:
         _changed(document, path, value)
     assert isinstance(answer(document), Accepted) == (complaints(document) == [])
+
+
+@pytest.mark.parametrize("tags", [3.3e241, True, "campaign", {"Name": "a"}, [1], [{"Name": "a"}]])
+def test_tags_of_ses_that_are_no_tags_are_named_whatever_they_are(tags: object) -> None:
+    entries = [{"Destination": {"ToAddresses": ["a@example.com"]}, "ReplacementTags": tags}]
+    template = {"Template": {"TemplateName": "t"}}
+    document = {"FromEmailAddress": "a@example.com", "BulkEmailEntries": entries, "DefaultContent": template}
+    document["DefaultEmailTags"] = tags
+    places = [line.split("'")[1] for line in of_bulk(document)]
+    assert places == ["bulkEmailEntries.1.member.replacementTags", "defaultEmailTags"]

@@ -20,6 +20,7 @@ import pytest
 from loadtests.arrivals import NOBODY, find, run_number
 from loadtests.passage import Passage
 from loadtests.standin import server
+from loadtests.standin.listening import FLUSH_S, RECORDS
 from loadtests.standin.records import Outcome, Recorder, read_arrivals
 from loadtests.standin.settings import Settings, read_settings, write_settings
 from scenarios.problems import UserError
@@ -51,7 +52,7 @@ def test_every_arrival_stands_in_the_record_and_the_child_ends_with_its_context(
     with server.start(settings, tmp_path) as running:
         statuses = [post(running.base_url, body) for body in (mail(1, 2), mail(3), mail(4), b"{}")]
         counts, pid = running.counts(), running.child.process.pid
-    found = read_arrivals(tmp_path / server.RECORDS)
+    found = read_arrivals(tmp_path / RECORDS)
     assert statuses == [202, 202, 429, 400]
     assert (counts.attempts, counts.delivered, counts.limited, counts.unnamed) == (5, 3, 1, 1)
     assert found.complete
@@ -81,7 +82,7 @@ def test_what_a_killed_stand_in_had_written_is_read_and_said_to_be_incomplete(tm
     with server.start(Settings(provider="sendgrid"), tmp_path) as running:
         for number in range(5):
             post(running.base_url, mail(number))
-        time.sleep(4 * server.FLUSH_S)
+        time.sleep(4 * FLUSH_S)
         os.kill(running.child.process.pid, signal.SIGKILL)
     found = read_arrivals(tmp_path / server.RECORDS)
     assert not found.complete

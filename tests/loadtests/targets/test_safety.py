@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from loadtests.targets import safety
-from loadtests.targets.target import Target, at, shipped
+from loadtests.targets.target import Target, at, read_target, shipped
 from scenarios.problems import EXIT_REFUSED, UserError
 
 
@@ -121,3 +122,35 @@ def test_a_name_that_nobody_knows_is_refused() -> None:
 def test_a_base_url_that_says_more_or_less_than_a_place_is_refused(url: str) -> None:
     with pytest.raises(UserError):
         at(shipped("sendgrid"), url)
+
+
+def operation_elsewhere(tmp_path: Path, url: str, more: str = "") -> Target:
+    file = tmp_path / "target.toml"
+    text = f'base_url = "http://127.0.0.1:9"\n{more}\n'
+    for name, own in (("here", ""), ("there", f'base_url = "{url}"')):
+        text += f'[[operation]]\nname = "{name}"\ncarries = ["{name}"]\npath = "/"\n{own}\n'
+        text += "[operation.body]\ntemplate = '{}'\n"
+    file.write_text(text)
+    return read_target(file)
+
+
+def test_an_operations_own_address_is_refused_before_anything_is_connected_to(tmp_path: Path) -> None:
+    """The first address is loopback, where nobody listens: a knock there would be the complaint."""
+    with pytest.raises(UserError, match=r"192\.0\.2\.7, not on this machine") as refused:
+        safety.check_each(operation_elsewhere(tmp_path, "http://192.0.2.7:80"))
+    assert refused.value.exit_code == EXIT_REFUSED
+    allowed = operation_elsewhere(tmp_path, "http://192.0.2.7:80", 'allow_hosts = ["192.0.2.7"]')
+    with pytest.raises(UserError, match=r"127\.0\.0\.1 port 9"):
+        safety.check_each(allowed)
+
+
+def test_operations_of_one_place_share_its_address(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        url, elsewhere = (f"http://127.0.0.1:{sock.getsockname()[1]}" for sock in (one, other))
+        target = operation_elsewhere(tmp_path, f"{elsewhere}/v2").model_copy(update={"base_url": f"{url}/v1"})
+        assert [address.port for address in safety.check_each(target)] == [
+            int(place.rpartition(":")[2]) for place in (url, elsewhere)
+        ]
+        same = operation_elsewhere(tmp_path, f"{url}/v2").model_copy(update={"base_url": f"{url}/v1"})
+        assert same.destinations == (f"{url}/v1",)
+        assert len(safety.check_each(same)) == 1

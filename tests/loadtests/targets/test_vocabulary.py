@@ -172,18 +172,15 @@ def test_one_call_may_reach_many_where_their_number_can_be_observed(tmp_path: Pa
     assert Reader(target).read(200, b"", b"", 1000)[:2] == (Reply.ACCEPTED, 1000)
 
 
-def test_an_operation_may_have_an_address_of_its_own_and_a_replay_says_that_it_loads_one(
-    tmp_path: Path,
-) -> None:
-    from loadtests.targets.safety import refuse_elsewhere
+def test_an_operation_may_have_an_address_of_its_own(tmp_path: Path) -> None:
     from loadtests.targets.target import at
 
     text = BASE + GOOD.replace('path = "/m"', 'path = "/m"\nbase_url = "http://127.0.0.2:81/v2"')
     target = read(tmp_path, text)
     lines, _ = rendered(target)
     assert lines[:2] == ["POST /v2/m HTTP/1.1", "Host: 127.0.0.2:81"]
-    with pytest.raises(UserError, match="one replay loads one address"):
-        refuse_elsewhere(target, "email", "c", "marketing")
+    assert target.destinations == ("http://127.0.0.2:81/v2",)
+    assert target.destinations_of([("email", "c", "marketing")]) == (0,)
     assert at(target, "http://127.0.0.1:7").base_urls == ("http://127.0.0.1:7",)
 
 
