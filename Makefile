@@ -10,8 +10,9 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
 SCENARIO ?= singles-day
 BUDGET ?= 60s
+SEED ?= 20261122
 
-.PHONY: help setup rehearse test lint types layers pytest lock bench soak torture demo clean facts
+.PHONY: help setup rehearse test lint types layers pytest lock bench study soak torture demo clean facts
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -52,6 +53,9 @@ pytest: $(READY) ## the tests alone: side by side, then those that measure a who
 
 bench: $(READY) ## speed as ratios against references, medians of several
 	@$(BIN)/python -m pytest -q tests/benchmarks --override-ini 'python_files=bench_*.py' -s --timeout 1800
+
+study: $(READY) ## both resolutions on scenarios drawn from a new seed (SEED=N), the table into sim/README.md
+	@$(BIN)/python -m tests.study.agreement --seed $(SEED) --write
 
 torture: $(READY) ## every stage of a rehearsal with every signal, and what else is long and rough
 	@$(BIN)/python -m pytest -q -m torture

@@ -8,9 +8,10 @@ whatever field, is followed. Whoever sees messages again - a stand-in, an event 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +120,17 @@ def sent_of(schedule: Schedule, records: SendRecords, first: int, run: int) -> S
         sends=np.repeat(sends, each),
         urgency=np.repeat(urgency, each),
     )
+
+
+def stride(messages: int, sample: int) -> int:
+    """Every how many-th message of a replay is looked for, so that at most `sample` are."""
+    return max(1, math.ceil(messages / sample))
+
+
+def sampled(sent: Sent, every: int) -> Sent:
+    """As if the target had not said yes to those that are not looked for."""
+    here = np.arange(sent.count) % every == 0
+    return replace(sent, acknowledged_s=np.where(here, sent.acknowledged_s, np.nan))
 
 
 @dataclass(frozen=True)

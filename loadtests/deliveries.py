@@ -21,7 +21,7 @@ from loadtests.percentiles import Percentiles, percentiles
 from loadtests.targets.observing import Observed
 from loadtests.tracing import Traced, count_until, exit_per_s, keeps_up, later_per_s, why_invalid
 
-Way = Literal["webhook", "stand-in", "counters"]
+Way = Literal["webhook", "poll", "stand-in", "counters"]
 WINDOW_S = 1.0
 NEVER_TOLD = Percentiles(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
 
@@ -41,12 +41,12 @@ class Deliveries:
     """What was delivered of one replay. Counts are of messages.
 
     observed: how that was seen; "counters": the target only says how many, so delays are NaN. by: who saw
-    it, in words. lost: accepted and not seen when nothing had come for `quiet_s`, None where deliveries still
-    went on (`under_way`) or too little can be told. duplicated: deliveries beyond a message's first;
-    `resent`: of those, where we had sent the message more than once. since_due_s, since_accepted_s: to the
-    delivery; infinite where it was lost. delivered_per_s: in the later half of the replay; kept_up: as much
-    as was accepted. sustained_per_s: between the first and the last tenth of the deliveries, also after the
-    replay.
+    it, in words. every: so many-th message was looked for; counts are of those, rates and seconds of all.
+    lost: accepted and not seen when nothing had come for `quiet_s`, None where deliveries still went on
+    (`under_way`) or too little can be told. duplicated: deliveries beyond a message's first; `resent`: of
+    those, where we had sent the message more than once. since_due_s, since_accepted_s: to the delivery;
+    infinite where it was lost. delivered_per_s: in the later half of the replay; kept_up: as much as was
+    accepted. sustained_per_s: between the first and the last tenth of the deliveries, also after the replay.
     """
 
     observed: Way
@@ -70,6 +70,7 @@ class Deliveries:
     settled: bool
     valid: bool
     invalid_because: str
+    every: int = 1
 
 
 def deliveries_of(of: Traced, duration_s: float, watch: Watch) -> Deliveries:
@@ -84,11 +85,11 @@ def deliveries_of(of: Traced, duration_s: float, watch: Watch) -> Deliveries:
     sure = (watch.settled or not owed.any()) and not because
     beyond = np.maximum(0, times_seen(np.where(of.seen.good, of.index, NOBODY), sent.count) - 1)
     per_s, in_per_s = later_per_s(of.delivered_s, duration_s), later_per_s(sent.acknowledged_s, duration_s)
-    seconds = _seconds(sent.acknowledged_s, of.delivered_s, duration_s)
+    seconds = _seconds(sent.acknowledged_s, of.delivered_s, duration_s, watch.every)
     return Deliveries(
         observed=watch.way,
         by=watch.stand_in,
-        messages=sent.count,
+        messages=-(-sent.count // watch.every),
         accepted=int(accepted.sum()),
         delivered=int(delivered.sum()),
         lost=int(owed.sum()) if sure else None,
@@ -98,15 +99,16 @@ def deliveries_of(of: Traced, duration_s: float, watch: Watch) -> Deliveries:
         unnamed=unnamed,
         since_due_s=percentiles(delays_s(sent, of.delivered_s)),
         since_accepted_s=percentiles(_since_accepted_s(sent, of.delivered_s)),
-        delivered_per_s=per_s,
+        delivered_per_s=None if per_s is None else watch.every * per_s,
         kept_up=keeps_up(per_s, in_per_s),
-        sustained_per_s=exit_per_s(of.delivered_s),
+        sustained_per_s=exit_per_s(of.delivered_s, watch.every),
         backlog_max=max((second.backlog for second in seconds), default=0.0),
         seconds=seconds,
         quiet_s=watch.quiet_s,
         settled=watch.settled,
         valid=not because,
         invalid_because="; ".join(because),
+        every=watch.every,
     )
 
 
@@ -157,9 +159,10 @@ def _since_accepted_s(sent: Sent, delivered_s: Floats) -> Floats:
     return np.where(yes, np.where(np.isnan(delivered_s), np.inf, waited_s), np.nan)
 
 
-def _seconds(accepted_s: Floats, delivered_s: Floats, duration_s: float) -> tuple[Second, ...]:
+def _seconds(accepted_s: Floats, delivered_s: Floats, duration_s: float, every: int) -> tuple[Second, ...]:
     edges_s = _edges_s(max(duration_s, float(np.nanmax(delivered_s, initial=0.0))))
-    return _each_second(edges_s, count_until(accepted_s, edges_s), count_until(delivered_s, edges_s))
+    accepted, delivered = (every * count_until(at_s, edges_s) for at_s in (accepted_s, delivered_s))
+    return _each_second(edges_s, accepted, delivered)
 
 
 def _edges_s(until_s: float) -> Floats:

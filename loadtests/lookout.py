@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadtests.arrivals import delays_s, run_number, sent_of
+from loadtests.arrivals import delays_s, run_number, sampled, sent_of, stride
 from loadtests.deliveries import Deliveries, deliveries_of
 from loadtests.evidence import DeliveryDelays
 from loadtests.passage import Watch
@@ -34,12 +34,14 @@ FLUSHED_S = 3 * FLUSH_S
 @dataclass(frozen=True)
 class Lookout:
     """Somebody who sees messages again. `watch`: how it watches, in words, before anything is known of the
-    end; `arrivals`: its record so far; `alive`: whether it still listens."""
+    end; `arrivals`: its record so far; `alive`: whether it still listens; `sample`: how many
+    messages of a replay it looks for at most, evenly spread, 0 = all."""
 
     watch: Watch
     settle_s: float
     arrivals: Callable[[], Arrivals]
     alive: Callable[[], bool]
+    sample: int = 0
 
 
 class Exit:
@@ -50,6 +52,7 @@ class Exit:
         self._engine = engine
         self._watcher = watcher
         self._settled = False
+        self._every = 1
 
     def traced(self) -> tuple[Traced, Arrivals, Played] | None:
         """The latest play's messages, as far as they arrived; None before the first play."""
@@ -58,7 +61,15 @@ class Exit:
             return None
         arrivals = self._lookout.arrivals()
         sent = sent_of(played.schedule, played.records, played.first_id, run_number(played.run))
+        if self._lookout.sample:
+            self._every = stride(sent.count, self._lookout.sample)
+            sent = sampled(sent, self._every)
         return trace(sent, arrivals.since(played.started_at - arrivals.unix_offset_s)), arrivals, played
+
+    @property
+    def every(self) -> int:
+        """Every how many-th message of the latest play is looked for."""
+        return self._every
 
     def wait(self, longest_s: float, *, until_all: bool) -> bool:
         """Wait until nothing has arrived for `quiet_s` - `until_all`: or all that was accepted is delivered
@@ -92,6 +103,7 @@ class Exit:
         return replace(
             self._lookout.watch,
             settled=self._settled,
+            every=self._every,
             complete=arrivals.complete or self._lookout.alive(),
             clock_step_s=unix_offset_s() - arrivals.unix_offset_s,
         )
@@ -104,7 +116,10 @@ class Exit:
         sent, delivered_s = found[0].sent, found[0].delivered_s
         yes = np.isfinite(sent.acknowledged_s)
         return DeliveryDelays(
-            sent.due_s[yes], delays_s(sent, delivered_s)[yes], self._settled, exit_per_s(delivered_s)
+            sent.due_s[yes],
+            delays_s(sent, delivered_s)[yes],
+            self._settled,
+            exit_per_s(delivered_s, self._every),
         )
 
     def deliveries(self) -> Deliveries | None:
@@ -160,7 +175,7 @@ class ExitObserver(Observer):
         found = self.exit.traced()
         if found is None or abs(found[2].started_at - started_at) > 0.0:
             return seen
-        return _joined(observed_of(found[0], _until_s(found[0], found[2])), seen)
+        return _joined(observed_of(found[0], _until_s(found[0], found[2]), self.exit.every), seen)
 
 
 def length_s(played: Played) -> float:

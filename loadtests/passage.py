@@ -14,7 +14,8 @@ from loadtests.percentiles import Percentiles
 class Watch:
     """How an exit was watched: `settled` = nothing had arrived for `quiet_s` when it ended; `complete` = the
     record of arrivals was closed or could be read up to now; `clock_step_s` = by how much the wall clock was
-    set meanwhile. `way`: how deliveries are seen; `place`: where, in words."""
+    set meanwhile. `way`: how deliveries are seen; `place`: where, in words; `every`:
+    every how many-th message is looked for."""
 
     stand_in: str
     limits: str
@@ -22,8 +23,9 @@ class Watch:
     quiet_s: float
     complete: bool = True
     clock_step_s: float = 0.0
-    way: Literal["webhook", "stand-in"] = "stand-in"
+    way: Literal["webhook", "poll", "stand-in"] = "stand-in"
     place: str = "the stand-in"
+    every: int = 1
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,8 +16,9 @@ from loadtests.behind import lookout_of as behind_as_seen
 from loadtests.behind import passage_at, standing_behind
 from loadtests.deliveries import Deliveries, deliveries_counted
 from loadtests.evidence import DeliveryDelays
-from loadtests.lookout import Exit, ExitObserver, length_s
+from loadtests.lookout import Exit, ExitObserver, Lookout, length_s
 from loadtests.passage import Passage
+from loadtests.polling import polling
 from loadtests.receiver.server import Running as Receiving
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.launch import Engine
@@ -26,8 +28,9 @@ from loadtests.targets import credentials, safety
 from loadtests.targets.delivery_words import Delivery
 from loadtests.targets.embedded import Embedded
 from loadtests.targets.observing import Observed, Observer
+from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, embedded_at, resolve
-from scenarios.providers import LimitWord, TokenBucket
+from scenarios.limits import LimitWord, TokenBucket
 from scenarios.scenario import Scenario
 from sim.progress import Watcher
 from sim.runs import Run
@@ -108,6 +111,8 @@ def standing(
         engine = stack.enter_context(Engine(target, run.records, watcher, bounds, workers))
         played = Exit(behind_as_seen(behind, running), engine, watcher) if behind and running else None
         told = Exit(hearing.lookout_of(heard), engine, watcher) if heard else None
+        if target.seen_by == "poll":
+            told = Exit(_polled(target, address, engine, run, stack), engine, watcher)
         seen_at = told or (played if target.seen_by == "stand-in" else None)
         others = [played] if played is not None and played is not seen_at else []
         observer = ExitObserver(target, address, seen_at, others) if seen_at else Observer(target, address)
@@ -128,6 +133,17 @@ def _hearing(asked: Target | Embedded, run: Run, watcher: Watcher, stack: ExitSt
     if delivery is None or delivery.observed != "webhook":
         return None
     return stack.enter_context(hearing.listening_for(delivery, run.path, secrets, watcher))
+
+
+def _polled(target: Target, address: Address, engine: Engine, run: Run, stack: ExitStack) -> Lookout:
+    """Whoever asks the target for what became of messages, from when each replay begins."""
+    assert target.delivery is not None
+    secrets = credentials.environment(target, os.environ)
+    base_path = urlsplit(target.base_url).path.rstrip("/")
+    place = (base_path, address, secrets, target.ca_file)
+    poller, lookout = stack.enter_context(polling(target.delivery, *place, run.path))
+    engine.on_began = poller.began
+    return lookout
 
 
 def _knobs(asked: Embedded, scenario: Scenario | None, delivery: Delivery | None) -> Knobs:
@@ -158,6 +174,7 @@ def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
     providers = tuple(
         ProviderLimit(p.name, p.channels, limits=tuple(_as_in_a_trial(limit) for limit in p.limits))
         for p in scenario.providers
+        if not p.standby
     )
     workers = scenario.pipeline.workers
     return msgspec.structs.replace(

@@ -19,6 +19,7 @@ from loadtests.calibration import Calibration, Play
 from loadtests.ceiling import ceiling as ceilings
 from loadtests.ceiling import document as ceiling_document
 from loadtests.ceiling.ceiling import Ceiling
+from loadtests.ceiling.holding import mixed
 from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
@@ -240,7 +241,7 @@ def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximu
         run.records,
         batch=asked.batch,
         budget_s=asked.budget_s,
-        mix=lambda schedule: schedule if like is None else ceilings.mixed(schedule, like),
+        mix=lambda schedule: schedule if like is None else mixed(schedule, like),
     )
     run.commit_json(GENERATOR, selftest.to_document(own))
     watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
@@ -267,7 +268,7 @@ def measured_of(run: Run) -> tuple[list[Play], Play, Part]:
         missing = [n for n in (CEILING, REPLAY, REHEARSAL) if not run.has(n)]
         message = f"nothing to calibrate with: {', '.join(missing)} missing; rehearse it to the end first"
         raise user_error(message, where=str(run.path))
-    trials = ceiling_document.from_document(ceiling).trials
+    trials = [trial for trial in ceiling_document.from_document(ceiling).trials if trial.alone]
     part = Part(**rehearsal["part"])
     return [_play(run, t.measurement) for t in trials], _play(run, measuring.from_document(replay)), part
 

@@ -63,12 +63,13 @@ def trace(sent: Sent, seen: Seen) -> Traced:
     )
 
 
-def observed_of(of: Traced, until_s: float) -> Observed:
+def observed_of(of: Traced, until_s: float, every: int = 1) -> Observed:
     """The exit as a far side: delivered and waiting messages, sampled from shortly before time 0 to
-    `until_s`. What waited before the play is what came out beyond it."""
+    `until_s`. What waited before the play is what came out beyond it. `every`: every how many-th message was
+    looked for."""
     at_s = np.arange(-2.0 * SAMPLE_S, until_s + SAMPLE_S, SAMPLE_S)
-    delivered = spread_until(_all_of_run_s(of), at_s)
-    waiting = count_until(of.sent.acknowledged_s, at_s) - delivered
+    delivered = every * spread_until(_all_of_run_s(of), at_s)
+    waiting = every * count_until(of.sent.acknowledged_s, at_s) - delivered
     return Observed(at_s, {"delivered": delivered, "backlog": waiting - min(0.0, float(waiting.min()))})
 
 
@@ -215,10 +216,10 @@ def later_per_s(moments_s: Floats, duration_s: float) -> float | None:
     return series.slope_per_s("delivered", duration_s / 2.0, duration_s)
 
 
-def exit_per_s(delivered_s: Floats) -> float | None:
+def exit_per_s(delivered_s: Floats, every: int = 1) -> float | None:
     """Rate between the first and the last tenth of the deliveries; None with too few of them."""
     known = np.sort(delivered_s[np.isfinite(delivered_s)])
     first, last = (int(share * known.size) for share in EXIT_SHARES)
     if known.size < DELIVERIES_MIN or known[last] <= known[first]:
         return None
-    return float((last - first) / (known[last] - known[first]))
+    return every * float((last - first) / (known[last] - known[first]))

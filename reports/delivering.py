@@ -14,6 +14,7 @@ from reports.passing import NOT_KNOWN, time
 NOT_OBSERVED = "delivery not observed"
 SEEN_BY = {
     "webhook": "told by the target's event webhook",
+    "poll": "asked for at the target's status URL",
     "stand-in": "seen at the provider that peakday played",
     "counters": "counted by the target itself",
 }
@@ -129,7 +130,8 @@ def limits_of_sight(of: Deliveries) -> str:
 
 
 def _rows(of: Deliveries) -> Iterator[tuple[Cell, ...]]:
-    yield "accepted", units.count(of.accepted), f"of {of.messages:,} messages sent"
+    part = f", 1 in {of.every} of all" if of.every > 1 else ""
+    yield "accepted", units.count(of.accepted), f"of {of.messages:,} messages sent{part}"
     yield "delivered", units.count(of.delivered), "at least once"
     yield "lost", NOT_KNOWN if of.lost is None else units.count(of.lost), _lost(of)
     if of.duplicated is not None:

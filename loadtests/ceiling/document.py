@@ -15,7 +15,7 @@ from sim.formats import require
 
 FORMAT = "peakday ceiling 1"
 
-LATER = ("accepts", "accepted_per_s", "delivers", "sustained_per_s")
+LATER = ("accepts", "accepted_per_s", "delivers", "sustained_per_s", "alone")
 """What trials of this format may lack."""
 _MEASURED = ("latency_s", "lateness_s")
 """What a trial has from its measurement."""

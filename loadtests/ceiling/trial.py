@@ -50,6 +50,7 @@ class Trial:
     accepts: the verdict on what was accepted alone, whatever became of it. accepted_per_s: the rate at which
     it was, in the later half. delivers: whether what was accepted was also delivered at that rate, None where
     not observed; sustained_per_s: the rate of all its deliveries, also of those after it, where it was not.
+    alone: False where it was held while the target still had to deliver what earlier trials had left.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Trial:
     accepted_per_s: float | None = None
     delivers: Verdict | None = None
     sustained_per_s: float | None = None
+    alone: bool = True
 
 
 def judge_trial(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import EADDRNOTAVAIL, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from typing import Protocol
 
@@ -44,6 +44,21 @@ class Connection:
         self.started_ns = now_ns
         self.unsent: memoryview | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether what was read last is known to be the last."""
+        return False
+
+    @property
+    def pointers(self) -> tuple[int, int, int]:
+        """What compiled code needs to know of TLS (`tlsengine.Engine.pointers`); zeros: there is none."""
+        return 0, 0, 0
+
+    @classmethod
+    def for_lane(cls) -> Makes | None:
+        """Makes such connections for compiled code."""
+        return cls
+
     def open_on(self) -> bool:
         """The socket has news while connecting; True once requests may go. Raises OSError: it never will."""
         if error := self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -53,6 +68,10 @@ class Connection:
     def read(self) -> bytes:
         """What came; b"" when the other side closed. Raises BlockingIOError where nothing came, OSError."""
         return os.read(self.fd, READ_BYTES)
+
+    def read_on(self, data: bytes) -> bytes:
+        """What came after `data`, which compiled code read, as well. Raises what `read` does."""
+        return data
 
     def write(self, data: bytes) -> bool:
         """Write what the socket takes now; True when that was all. Raises OSError when it is broken."""
@@ -82,6 +101,9 @@ class Makes(Protocol):
     def __call__(self, sock: socket.socket, now_ns: int, /) -> Connection:
         """The connection, still connecting."""
 
+    def for_lane(self) -> Makes | None:
+        """What makes connections to the same host that compiled code can carry; None where nothing does."""
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -93,6 +115,11 @@ class Peer:
     port: int
     makes: Makes = Connection
     http: str = "1.1"
+
+    def for_lane(self) -> Peer | None:
+        """The same for compiled code, which carries HTTP/1.1; None where it cannot."""
+        makes = self.makes.for_lane() if self.http == "1.1" else None
+        return replace(self, makes=makes) if makes else None
 
 
 def connect(make: type[socket.socket], peer: Peer, now_ns: int) -> Connection:

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from loadtests.children import PROGRESS, Link, link
 from loadtests.replay import footprint
-from loadtests.replay.connection import Connection
 from loadtests.replay.fleet import Fleet, Work
 from loadtests.replay.orders import TARGET, Play, StopPlay, order, read_settings
 from loadtests.replay.player import Kit, Listeners, Player, Surroundings, kit_of
@@ -73,7 +72,7 @@ class Alone:
         self._surroundings = surroundings
         folder = Path.cwd()
         self._kit: Kit = kit_of(target.load(folder / TARGET), read_settings(folder))
-        if any(peer.makes is Connection and peer.http == "1.1" for peer in self._kit.peers):
+        if any(peer.for_lane() for peer in self._kit.peers):
             # While there is no schedule yet: compiled code takes most room while it is loaded.
             surroundings.kernel.compiled()
         footprint.shrink()

@@ -215,7 +215,7 @@ class Exchange:
                 self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3])
                 return self._reuse(connection) if connection.unsent is None else None
             whole = data if inbox.empty else b""
-            complete = inbox.feed(data) if data else inbox.end()
+            complete = (inbox.feed(data) if data else inbox.end()) or (connection.ended and inbox.end())
         except BadResponse as error:
             return self.lost(connection, error.fault)
         return self._answered(connection, send, whole) if complete else None
@@ -241,7 +241,9 @@ class Exchange:
         self.in_flight -= 1
 
     def _reuse(self, connection: Connection) -> None:
-        if self.waiting:
+        if connection.ended:
+            self._discard(connection)
+        elif self.waiting:
             send, attempt, picked_ns, data, _ = self.waiting.popleft()
             self._start(connection, send, attempt, picked_ns, data)
         else:

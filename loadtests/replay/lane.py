@@ -17,6 +17,7 @@ from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answercode import STATUSES
 from loadtests.replay.connection import Connection
 from loadtests.replay.lanecode import turn
+from loadtests.replay.libssl import addresses
 from loadtests.replay.rows import Rows
 from loadtests.replay.stencils import Stencils
 from loadtests.replay.waiting import Waiting
@@ -28,7 +29,8 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Odd:
-    """What Python must see to. kind: READ (`value` bytes of `data`, 0: the end), WRITTEN (`value` bytes of
+    """What Python must see to. kind: READ (`value` bytes of `data`, 0: the end; READ_ON: TLS
+    has more), WRITTEN (`value` bytes of
     `data`, None: of what renders again), each with an error below 0; or NEWS: events of the epoll."""
 
     kind: int
@@ -52,6 +54,7 @@ class Lane:
         self._s = self._a.s
         self._s[layout.EPOLL] = epoll_fd
         self._s[layout.SPIN_NS] = spin_ns
+        self._a.calls[:] = addresses()
 
     @property
     def busy(self) -> int:
@@ -129,7 +132,7 @@ class Lane:
         return did
 
     def lend(self, connections: Iterable[Connection]) -> None:
-        """Free connections of plain HTTP/1.1, between two answers."""
+        """Free connections that speak HTTP/1.1, between two answers."""
         for connection in connections:
             fd = connection.fd
             while fd >= len(self._a.held):
@@ -140,6 +143,7 @@ class Lane:
             self._lent[fd] = connection
             self._a.held[fd, layout.OWNER] = layout.IDLE
             self._a.held[fd, layout.SERVED] = connection.served
+            self._a.held[fd, layout.TLS :] = connection.pointers
             self._a.free[self._s[layout.FREE]] = fd
             self._s[layout.FREE] += 1
 
@@ -230,8 +234,8 @@ class Lane:
         return odd
 
     def _odd_one(self, kind: int, fd: int, value: int, place: int) -> Odd:
-        if kind == layout.READ and value > 0:
-            at = place * layout.ANSWER_BYTES
+        if kind in (layout.READ, layout.READ_ON) and value > 0:
+            at = place * layout.ROOM_BYTES
             return Odd(kind, fd, value, self._a.inbox[at : at + value].tobytes())
         return Odd(kind, fd, value, self._rendered(place) if kind == layout.WRITTEN else None)
 

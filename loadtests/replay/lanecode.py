@@ -13,12 +13,11 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite.binding import get_host_cpu_name
-from numba import types
 
-from loadtests.replay import answercode, lanelayout
+from loadtests.replay import answercode, lanecalls, lanelayout, lanesockets
 from loadtests.replay.answercode import STATUSES, ordinary
+from loadtests.replay.lanecalls import clock_gettime, errno_at, syscall
 from loadtests.replay.lanelayout import (
-    ANSWER_BYTES,
     BUSY,
     BYTES,
     BYTES_AT,
@@ -35,7 +34,6 @@ from loadtests.replay.lanelayout import (
     FREE,
     HEAD,
     IDLE,
-    INBOX_AT,
     MESSAGES,
     MORE,
     NEWS,
@@ -46,8 +44,10 @@ from loadtests.replay.lanelayout import (
     PICKED_NS,
     PLACES,
     READ,
+    READ_ON,
     REQUEST,
     RESERVED,
+    ROOM_BYTES,
     SERVED,
     SPIN_NS,
     STARTED_NS,
@@ -63,27 +63,20 @@ from loadtests.replay.lanelayout import (
     WRITTEN,
     Arrays,
 )
+from loadtests.replay.lanesockets import NOTHING, read, write
 from loadtests.replay.stencils import ID_DIGITS
 from sim.pipeline.kernelcache import compiled, kept_by, part
 
 _IN = 1
-_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
 _MONOTONIC = 1
 _EPOLL_PWAIT2 = 441
 _ACCEPTED = 1
 _DIGIT_0 = ord("0")
 
-_int, _long = types.int32, types.int64
-_clock_gettime = types.ExternalFunction("clock_gettime", _int(_int, _long))
-_recv = types.ExternalFunction("recv", _long(_int, _long, _long, _int))
-_send = types.ExternalFunction("send", _long(_int, _long, _long, _int))
-_syscall = types.ExternalFunction("syscall", _long(_long, _long, _long, _long, _long, _long, _long))
-_errno_at = types.ExternalFunction("__errno_location", types.CPointer(_int)())
-
 
 @part
 def _now_ns(a: Arrays) -> Any:
-    _clock_gettime(_MONOTONIC, a.s[TIME_AT])
+    clock_gettime(_MONOTONIC, a.s[TIME_AT])
     return a.time[0] * 1_000_000_000 + a.time[1]
 
 
@@ -93,8 +86,8 @@ def _wait(a: Arrays, wait_ns: Any) -> Any:
     a.time[2] = wait_ns // 1_000_000_000
     a.time[3] = wait_ns % 1_000_000_000
     s = a.s
-    found = _syscall(_EPOLL_PWAIT2, s[EPOLL], s[EVENTS_AT], EVENTS_AT_ONCE, s[TIME_AT] + 16, 0, 8)
-    return found if found >= 0 else -_errno_at()[0]
+    found = syscall(_EPOLL_PWAIT2, s[EPOLL], s[EVENTS_AT], EVENTS_AT_ONCE, s[TIME_AT] + 16, 0, 8)
+    return found if found >= 0 else -errno_at()[0]
 
 
 @part
@@ -145,9 +138,9 @@ def _start(a: Arrays, row: Any) -> None:
         held[fd, column] = queue[row, column]
     held[fd, OWNER] = CARRIES
     held[fd, STARTED_NS] = _now_ns(a)
-    written = _send(fd, at, length, _DONTWAIT_NOSIGNAL)
-    if written != length:
-        _put_aside(a, WRITTEN, fd, written if written >= 0 else -_errno_at()[0], s[HEAD])
+    written, all_of_it = write(a, fd, at, length)
+    if not all_of_it:
+        _put_aside(a, WRITTEN, fd, written, s[HEAD])
     s[HEAD] += 1
 
 
@@ -194,13 +187,13 @@ def _hear(a: Arrays, fd: Any, news: Any, place: Any) -> None:
     if fd >= a.held.shape[0] or a.held[fd, OWNER] != CARRIES or news != _IN:
         _put_aside(a, NEWS, fd, news, place)
         return
-    at = place * ANSWER_BYTES
-    got = _recv(fd, a.s[INBOX_AT] + at, ANSWER_BYTES, _DONTWAIT_NOSIGNAL)
-    if got < 0:
-        got = -_errno_at()[0]
-    status = ordinary(a.inbox, at, at + got) if got > 0 else 0
+    at = place * ROOM_BYTES
+    got, has_more = read(a, fd, at)
+    if got == NOTHING:
+        return
+    status = ordinary(a.inbox, at, at + got) if got > 0 and not has_more else 0
     if status == 0 or a.accepts[a.held[fd, STREAM], status] == 0:
-        _put_aside(a, READ, fd, got, place)
+        _put_aside(a, READ_ON if has_more else READ, fd, got, place)
     else:
         _record(a, fd, status)
 
@@ -249,7 +242,8 @@ def _turn(a: Arrays) -> Any:
             return 0
 
 
-_SOURCES = tuple(Path(str(module)) for module in (__file__, answercode.__file__, lanelayout.__file__))
+_PARTS = (answercode, lanecalls, lanelayout, lanesockets)
+_SOURCES = tuple(Path(str(file)) for file in (__file__, *(part.__file__ for part in _PARTS)))
 with kept_by(*_SOURCES):
     turn = compiled(_turn, waits=True)
 

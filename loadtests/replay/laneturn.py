@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from errno import EAGAIN
 
@@ -14,7 +15,9 @@ from loadtests.replay.connection import Connection
 from loadtests.replay.exchange import Exchange
 from loadtests.replay.handturn import AHEAD_GAP_NS, AHEAD_SENDS, BURST_SENDS
 from loadtests.replay.lane import Lane, Odd
+from loadtests.replay.limits import BadResponse
 from loadtests.replay.pool import fault_of
+from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows
 from loadtests.replay.turns import NEVER_NS, OneWay
 
@@ -22,7 +25,7 @@ UPCOMING_MIN = 512
 
 
 class LaneTurn(OneWay):
-    """Does the same as `handturn.HandTurn`, for connections of plain HTTP/1.1.
+    """Does the same as `handturn.HandTurn`, for connections that speak HTTP/1.1.
 
     What waits in the exchange (an attempt that is made again) goes before what waits in the lane.
     """
@@ -134,16 +137,27 @@ class LaneTurn(OneWay):
     def _see_to(self, odd: Odd) -> bool:
         """False where it is not about a connection."""
         connection = self._take_back(odd.fd)
-        exchange = self._exchange
         if odd.kind == layout.NEWS:
-            return exchange.has_news(odd.fd, odd.value)
+            return self._has_news(connection, odd)
         assert connection is not None, "only what is lent is read and written"
-        if odd.value < 0 and odd.value != -EAGAIN:
-            exchange.lost(connection, fault_of(OSError(-odd.value, "")))
-        elif odd.kind == layout.WRITTEN:
-            self._write_on(connection, odd.data, max(0, odd.value))
-        elif odd.value >= 0:
-            exchange.received(connection, odd.data or b"")
+        try:
+            data = self._carry_on(connection, odd)
+        except (OSError, BadResponse) as error:
+            self._exchange.lost(connection, fault_of(error))
+            return True
+        if connection.unsent is not None:
+            self._pool.watch(connection)
+        if data is not None:
+            self._exchange.received(connection, data)
+        return True
+
+    def _has_news(self, connection: Connection | None, odd: Odd) -> bool:
+        if connection is None or connection.send is not None:
+            return self._exchange.has_news(odd.fd, odd.value)
+        self._exchange.has_news(odd.fd, odd.value)
+        if self._pool.connections.get(odd.fd) is connection:
+            # It was for TLS itself, such as a ticket for a later session: the connection is still free.
+            self._pool.free.append(connection)
         return True
 
     def _take_back(self, fd: int) -> Connection | None:
@@ -152,9 +166,27 @@ class LaneTurn(OneWay):
             self._exchange.take_over(connection)
         return connection
 
-    def _write_on(self, connection: Connection, data: bytes | None, done: int) -> None:
-        """So many bytes of its request were written; None: it renders alike again."""
-        assert connection.send is not None
-        whole = self._agenda.render(connection.send) if data is None else data
-        connection.unsent = memoryview(whole)[done:]
-        self._pool.watch(connection)
+    def _carry_on(self, connection: Connection, odd: Odd) -> bytes | None:
+        """Write or read on where compiled code left off: what came, None where that was nothing.
+
+        Raises OSError, BadResponse."""
+        if odd.value < 0 and odd.value != -EAGAIN:
+            raise _error(odd.value)
+        if odd.kind == layout.WRITTEN:
+            assert connection.send is not None
+            # what was not rendered renders alike again
+            whole = self._agenda.render(connection.send) if odd.data is None else odd.data
+            connection.write(whole[max(0, odd.value) :])
+            return None
+        data = odd.data or b""
+        try:
+            return connection.read_on(data) if odd.kind == layout.READ_ON else data
+        except BlockingIOError:
+            return None
+
+
+def _error(value: int) -> OSError | BadResponse:
+    """What an error below 0 says."""
+    if value == layout.CUT_OFF:
+        return BadResponse(Fault.CLOSED_EARLY)
+    return ssl.SSLError(ssl.SSL_ERROR_SSL, "") if value == layout.TLS_FAILED else OSError(-value, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +50,16 @@ class Played:
     first_id: int = 0
 
 
+@dataclass(frozen=True)
+class Began:
+    """A replay that begins: its time 0 in seconds since 1970, `run` and `first_id` as of Played."""
+
+    schedule: Schedule
+    started_at: float
+    run: str
+    first_id: int
+
+
 class Engine:
     """Replays schedules against `target`, as a context manager. Each leaves NAME.schedule.parquet and
     NAME.arrows in `folder`; the child works in `folder`/engine and its log stays there.
@@ -56,6 +67,7 @@ class Engine:
     Raises UserError (exit 4) for a target that must not be loaded, ChildFailed when the child dies or hangs.
     workers: Locust processes that share every replay; more than one have a master, on loopback.
     `last` is the latest replay, also after an interruption or a death: what was recorded until then.
+    `on_began` hears of each replay against the target as it begins.
     """
 
     def __init__(
@@ -67,6 +79,7 @@ class Engine:
         workers: int = 1,
     ) -> None:
         self.last: Played | None = None
+        self.on_began: Callable[[Began], None] = lambda _: None
         self._target = target
         self._folder = folder.resolve()
         self._watcher = watcher
@@ -135,6 +148,8 @@ class Engine:
         self._send(play)
         watcher = Hushed(self._watcher) if port else self._watcher
         conversation = _Conversation(self._running_child(), schedule, name, watcher)
+        if not port:
+            conversation.began = lambda at: self.on_began(Began(schedule, at, self._run, play.first_id))
         try:
             conversation.follow()
         finally:
@@ -192,6 +207,7 @@ class _Conversation:
         self.started_at = 0.0
         self.interrupted = False
         self.complaints: list[str] = []
+        self.began: Callable[[float], None] = lambda _: None
         self._child = child
         self._schedule = schedule
         self._name = name
@@ -215,6 +231,7 @@ class _Conversation:
         match message["kind"]:
             case "playing":
                 self.started_at = float(message["started_at"])
+                self.began(self.started_at)
             case "complaint":
                 self.complaints.append(str(message["text"]))
             case "progress":

@@ -27,7 +27,7 @@ from loadtests.replay.rows import Columns, RawRows
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tls import Secure
 from loadtests.replay.ways import Way
-from loadtests.targets import credentials, trust
+from loadtests.targets import credentials
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 from loadtests.targets.safety import Address
@@ -92,7 +92,7 @@ def _peer(target: Target, address: Address) -> Peer:
 
 
 def _secure(target: Target, host: str) -> Secure:
-    return Secure(trust.context(target.ca_file, target.http), host, target.http)
+    return Secure(target.ca_file, host, target.http)
 
 
 def _affordable(bounds: Bounds, destinations: int) -> Bounds:

@@ -9,46 +9,119 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from functools import cached_property
+from typing import Any, Protocol
 
 from loadtests.replay.connection import READ_BYTES, Connection
+from loadtests.replay.libssl import library
 from loadtests.replay.limits import BadResponse
 from loadtests.replay.records import Fault
+from loadtests.replay.tlsengine import Context
+from loadtests.replay.tlsengine import Engine as SharedEngine
 from loadtests.targets import trust
 
 PLAIN_BYTES = 16384
 """The longest record: OpenSSL hands out at most one a call."""
 
 
-class Secure:
-    """Makes the connections to one host. `context` trusts whom it trusts; `host` goes into SNI and is what
-    the certificate must name; `http` is the version that both must agree on."""
+class Memory(Protocol):
+    """Bytes on their way into or out of an engine: ssl.MemoryBIO, tlsengine.Memory."""
 
-    def __init__(self, context: ssl.SSLContext, host: str, http: str = "1.1") -> None:
-        self.session: ssl.SSLSession | None = None
+    @property
+    def pending(self) -> int:
+        """How many there are."""
+
+    def read(self) -> bytes:
+        """All of them."""
+
+    def write(self, data: bytes, /) -> int:
+        """More of them."""
+
+
+class Engine(Protocol):
+    """One connection's TLS: ssl.SSLObject, tlsengine.Engine. Raises ssl.SSLError."""
+
+    @property
+    def session(self) -> Any:
+        """What a later one can resume."""
+
+    def do_handshake(self) -> None:
+        """As far as it goes. Raises ssl.SSLWantReadError, as `read` does."""
+
+    def read(self, most: int, /) -> bytes:
+        """The next record's bytes; b"" after the other side's farewell."""
+
+    def write(self, data: bytes, /) -> int:
+        """Encrypt them: how many are."""
+
+    def selected_alpn_protocol(self) -> str | None:
+        """What the other side chose."""
+
+
+class Secure:
+    """Makes the connections to one host. It trusts whom `ca_file` names, this system's authorities where it
+    is ""; `host` goes into SNI and is what the certificate must name; `http` is the version that both must
+    agree on. Raises UserError for a bad `ca_file`."""
+
+    def __init__(self, ca_file: str, host: str, http: str = "1.1") -> None:
+        self.latest: Engine | None = None
         self.http = http
-        self._context = context
+        self._ca_file = ca_file
         self._host = host
+        self._context = trust.context(ca_file, http)
 
     def __call__(self, sock: socket.socket, now_ns: int, /) -> Connection:
         """A connection whose handshake follows."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        engine = self._context.wrap_bio(incoming, outgoing, server_hostname=self._host, session=self.session)
+        session = self.latest.session if self.latest else None
+        engine = self._context.wrap_bio(incoming, outgoing, server_hostname=self._host, session=session)
         return SecureConnection(sock, now_ns, self, engine, incoming, outgoing)
+
+    def for_lane(self) -> Secure | None:
+        """Makes the same for compiled code; None where Python's OpenSSL cannot be called by others."""
+        return self._for_lane
+
+    @cached_property
+    def _for_lane(self) -> Secure | None:
+        if library() is None:
+            return None
+        try:
+            return SecureForLane(self._ca_file, self._host, self.http)
+        except ssl.SSLError:
+            return None
+
+
+class SecureForLane(Secure):
+    """The same by functions of OpenSSL that compiled code calls too. Raises ssl.SSLError as well."""
+
+    def __init__(self, ca_file: str, host: str, http: str = "1.1") -> None:
+        super().__init__(ca_file, host, http)
+        self._shared = Context(self._context, ca_file, trust.PROTOCOLS[http])
+
+    def __call__(self, sock: socket.socket, now_ns: int, /) -> Connection:
+        """A connection whose handshake follows, in Python."""
+        session = self.latest.session if self.latest else None
+        engine = SharedEngine(self._shared, self._host, session)
+        return LaneConnection(sock, now_ns, self, engine, engine.incoming, engine.outgoing)
+
+    def for_lane(self) -> Secure | None:
+        """Itself."""
+        return self
 
 
 class SecureConnection(Connection):
     """Requests and responses through TLS. Raises ssl.SSLError, an OSError, where TLS itself fails."""
 
-    __slots__ = ("_closed", "_connected", "_engine", "_incoming", "_maker", "_outgoing")
+    __slots__ = ("_connected", "_engine", "_incoming", "_maker", "_outgoing", "_said_farewell")
 
     def __init__(
         self,
         sock: socket.socket,
         now_ns: int,
         maker: Secure,
-        engine: ssl.SSLObject,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
+        engine: Engine,
+        incoming: Memory,
+        outgoing: Memory,
     ) -> None:
         super().__init__(sock, now_ns)
         self._maker = maker
@@ -56,7 +129,12 @@ class SecureConnection(Connection):
         self._incoming = incoming
         self._outgoing = outgoing
         self._connected = False
-        self._closed = False
+        self._said_farewell = False
+
+    @property
+    def ended(self) -> bool:
+        """After the other side's farewell, which may come with the last bytes and long before it closes."""
+        return self._said_farewell
 
     def open_on(self) -> bool:
         """One step of the handshake."""
@@ -75,27 +153,32 @@ class SecureConnection(Connection):
             raise
         self._put_out()
         trust.must_agree(self._engine.selected_alpn_protocol(), self._maker.http)
+        self._maker.latest = self._engine
         return True
 
     def read(self) -> bytes:
         """What came, decrypted; a close without TLS's own farewell cuts the response off."""
-        data = os.read(self.fd, READ_BYTES) if not self._closed else b""
+        data = os.read(self.fd, READ_BYTES) if not self._said_farewell else b""
         if not data:
-            if self._closed:
+            if self._said_farewell:
                 return b""
             raise BadResponse(Fault.CLOSED_EARLY)
         self._incoming.write(data)
-        plain = self._decrypted()
+        return self.read_on(b"")
+
+    def read_on(self, data: bytes) -> bytes:
+        """What is left to be decrypted, after what was."""
+        plain = data + self._decrypted()
         if self._outgoing.pending:
             self._put_out()
-        if not plain and not self._closed:
+        if not plain and not self._said_farewell:
             raise BlockingIOError
         return plain
 
     def write(self, data: bytes) -> bool:
         """Encrypt it all, write what the socket takes now; True when that was all."""
         write = self._engine.write
-        done = write(data)
+        done = 0
         while done < len(data):
             done += write(data[done:])
         return self._put_out()
@@ -119,11 +202,9 @@ class SecureConnection(Connection):
                     # This was the last record.
                     break
             else:
-                self._closed = True
+                self._said_farewell = True
         except ssl.SSLWantReadError:
             pass
-        if not self.served and plain:
-            self._maker.session = self._engine.session
         return plain
 
     def _put_out(self) -> bool:
@@ -132,3 +213,15 @@ class SecureConnection(Connection):
             return super().write(data) if data else True
         self.unsent = memoryview(bytes(self.unsent) + data)
         return False
+
+
+class LaneConnection(SecureConnection):
+    """One that compiled code can carry on with."""
+
+    __slots__ = ()
+
+    @property
+    def pointers(self) -> tuple[int, int, int]:
+        """Where OpenSSL has it."""
+        assert isinstance(self._engine, SharedEngine)
+        return self._engine.pointers

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadtests.replay.agenda import Agenda
-from loadtests.replay.connection import Connection, Peer
+from loadtests.replay.connection import Peer
 from loadtests.replay.exchange import Bounds, Exchange
 from loadtests.replay.handturn import HandTurn
 from loadtests.replay.kernel import Kernel
@@ -33,14 +33,16 @@ def turns_of(
 
 
 def _one(way: Way, rows: Rows, bounds: Bounds, kernel: Kernel, clock: Callable[[], int]) -> OneWay:
-    """In compiled code where it is plain HTTP/1.1 and code can be compiled; by hand elsewhere."""
+    """In compiled code where that can carry such connections and can be had; by hand elsewhere."""
     spin_ns = int(bounds.spin_s * 1e9)
     if way.peer.http == "2":
         many = Multiplexed(way.peer, way.agenda, rows, bounds, kernel, clock)
         return HandTurn(many, way.agenda, kernel, clock, spin_ns)
-    exchange = Exchange(way.peer, way.agenda, rows, bounds, kernel, clock)
-    if way.peer.makes is Connection and kernel.compiled():
-        from loadtests.replay.laneturn import LaneTurn  # loads numba, which TLS does without
+    peer = way.peer.for_lane()
+    if peer is not None and kernel.compiled():
+        from loadtests.replay.laneturn import LaneTurn  # loads numba, which other turns do without
 
-        return LaneTurn(exchange, way.agenda, rows, clock, spin_ns)
+        carried = Exchange(peer, way.agenda, rows, bounds, kernel, clock)
+        return LaneTurn(carried, way.agenda, rows, clock, spin_ns)
+    exchange = Exchange(way.peer, way.agenda, rows, bounds, kernel, clock)
     return HandTurn(exchange, way.agenda, kernel, clock, spin_ns)

@@ -67,7 +67,7 @@ class App:
             await self._door.pass_through()
             if taken.request.sandbox:
                 return taken
-            return await self._keep(wire, asked, taken, _entries(wire.name, taken, message_id, body), body)
+            return await self._keep(wire, asked, taken, entries_of(wire.name, taken, message_id, body), body)
         except (QueueFull, StoreFailed, Busy) as error:
             return self._turned_away(wire, error)
 
@@ -108,7 +108,7 @@ class App:
             settled(taken if error is None else self._turned_away(wire, error))
 
         try:
-            entries = _entries(wire.name, taken, message_id, body)
+            entries = entries_of(wire.name, taken, message_id, body)
             self._store.offer(entries, taken.request.messages, len(body), stored)
         except (QueueFull, StoreFailed) as error:
             stored(error)
@@ -126,7 +126,8 @@ class App:
         return wire.told(429, "too many requests", retry_after(FULL_RETRY_S))
 
 
-def _entries(wire: str, taken: Taken, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
+def entries_of(wire: str, taken: Taken, message_id: str, body: bytes) -> list[tuple[Lane, Entry]]:
+    """What is to be kept of a request."""
     now_s = time.time()
     return [
         (LANE_OF[g.priority, g.channel], Entry(message_id, now_s, g.campaign, g.ids, g.places, body, wire))

@@ -19,7 +19,7 @@ from loadtests.sendapi.faults import Switchboard
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.relay import Rules
-from loadtests.sendapi.signatures import key_in
+from loadtests.sendapi.signatures import fresh_key, key_in
 from loadtests.sendapi.sinks import CountingSink
 from loadtests.sendapi.store import Store
 from loadtests.sendapi.webhook import Webhook
@@ -57,10 +57,9 @@ async def dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
         knobs.limits(),
         freshness_s=knobs.freshness_s,
         relaying=relaying,
-        listeners=[*listeners, webhook] if webhook else listeners,
+        listeners=[*listeners, webhook],
     )
-    if webhook is not None:
-        webhook.start()
+    webhook.start()
     if not knobs.hold:
         dispatcher.start()
     try:
@@ -71,14 +70,14 @@ async def dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
         await dispatcher.stop()
         if relaying is not None:
             await relaying.carrier.close()
-        if webhook is not None:
-            await webhook.stop(LAST_EVENTS_S)
+        await webhook.stop(LAST_EVENTS_S)
         await store.close()
 
 
-def _webhook(knobs: Knobs) -> Webhook | None:
-    """Who is told of each fate; None where nobody is."""
-    return Webhook(knobs.webhook, key_in(Path(knobs.data)), knobs.key) if knobs.webhook else None
+def _webhook(knobs: Knobs) -> Webhook:
+    """Who is told of each fate."""
+    key = key_in(Path(knobs.data)) if knobs.webhook else fresh_key()
+    return Webhook(knobs.webhook, key, knobs.key)
 
 
 def _relaying(knobs: Knobs) -> Rules | None:

@@ -24,6 +24,9 @@ EXPIRED = Fate("expired", "expired")
 class Listener(Protocol):
     """Who wants to know what becomes of messages."""
 
+    def hears(self, entry: Entry) -> bool:
+        """Whether it wants to know of these."""
+
     def told(self, lane: Lane, entry: Entry, places: Sequence[int], fate: Fate, attempt: int) -> None:
         """Messages of `entry` at these places of its `ids` met a fate on their attempt, counted from 1."""
 

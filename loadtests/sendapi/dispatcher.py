@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from loadtests.sendapi.blocks import Entry
+from loadtests.sendapi.blocks import Block, Entry
 from loadtests.sendapi.carriers import DELIVERED, EXPIRED, Fate, Listener
 from loadtests.sendapi.hands import Hands, InHand
 from loadtests.sendapi.knobs import ProviderLimit
@@ -126,10 +126,10 @@ class Dispatcher:
 
     async def _send(self, hands: Hands, pace: Pace, tally: Tally) -> None:
         turn_ends_s = self._clock() + TURN_S
-        bulk = self._sink if self._may_go_at_once() and isinstance(self._sink, BulkSink) else None
+        bulk = self._sink if self._freshness_s == 0.0 and isinstance(self._sink, BulkSink) else None
         while True:
             hand = await hands.next()
-            if bulk is not None and pace.is_free and not hand[0].is_begun:
+            if bulk is not None and pace.is_free and not hand[0].is_begun and self._unheard(hand[0].block):
                 wait_s = await self._send_block(tally, hand, bulk)
             else:
                 wait_s = await self._send_some(tally, hand, pace)
@@ -139,8 +139,9 @@ class Dispatcher:
                 await asyncio.sleep(0)
                 turn_ends_s = self._clock() + TURN_S
 
-    def _may_go_at_once(self) -> bool:
-        return self._freshness_s == 0.0 and not self._listeners
+    def _unheard(self, block: Block) -> bool:
+        """Whether nobody wants to know what becomes of a block."""
+        return not any(listener.hears(entry) for listener in self._listeners for entry in block.entries)
 
     async def _send_block(self, tally: Tally, hand: deque[InHand], sink: BulkSink) -> float:
         """Deliver the first block in hand: nothing limits it and nothing expires."""
@@ -171,7 +172,7 @@ class Dispatcher:
         return 0.0
 
     def _tell(self, going: InHand, entry: Entry, count: int, fate: Fate) -> None:
-        for listener in self._listeners:
+        for listener in (listener for listener in self._listeners if listener.hears(entry)):
             listener.told(going.block.lane, entry, range(going.sent, going.sent + count), fate, 1)
 
 

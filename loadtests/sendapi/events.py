@@ -1,11 +1,16 @@
-"""What became of a message, in the words of a webhook: SendGrid's events, Twilio's status callbacks."""
+"""What became of a message, in the words of a webhook: SendGrid's events, Twilio's status callbacks, Amazon
+SES's notifications inside SNS, Postmark's records. Shapes are from memory of the providers' documentation."""
 
 from __future__ import annotations
 
 import secrets
+import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
+
+import msgspec
 
 from loadtests.sendapi.blocks import Entry, Lane
 from loadtests.sendapi.carriers import Fate
@@ -14,7 +19,9 @@ from loadtests.sendapi.letters import letters
 SENDGRID_EVENT = {"delivered": "delivered", "later": "deferred", "never": "bounce", "expired": "dropped"}
 TWILIO_STATUS = {"delivered": "delivered", "later": "sent", "never": "undelivered", "expired": "failed"}
 UNDELIVERED, VALIDITY_EXPIRED = "30008", "30036"
-TWILIO = "twilio"
+SES_EVENT = {"delivered": "Delivery", "later": "DeliveryDelay", "never": "Bounce", "expired": "Bounce"}
+TWILIO, SES, POSTMARK = "twilio", "ses", "postmark"
+TOPIC = "arn:aws:sns:eu-west-1:000000000000:peakday"
 
 Event = dict[str, Any]
 
@@ -56,3 +63,39 @@ def twilio_callback(entry: Entry, place: int, fate: Fate) -> dict[str, str]:
     if fate.kind in ("never", "expired"):
         fields["ErrorCode"] = VALIDITY_EXPIRED if fate.kind == "expired" else UNDELIVERED
     return fields
+
+
+def ses_notification(entry: Entry, place: int, fate: Fate, now_s: float) -> Event:
+    """One SNS message with the event of one message inside, unsigned."""
+    letter, kind, at = letters(entry)(place), SES_EVENT[fate.kind], _iso(now_s)
+    recipients = list(letter.recipients)
+    mail = {
+        "timestamp": at,
+        "messageId": entry.ids[place],
+        "source": letter.sender,
+        "destination": recipients,
+    }
+    details: dict[str, Event] = {
+        "Delivery": {"timestamp": at, "recipients": recipients, "smtpResponse": "250 OK"},
+        "DeliveryDelay": {"timestamp": at, "delayType": "General", "reason": fate.reason},
+        "Bounce": {"timestamp": at, "bounceType": "Permanent", "reason": fate.reason},
+    }
+    name = kind[:1].lower() + kind[1:]
+    message = msgspec.json.encode({"eventType": kind, "mail": mail, name: details[kind]}).decode()
+    told = {"Type": "Notification", "MessageId": str(uuid.uuid4()), "TopicArn": TOPIC}
+    return told | {"Message": message, "Timestamp": at}
+
+
+def postmark_event(entry: Entry, place: int, fate: Fate, now_s: float) -> Event:
+    """One record: a delivery, or a bounce - for now where it will be tried again."""
+    recipient, at = letters(entry)(place).recipients[0], _iso(now_s)
+    common: Event = {"MessageID": entry.ids[place], "Tag": entry.campaign, "ServerID": 0}
+    if fate.kind == "delivered":
+        return {"RecordType": "Delivery"} | common | {"Recipient": recipient, "DeliveredAt": at}
+    kind = "Transient" if fate.kind == "later" else "HardBounce"
+    bounce = {"Type": kind, "Email": recipient, "BouncedAt": at, "Description": fate.reason}
+    return {"RecordType": "Bounce"} | common | bounce
+
+
+def _iso(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

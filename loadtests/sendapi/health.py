@@ -78,11 +78,14 @@ class Source:
             queue=self.store.backend.name,
             durable=self.store.backend.durable,
             providers=self.dispatcher.flows(),
-            webhook=_state(self.webhook) if self.webhook else None,
+            webhook=state_of(self.webhook) if self.webhook else None,
         )
 
 
-def _state(webhook: Webhook) -> WebhookState:
+def state_of(webhook: Webhook) -> WebhookState | None:
+    """None where nothing is or was to be told."""
+    if not webhook.is_used:
+        return None
     return WebhookState(webhook.posted, webhook.waiting, webhook.given_up, webhook.key.public)
 
 

@@ -97,6 +97,13 @@ def _of_ses(document: dict[str, Any], at: int, message_id: str) -> Letter:
     return Letter(message_id, parseaddr(document["FromEmailAddress"])[1], recipients, subject, text)
 
 
+def _of_postmark(document: Any, at: int, message_id: str) -> Letter:
+    message = document[at] if isinstance(document, list) else document
+    to = tuple(parseaddr(address)[1] for address in message["To"].split(","))
+    text = message.get("TextBody") or message.get("HtmlBody") or ""
+    return Letter(message_id, parseaddr(message["From"])[1], to, message.get("Subject") or "", text)
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -107,4 +114,5 @@ _READERS: dict[str, Callable[[Any, int, str], Letter]] = {
     "twilio": _of_twilio,
     "braze": _of_braze,
     "ses": _of_ses,
+    "postmark": _of_postmark,
 }

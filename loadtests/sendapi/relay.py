@@ -187,7 +187,7 @@ class Relay:
             self._settle(parcel.hand, len(places))
 
     def _tell(self, parcel: Parcel, places: Sequence[int], fate: Fate) -> None:
-        for listener in self._listeners:
+        for listener in (listener for listener in self._listeners if listener.hears(parcel.entry)):
             listener.told(parcel.lane, parcel.entry, places, fate, parcel.attempt)
 
     def _put_off(self, parcel: Parcel, places: tuple[int, ...], fate: Fate) -> None:

@@ -34,6 +34,11 @@ class EcdsaKey:
         return base64.b64encode(signature).decode()
 
 
+def fresh_key() -> EcdsaKey:
+    """A key that is kept nowhere."""
+    return EcdsaKey(ec.generate_private_key(ec.SECP256R1()))
+
+
 def key_in(folder: Path) -> EcdsaKey:
     """The folder's key, made where there is none: receivers need not learn another after a restart."""
     path = folder / KEY_FILE

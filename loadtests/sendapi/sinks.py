@@ -58,6 +58,10 @@ class CountingSink:
             self.delivered += len(ids)
             self.duplicated += self._seen.add(ids)
 
+    def hears(self, entry: Entry) -> bool:  # noqa: ARG002 - Listener's shape
+        """Whatever is delivered elsewhere is counted here."""
+        return True
+
     def told(self, lane: Lane, entry: Entry, places: Sequence[int], fate: Fate, attempt: int) -> None:  # noqa: ARG002 - Listener's shape
         """Count what somebody else delivered."""
         if fate is DELIVERED:

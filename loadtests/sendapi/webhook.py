@@ -1,180 +1,107 @@
-"""Posts what became of messages to a URL on this machine: signed, batched, in order, tried again.
+"""Tells what becomes of messages: to a URL on this machine, or where a message itself asks for it.
 
-Events are kept in memory only. EVENTS_MAX of them may wait; beyond, the oldest are given up and counted.
+Twilio's StatusCallback is such a URL. Each has a line of its own, so that one that takes nothing keeps no
+other waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from urllib.parse import urlencode, urlsplit
-
-import msgspec
+from collections.abc import Sequence
+from urllib.parse import parse_qs, urlsplit
 
 from loadtests.sendapi.blocks import Entry, Lane
 from loadtests.sendapi.carriers import Fate
-from loadtests.sendapi.events import TWILIO, Event, sendgrid_events, twilio_callback
-from loadtests.sendapi.exits import on_this_machine
-from loadtests.sendapi.loopback import Loopback, Unanswered
-from loadtests.sendapi.signatures import EcdsaKey, twilio_signature
-from scenarios.pipeline import Retries
-from sim.pipeline.retries import backoff_range_s
+from loadtests.sendapi.events import TWILIO
+from loadtests.sendapi.line import Line
+from loadtests.sendapi.posts import Signing
+from loadtests.sendapi.signatures import EcdsaKey
 
-BATCH_S = 0.1
-"""Events wait this long for others to travel with."""
-BATCH_MAX = 1000
-EVENTS_MAX = 200_000
-TIMEOUT_S = 10.0
-RETRIES = Retries.model_validate({"attempts": 10, "backoff": "500ms", "cap": "30s"})
-
-log = logging.getLogger("peakday.sendapi")
-
-
-@dataclass(frozen=True)
-class Happened:
-    """Messages of one entry that met one fate."""
-
-    lane: Lane
-    entry: Entry
-    places: Sequence[int]
-    fate: Fate
-    attempt: int
-    at: float
-
-
-@dataclass(frozen=True)
-class Post:
-    """One request to the webhook, without the headers that every one has."""
-
-    headers: dict[str, str]
-    body: bytes
-    events: int
+LINES_MAX = 64
+"""Different URLs that messages may ask for; events of others are given up."""
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+"""How a StatusCallback must call it: a name is not looked up for each message."""
+_CALLBACK = b"StatusCallback="
 
 
 class Webhook:
-    """One URL. `key` signs SendGrid's events, `token` Twilio's callbacks."""
+    """`url` "" = only who asks is told. `key` signs SendGrid's events, `token` Twilio's callbacks."""
 
-    def __init__(
-        self, url: str, key: EcdsaKey, token: str, clock: Callable[[], float] = time.time, seed: int = 1
-    ) -> None:
-        self.posted = 0
-        self.given_up = 0
+    def __init__(self, url: str, key: EcdsaKey, token: str) -> None:
+        self.url = url
         self.key = key
-        self._url = url
         self._token = token
-        self._clock = clock
-        self._random = random.Random(seed)
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._head = f"POST {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        base = f"{parts.scheme}://{parts.netloc}"
-        self._client = Loopback(on_this_machine(base, "webhook"), TIMEOUT_S)
-        self._waiting: deque[Happened] = deque()
-        self._events = 0
-        self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._lines: dict[str, Line] = {}
+        self._refused = 0
+        if url:
+            self._line(url)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is or was to be told."""
+        return bool(self._lines) or self._refused > 0
+
+    @property
+    def posted(self) -> int:
+        """Events that were taken."""
+        return sum(line.posted for line in self._lines.values())
+
+    @property
+    def given_up(self) -> int:
+        """Events that nobody took."""
+        return self._refused + sum(line.given_up for line in self._lines.values())
 
     @property
     def waiting(self) -> int:
         """Events that are still to be posted."""
-        return self._events
+        return sum(line.waiting for line in self._lines.values())
+
+    def hears(self, entry: Entry) -> bool:
+        """Whether anybody wants to know what becomes of these messages."""
+        return bool(self.url) or (entry.wire == TWILIO and _CALLBACK in entry.body)
 
     def told(self, lane: Lane, entry: Entry, places: Sequence[int], fate: Fate, attempt: int) -> None:
         """Keep it for the next post."""
-        self._waiting.append(Happened(lane, entry, places, fate, attempt, self._clock()))
-        self._events += len(places)
-        while self._events > EVENTS_MAX:
-            oldest = self._waiting.popleft()
-            self._events -= len(oldest.places)
-            self.given_up += len(oldest.places)
-        self._arrived.set()
+        url = self.url
+        if entry.wire == TWILIO and _CALLBACK in entry.body:
+            url = _callback_of(entry) or url
+        if not url:
+            return
+        line = self._line(url)
+        if line is None:
+            self._refused += len(places)
+        else:
+            line.told(lane, entry, places, fate, attempt)
 
     def start(self) -> None:
-        """Begin to post."""
-        self._task = asyncio.create_task(self._post_for_ever(), name="webhook")
+        """Begin to post; lines that come later begin by themselves."""
+        for line in self._lines.values():
+            line.start()
 
     async def stop(self, longest_s: float) -> None:
         """Post what waits, `longest_s` at most, and leave."""
-        if self._task is None:
-            return
-        ends_s = time.monotonic() + longest_s
-        while self._events and time.monotonic() < ends_s and not self._task.done():
-            await asyncio.sleep(BATCH_S / 4)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._client.close_idle()
+        await asyncio.gather(*(line.stop(longest_s) for line in self._lines.values()))
 
-    async def _post_for_ever(self) -> None:
-        while True:
-            await self._arrived.wait()
-            await asyncio.sleep(BATCH_S)
-            self._arrived.clear()
-            while self._waiting:
-                batch = self._batch()
-                for post in self._posts(batch):
-                    await self._deliver(post)
-                self._events -= sum(len(one.places) for one in batch)
-
-    def _batch(self) -> list[Happened]:
-        """The oldest, up to BATCH_MAX events (one entry may hold that many by itself)."""
-        batch, events = [self._waiting.popleft()], 0
-        while self._waiting and (events := events + len(batch[-1].places)) < BATCH_MAX:
-            batch.append(self._waiting.popleft())
-        return batch
-
-    def _posts(self, batch: list[Happened]) -> Iterator[Post]:
-        """One post for all of SendGrid's events in a row; Twilio posts each message by itself."""
-        for is_twilio, group in groupby(batch, key=lambda one: one.entry.wire == TWILIO):
-            if is_twilio:
-                yield from (self._callback(one, place) for one in group for place in one.places)
-            else:
-                yield self._events_post([event for one in group for event in _events(one)])
-
-    def _events_post(self, events: list[Event]) -> Post:
-        body, timestamp = msgspec.json.encode(events), str(int(self._clock()))
-        headers = {
-            "Content-Type": "application/json",
-            "X-Twilio-Email-Event-Webhook-Timestamp": timestamp,
-            "X-Twilio-Email-Event-Webhook-Signature": self.key.sign(timestamp, body),
-        }
-        return Post(headers, body, len(events))
-
-    def _callback(self, one: Happened, place: int) -> Post:
-        fields = twilio_callback(one.entry, place, one.fate)
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "X-Twilio-Signature": twilio_signature(self._token, self._url, fields),
-        }
-        return Post(headers, urlencode(fields).encode(), 1)
-
-    async def _deliver(self, post: Post) -> None:
-        """Until it is taken, or the attempts are used up."""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in post.headers.items())
-        head = f"{self._head}{lines}Content-Length: {len(post.body)}\r\n\r\n"
-        for attempt in range(1, RETRIES.attempts + 1):
-            refused = await self._ask(head.encode() + post.body)
-            if not refused:
-                self.posted += post.events
-                return
-            if attempt < RETRIES.attempts:
-                await asyncio.sleep(self._random.uniform(*backoff_range_s(RETRIES, attempt)))
-        log.warning("the webhook did not take %d events: %s", post.events, refused)
-        self.given_up += post.events
-
-    async def _ask(self, request: bytes) -> str:
-        """Why it was not taken; "" where it was."""
-        try:
-            response = await self._client.ask(request)
-        except Unanswered as error:
-            return str(error)
-        return "" if 200 <= response.status < 300 else f"status {response.status}"
+    def _line(self, url: str) -> Line | None:
+        line = self._lines.get(url)
+        if line is not None:
+            return line
+        if url != self.url and (len(self._lines) >= LINES_MAX or not _is_here(url)):
+            return None
+        line = self._lines[url] = Line(Signing(url, self.key, self._token))
+        if url != self.url:
+            line.start()
+        return line
 
 
-def _events(one: Happened) -> list[Event]:
-    return sendgrid_events(one.lane, one.entry, one.places, one.fate, one.attempt, one.at)
+def _callback_of(entry: Entry) -> str:
+    """Where a message of Twilio's wants its status to be posted to."""
+    return parse_qs(entry.body.decode("utf-8", "replace")).get("StatusCallback", [""])[-1]
+
+
+def _is_here(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and parts.hostname in THIS_MACHINE and bool(parts.port)
+    except ValueError:
+        return False

@@ -16,7 +16,11 @@ import msgspec
 
 from loadtests.arrivals import find
 from loadtests.sendapi.answer import Answer, Asked, Taken, json_answer
+from loadtests.sendapi.app import entries_of
 from loadtests.sendapi.asgi import TOO_LARGE, HungUp, Receive, Scope, Send, asked_of, body_of, refusal, reply
+from loadtests.sendapi.carriers import DELIVERED
+from loadtests.sendapi.health import WebhookState, state_of
+from loadtests.sendapi.webhook import Webhook
 from loadtests.standin.gate import Gate, Standing
 from loadtests.standin.records import Outcome, Recorder
 from loadtests.standin.settings import Settings
@@ -40,6 +44,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     unnamed: int
     idle_s: float | None
+    webhook: WebhookState | None = None
 
 
 class App:
@@ -50,6 +55,7 @@ class App:
         settings: Settings,
         recorder: Recorder,
         clock: Callable[[], float] = time.monotonic,
+        webhook: Webhook | None = None,
     ) -> None:
         now_s = clock()
         self._settings = settings
@@ -60,6 +66,7 @@ class App:
         self._trouble = Trouble(settings)
         self._prefix = secrets.token_urlsafe(12)
         self._requests = 0
+        self._webhook = webhook
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -94,23 +101,37 @@ class App:
             failed=of.outcomes[Outcome.ERROR] + of.outcomes[Outcome.OUTAGE],
             unnamed=of.unnamed,
             idle_s=self._clock() - of.last_at_s if of.requests else None,
+            webhook=state_of(self._webhook) if self._webhook else None,
         )
 
     def _met(self, at_s: float, asked: Asked, body: bytes | None) -> Answer:
         """What a request gets, recorded."""
         pieces = self._voice.parted(asked.path, body or b"")
-        answer, outcomes = self._decided(at_s, asked, body, len(pieces))
+        found = self._read(asked, body) if not self._trouble.is_out(at_s) else None
+        answer, outcomes = self._decided(at_s, asked, found, len(pieces))
         self._recorder.add(at_s, [find(piece) for piece in pieces], outcomes, answer.status)
+        if isinstance(found, Taken) and Outcome.DELIVERED in outcomes:
+            self._tell(found, body or b"", outcomes)
         return answer
 
+    def _tell(self, found: Taken, body: bytes, outcomes: list[Outcome]) -> None:
+        """The webhook, of what was taken: it is delivered at once."""
+        if self._webhook is None:
+            return
+        for lane, entry in entries_of(self._voice.wire.name, found, self._message_id(), body):
+            places = entry.places if len(outcomes) > 1 and entry.places else range(len(entry.ids))
+            alone = len(outcomes) == 1
+            taken = [i for i, at in enumerate(places) if alone or outcomes[at] == Outcome.DELIVERED]
+            if taken and self._webhook.hears(entry):
+                self._webhook.told(lane, entry, taken, DELIVERED, 1)
+
     def _decided(
-        self, at_s: float, asked: Asked, body: bytes | None, pieces: int
+        self, at_s: float, asked: Asked, found: Taken | Answer | None, pieces: int
     ) -> tuple[Answer, list[Outcome]]:
-        """The answer, and what becomes of each piece of the body."""
+        """The answer, and what becomes of each piece of the body; `found` None: nothing is read now."""
         wire = self._voice.wire
-        if self._trouble.is_out(at_s):
+        if found is None:
             return wire.told(503, OUTAGE_WORDS, []), [Outcome.OUTAGE] * pieces
-        found = self._read(asked, body)
         if isinstance(found, Answer):
             return found, [Outcome.REJECTED] * pieces
         if self._trouble.fails():
@@ -139,7 +160,10 @@ class App:
         if body is None:
             return wire.told(413, TOO_LARGE, [])
         self._requests += 1
-        return wire.read(asked, self._voice.readable(body), key, f"{self._prefix}.{self._requests:x}")
+        return wire.read(asked, self._voice.readable(body), key, self._message_id())
+
+    def _message_id(self) -> str:
+        return f"{self._prefix}.{self._requests:x}"
 
     def _each(
         self, at_s: float, answer: Answer, places: set[int], pieces: int

@@ -14,7 +14,10 @@ import msgspec
 
 from loadtests.children import Child, Link, link, python_module
 from loadtests.sendapi import serving
+from loadtests.sendapi.exits import on_this_machine
 from loadtests.sendapi.knobs import is_loopback
+from loadtests.sendapi.signatures import fresh_key
+from loadtests.sendapi.webhook import Webhook
 from loadtests.standin.app import App, Counts
 from loadtests.standin.listening import READY_S, RECORDS, STOP_S, listening, recording
 from loadtests.standin.records import Recorder
@@ -22,6 +25,8 @@ from loadtests.standin.settings import Settings, read_settings, write_settings
 from scenarios.problems import UserError, user_error
 
 HEALTH_S = 5.0
+LAST_EVENTS_S = 0.5
+"""The last events have this long when the stand-in leaves."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ def start(settings: Settings, folder: Path) -> Iterator[Running]:
 
 def check(settings: Settings) -> None:
     """Raises UserError for any address but loopback, and for a port that is taken."""
+    if settings.webhook:
+        on_this_machine(settings.webhook.partition("?")[0], "webhook")
     if not is_loopback(settings.host):
         allowed = "127.0.0.1, ::1, localhost"
         message = "a stand-in listens on loopback only"
@@ -79,6 +86,8 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         limits = ", ".join(f"{limit.kind} {limit.per_s:g}/s" for limit in settings.limits) or "none"  # type: ignore[attr-defined]  # every kind of limit names its kind
         say(f"peakday plays {settings.provider} on {base_url} (counts: {base_url}/healthz)")
         say(f"limits: {limits}, of {settings.counts}; Ctrl-C stops it")
+        if settings.webhook:
+            say(f"events are posted to {settings.webhook} (what their signatures are checked with: /healthz)")
 
     recorder = Recorder(Path(settings.records) if settings.records else None)
     serving.run(_run(settings, recorder, None, ready))
@@ -110,7 +119,13 @@ async def _run(
 ) -> None:
     sock = _listening(settings)
     base_url = _url(settings.host, sock.getsockname()[1])
-    await recording(App(settings, recorder), recorder, sock, parent, lambda: ready(base_url))
+    webhook = Webhook(settings.webhook, fresh_key(), settings.key)
+    webhook.start()
+    app = App(settings, recorder, webhook=webhook)
+    try:
+        await recording(app, recorder, sock, parent, lambda: ready(base_url))
+    finally:
+        await webhook.stop(LAST_EVENTS_S)
 
 
 def _listening(settings: Settings) -> socket.socket:

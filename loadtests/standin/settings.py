@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from loadtests.targets.behind import Behind, Counted, StandInName, profile_of
-from scenarios.providers import ConcurrencyCap, LimitWord, TokenBucket, limit_of, limit_table
+from scenarios.limits import ConcurrencyCap, LimitWord, TokenBucket
+from scenarios.providers import limit_of, limit_table
 
 BURST_S = 0.02
 """A plain `limit` lets this many seconds of its rate pass at once (at least one message)."""
@@ -18,7 +19,8 @@ COUNTS_REQUESTS = ("braze",)
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One stand-in. `port` 0 = a free one; `key` "" = any key is taken; `records` "" = arrivals are counted
-    and not kept. The other fields as in `Behind`."""
+    and not kept; `webhook` "" = only a message that asks for it (Twilio's StatusCallback) is told of. The
+    other fields as in `Behind`."""
 
     provider: StandInName
     host: str = "127.0.0.1"
@@ -35,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outage_s: float = 0.0
     seed: int = 1
     records: str = ""
+    webhook: str = ""
 
     @property
     def held_s(self) -> float:
@@ -65,6 +68,7 @@ def settings_of(behind: Behind) -> Settings:
         stall_every_s=behind.stall.every if behind.stall else 0.0,
         outage_after_s=behind.outage.after if behind.outage else 0.0,
         outage_s=behind.outage.lasts if behind.outage else 0.0,
+        webhook=behind.webhook,
     )
 
 

@@ -52,8 +52,9 @@ class Behind(Word):
     replace it; `limit_share` is the part of them that is left. `counts`: whether a request counts once or for
     its messages; Braze counts requests, the others messages. `answers_after`: how long an answer takes; at
     least the `call_duration` of a concurrency cap. `error_share`: of the requests, answered 500.
-    `partial_failure`: of the messages, refused inside a 200 by who can say so (ses, postmark). `settle`: how
-    long is waited at most, after a replay, until nothing has arrived for `quiet`.
+    `webhook`: where on this machine it posts what became of each message that it took, as the provider
+    would. `partial_failure`: of the messages, refused inside a 200 by who can say so (ses, postmark).
+    `settle`: how long is waited at most, after a replay, until nothing has arrived for `quiet`.
     """
 
     stand_in: StandInName
@@ -68,6 +69,7 @@ class Behind(Word):
     partial_failure: Share | None = None
     stall: Stalling | None = None
     outage: Outage | None = None
+    webhook: str = ""
     settle: Seconds = 10.0
     quiet: Seconds = Field(default=2.0, gt=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from loadtests.targets.addresses import place
+from loadtests.targets.addresses import base_url_problem, place
 from loadtests.targets.behind import PROFILE_ENDING, Behind
 from loadtests.targets.target_words import Target
 from scenarios.complaints import Complaint
@@ -51,6 +51,11 @@ def _limits(behind: Behind) -> Iterator[Complaint]:
 def _faults(behind: Behind) -> Iterator[Complaint]:
     if behind.stall and not behind.stall.lasts < behind.stall.every:
         yield Complaint(("stall", "lasts"), "it would never answer", "less than every")
+    if behind.webhook and behind.stand_in == "braze":
+        message = "Braze posts no events of single messages"
+        yield Complaint(("webhook",), message, "sendgrid, twilio, ses or postmark")
+    if behind.webhook and (reason := base_url_problem(behind.webhook.partition("?")[0])):
+        yield Complaint(("webhook",), reason)
     if behind.partial_failure and behind.stand_in not in TELLING:
         message = f"{behind.stand_in} takes a request whole or not at all"
         yield Complaint(("partial_failure",), message, f"with stand_in {' or '.join(TELLING)}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtests.targets.addresses import place
+from loadtests.targets.auth import QueryKey, SigV4
 from loadtests.targets.delivery_words import Delivery
+from loadtests.targets.slots import SLOT
 from loadtests.targets.target_words import Target
 from loadtests.targets.wire import Operation
 from scenarios.complaints import Complaint
@@ -16,6 +18,11 @@ SIGNED = ("sendgrid", "twilio", "mailgun")
 WAITING = ("observed", "settle", "quiet")
 OF_A_FORMAT = ("status", "delivered", "list", "id", "event_id")
 """What a provider's format says by itself."""
+WORDS_OF = {
+    "webhook": ("events", "port", "key", *OF_A_FORMAT),
+    "poll": ("path", "auth", "status", "delivered", "ended", "sample", "rate"),
+}
+"""Which words mean something of which way, beside those of any."""
 
 
 def delivery_complaints(delivery: Delivery, target: Target) -> Iterator[Complaint]:
@@ -31,9 +38,13 @@ def delivery_complaints(delivery: Delivery, target: Target) -> Iterator[Complain
 
 def _complaints(delivery: Delivery, target: Target) -> Iterator[Complaint]:
     stated = delivery.model_fields_set
+    known = {*WAITING, *WORDS_OF.get(delivery.observed, ())}
+    for name in sorted(stated - known):
+        ways = " or ".join(f'observed = "{way}"' for way, words in WORDS_OF.items() if name in words)
+        yield Complaint((name,), f"means nothing where deliveries are {delivery.observed!r}", ways)
+    if delivery.observed == "poll":
+        yield from _poll(delivery)
     if delivery.observed != "webhook":
-        for name in sorted(stated - set(WAITING)):
-            yield Complaint((name,), "means something of a webhook only", 'observed = "webhook"')
         return
     if delivery.events != "generic":
         for name in sorted(stated & set(OF_A_FORMAT)):
@@ -46,6 +57,17 @@ def _complaints(delivery: Delivery, target: Target) -> Iterator[Complaint]:
     if delivery.key is not None and delivery.events not in SIGNED:
         yield Complaint(("key",), f"signatures of {delivery.events} cannot be checked", ", ".join(SIGNED))
     yield from _address(delivery, target)
+
+
+def _poll(delivery: Delivery) -> Iterator[Complaint]:
+    if not delivery.status:
+        yield Complaint(("observed",), "what says that a message was delivered? write status", '"/status"')
+    if not SLOT.search(delivery.path):
+        message = "of which message is the status asked for? write path"
+        yield Complaint(("observed",), message, '"/messages/{{message_id}}"')
+    if isinstance(delivery.auth, QueryKey | SigV4):
+        message = "a status is asked for with a header or none"
+        yield Complaint(("auth",), message, "bearer, basic, header or none")
 
 
 def _address(delivery: Delivery, target: Target) -> Iterator[Complaint]:

@@ -1,4 +1,4 @@
-"""The words for how a target's deliveries are seen: told by its event webhook, or at its exit."""
+"""The words for how a target's deliveries are seen: told by its event webhook, asked for, or at its exit."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Literal
 
 from pydantic import Field, field_serializer, field_validator
 
-from loadtests.targets.slots import Pointer, Secret
-from scenarios.quantities import Seconds
+from loadtests.replay.stencils import ID_DIGITS
+from loadtests.targets.auth import Auth, NoAuth
+from loadtests.targets.slots import SLOT, Pointer, PollText, Secret
+from scenarios.quantities import PerSecond, Seconds
 from scenarios.words import Word
 
-Way = Literal["webhook", "stand-in", "none"]
+Way = Literal["webhook", "poll", "stand-in", "none"]
 EventFormat = Literal["sendgrid", "twilio", "ses", "postmark", "mailgun", "generic"]
 
 
@@ -18,9 +20,9 @@ class Delivery(Word):
     """How it is seen that a message which the target accepted was delivered.
 
     `observed`: "webhook", the target posts what becomes of messages to a receiver that peakday starts on
-    loopback; "stand-in", the provider that `[behind]` plays took it; "none", deliveries are not looked at.
-    `settle`: how long is waited at most, after a replay, until no delivery has come for `quiet`; what was
-    accepted and not seen by then is lost.
+    loopback; "poll", a status URL is asked for each message of a sample; "stand-in", the provider that
+    `[behind]` plays took it; "none", deliveries are not looked at. `settle`: how long is waited at most,
+    after a replay, until no delivery has come for `quiet`; what was accepted and not seen by then is lost.
 
     `events` names a provider's format or "generic". `port` 0 = a free one: the target then learns the address
     from `{{webhook_url}}` in a request. `key` checks signatures (sendgrid: the verification key, twilio: the
@@ -28,6 +30,10 @@ class Delivery(Word):
     points to the word that says what happened, `delivered` are the words for that, `list` points to where
     they stand ("" = the whole body: one event, or a list), `id` to the message's id ("" = found anywhere in
     the event), `event_id` to what tells a repeated post from a second delivery.
+
+    Poll: GET of `path`, below the target's base URL, with `auth`; `status` and `delivered` as of events,
+    `ended` are words after which nothing more comes. At most `sample` messages of a replay are followed,
+    evenly spread, by at most `rate` requests a second in all.
     """
 
     observed: Way
@@ -41,6 +47,11 @@ class Delivery(Word):
     list: Pointer = ""
     id: Pointer = ""
     event_id: Pointer = ""
+    path: PollText = ""
+    auth: Auth = NoAuth()
+    ended: tuple[str, ...] = ()
+    sample: int = Field(default=200, ge=1, le=10_000)
+    rate: PerSecond = Field(default=50.0, gt=0, le=1000.0)
 
     @field_validator("delivered")
     @classmethod
@@ -52,6 +63,16 @@ class Delivery(Word):
     @field_serializer("settle", "quiet")
     def _duration(self, value: float) -> str:
         return f"{value!r}s"
+
+    @field_serializer("rate")
+    def _rate(self, value: float) -> str:
+        return f"{value!r}/s"
+
+    def path_of(self, run: str, number: int) -> str:
+        """Where a message's status is asked for."""
+        digits = f"{number:0{ID_DIGITS}d}"
+        values = {"message_id": f"{run}-{digits}", "customer_id": digits}
+        return SLOT.sub(lambda match: values[match[1]], self.path)
 
     @property
     def webhook_url(self) -> str:

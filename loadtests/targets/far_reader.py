@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -27,7 +27,7 @@ class FigureReader:
     ) -> None:
         self._paths = {figure.name: _path(figure, base_path) for figure in figures}
         self._figures = figures
-        self._reader = _JsonReader(address, ca_file)
+        self._reader = JsonReader(address, ca_file)
 
     def read(self) -> dict[str, float]:
         """Figure by name, each document asked for once; without those that could not be read."""
@@ -69,18 +69,20 @@ def _path(figure: Observe, base_path: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-class _JsonReader:
+class JsonReader:
     """GETs over one kept connection to the checked address; a reading that fails is None, never raised."""
 
-    def __init__(self, address: Address, ca_file: str) -> None:
+    def __init__(self, address: Address, ca_file: str, headers: Mapping[str, str] | None = None) -> None:
         self._address = address
+        self._headers = {"Host": f"{address.host}:{address.port}"} | dict(headers or {})
         self._ca_file = ca_file
         self._connection: http.client.HTTPConnection | None = None
 
     def get(self, path: str) -> Any:
+        """The document there; None where there is none."""
         try:
             connection = self._connection or self._connect()
-            connection.request("GET", path, headers={"Host": f"{self._address.host}:{self._address.port}"})
+            connection.request("GET", path, headers=self._headers)
             response = connection.getresponse()
             text = response.read(REPLY_BYTES_MAX)
             return json.loads(text) if response.status == 200 else None
@@ -89,6 +91,7 @@ class _JsonReader:
             return None
 
     def close(self) -> None:
+        """Hang up."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

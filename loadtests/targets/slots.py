@@ -25,6 +25,7 @@ REQUEST_SLOTS = (
 )
 """`count` is the number of messages in the request, `run_time` when the run began (ISO 8601, UTC),
 `webhook_url` where `[delivery]` wants to hear what becomes of messages."""
+POLL_SLOTS = ("message_id", "customer_id")
 BODY_SLOTS = (*REQUEST_SLOTS, "messages", "variables")
 FILTERS = ("json",)
 """`{{campaign|json}}` is escaped as JSON asks before its place escapes it: JSON inside a form's field."""
@@ -78,6 +79,12 @@ def _body_text(text: str) -> str:
     return _addressed_safely(_known_slots(text, BODY_SLOTS))
 
 
+def _poll_text(text: str) -> str:
+    if text and (not text.startswith("/") or " " in text):
+        raise BadValueError("not a path", 'it from "/" on, like "/messages/{{message_id}}"')
+    return _known_slots(printable(text), POLL_SLOTS)
+
+
 def _message_text(text: str) -> str:
     return _addressed_safely(_known_slots(text, REQUEST_SLOTS))
 
@@ -99,6 +106,7 @@ Secret = Annotated[str, AfterValidator(_secret)]
 HeaderName = Annotated[str, AfterValidator(_token)]
 RequestText = Annotated[str, AfterValidator(_request_text)]
 BodyText = Annotated[str, AfterValidator(_body_text)]
+PollText = Annotated[str, AfterValidator(_poll_text)]
 MessageText = Annotated[str, AfterValidator(_message_text)]
 Pointer = Annotated[str, AfterValidator(_pointer)]
 """RFC 6901; "" is the whole document."""

@@ -21,7 +21,7 @@ from scenarios.problems import Problem, UserError
 
 NAMED = {"stand_in": "--as"}
 """Options that are not called as the words of `[behind]` are."""
-SHARED = ("limit", "stall")
+SHARED = ("limit", "stall", "webhook")
 """Options of the reference send API that a stand-in knows too."""
 Typed = Mapping[str, str | int | None]
 
@@ -45,6 +45,7 @@ def _behind(typed: Typed, unknown: Typed) -> Behind:
         if value is not None
     ]
     words = {"profile": typed["profile"], "limit": typed["limit"], "error_share": typed["error-share"]}
+    words |= {"webhook": typed["webhook"]}
     table: dict[str, Any] = {"stand_in": typed["as"], "port": 1}
     table |= {name: value for name, value in words.items() if value is not None}
     table |= _pairs(typed, problems)

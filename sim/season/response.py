@@ -198,14 +198,14 @@ class Answers:
             row = _index(streams, trigger.name)
             for i in causes(trigger, streams):
                 followers[i].append((row, trigger))
-        self._replies = [
-            _Replies(scenario, stream, followed_by, seed)
-            for stream, followed_by in zip(streams, followers, strict=True)
-        ]
+        both = zip(streams, followers, strict=True)
+        self._replies = [_Replies(scenario, stream, followed_by, seed) for stream, followed_by in both]
+        # nothing is drawn for a stream that nobody ever answers
+        self._to = [reply.to if reply.any else (lambda *_: ()) for reply in self._replies]
 
     def deliver(self, stream: int, delivered_s: float, fresh: bool) -> Sequence[Sent]:
         """The sends that one delivery causes, in no order, none due before `delivered_s`."""
-        return self._replies[stream].to(delivered_s, fresh)
+        return self._to[stream](delivered_s, fresh)
 
     def customers(self) -> Customers:
         """What the customers did about everything delivered so far."""
@@ -247,6 +247,7 @@ class _Replies:
         self._opening = Drawn((self.law.delay,), self._normal)
         self._acting = Drawn((self.law.act_delay,), self._normal)
         self._on_delivery = any(t.after == "delivered" for _, t in followed_by)
+        self.any = self._on_delivery or self._answering > 0.0 or self._leaving < 1.0
 
     def to(self, delivered_s: float, fresh: bool) -> Sequence[Sent]:
         """The sends caused by one delivery."""
@@ -254,11 +255,8 @@ class _Replies:
         if u >= self._leaving:
             self._leave(1.0 - u)
         answering = u < (self._answering if fresh else self._answering * self.law.stale)
-        if not answering and not self._on_delivery:
-            return ()
-        return self._answered(
-            delivered_s, u if fresh or not self.law.stale else u / self.law.stale, answering
-        )
+        scale = 1.0 if fresh or not self.law.stale else self.law.stale
+        return self._answered(delivered_s, u / scale, answering) if answering or self._on_delivery else ()
 
     def _leave(self, u: float) -> None:
         self.counts[_UNSUBSCRIBES] += u < self.law.unsubscribe

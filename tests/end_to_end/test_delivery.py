@@ -1,7 +1,11 @@
 """Accepts fast, delivers slowly: what a target's own webhook tells, as a user sees it."""
 
+import json
 import os
+import threading
+import time
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -82,3 +86,74 @@ def test_a_valkey_that_is_asked_for_and_cannot_be_started_is_the_user_s_to_mend(
     assert done.code == 2
     assert "queue = valkey: no Valkey server here: no wheel for this platform" in done.err
     assert done.err.count("no Valkey server here") == 1
+
+
+POLLED = """
+base_url = "http://127.0.0.1:{port}"
+[[operation]]
+name = "send"
+path = "/messages"
+body = {{ template = '{{"id":"{{{{message_id}}}}"}}' }}
+[delivery]
+observed = "poll"
+path = "/messages/{{{{message_id}}}}"
+status = "/status"
+delivered = ["done"]
+sample = 80
+rate = "300/s"
+quiet = "1500ms"
+settle = "20s"
+"""
+
+
+@contextmanager
+def queueing(per_s):
+    """A service with one queue that it works off at a rate, and a status of each message."""
+    turns, lock = {}, threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                free_s = max(time.monotonic(), max(turns.values(), default=0.0))
+                turns[body["id"]] = free_s + 1.0 / per_s
+            self.answer(202, {})
+
+        def do_GET(self):
+            turn_s = turns.get(self.path.rpartition("/")[2])
+            done = turn_s is not None and turn_s <= time.monotonic()
+            self.answer(200 if turn_s else 404, {"status": "done" if done else "queued"})
+
+        def answer(self, status, document):
+            body = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def test_a_status_url_that_is_asked_for_a_sample_tells_the_same_of_all(peakday, tmp_path):
+    with queueing(per_s=50.0) as port:
+        target = tmp_path / "target.toml"
+        target.write_text(POLLED.format(port=port))
+        assert peakday("check", str(target)).code == 0
+        done = peakday("replay", "--rate", "80/s", "--for", "2s", "--target", str(target), "--json")
+    assert done.code == 0, done.err
+    found = done.document["delivery"]
+    assert (found["observed"], found["every"], found["messages"], found["lost"]) == ("poll", 2, 80, 0)
+    assert found["delivered"] == 80
+    assert found["sustained_per_s"] == pytest.approx(50.0, rel=0.1)
+    assert not found["kept_up"]

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from loadtests.ceiling import document
-from loadtests.ceiling.ceiling import Ceiling, conclude, find_ceiling, mixed
+from loadtests.ceiling.ceiling import Ceiling, conclude, find_ceiling
+from loadtests.ceiling.holding import mixed
 from loadtests.ceiling.search import Found
 from loadtests.ceiling.trial import Trial, judge_trial
 from loadtests.evidence import DeliveryDelays

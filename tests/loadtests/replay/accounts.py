@@ -24,3 +24,16 @@ def assert_accounted(records: SendRecords, due: int) -> None:
     assert (records.ended_s >= records.picked_s).all()
     started = ~np.isnan(records.started_s)
     assert (records.started_s[started] >= records.picked_s[started]).all()
+
+
+def said(records: SendRecords) -> list[tuple[int, ...]]:
+    """What every row says but its times."""
+    columns = (
+        records.request,
+        records.attempt,
+        records.status,
+        records.reply,
+        records.fault,
+        records.accepted,
+    )
+    return list(zip(*(column.tolist() for column in columns), strict=True))

@@ -299,7 +299,6 @@ def test_a_stop_accounts_for_all_that_was_due(serve, replay) -> None:
 
 
 def test_over_tls_both_agree_on_http_2(serve, replay, certified, trusting) -> None:
-    trusting.set_alpn_protocols(["h2"])
     server = serve(talking(), certified.server(alpn=("h2",)))
     records = replay(server.port, TEN, makes=Secure(trusting, NAME, "2"), http="2")
     assert faults(records) == {"NONE": 10}
@@ -310,7 +309,6 @@ def test_over_tls_both_agree_on_http_2(serve, replay, certified, trusting) -> No
 def test_a_tls_target_without_http_2_fails_every_send_with_tls(
     serve, replay, certified, trusting, alpn
 ) -> None:
-    trusting.set_alpn_protocols(["h2"])
     server = serve(talking(), certified.server(alpn=alpn))
     records = replay(server.port, TEN, makes=Secure(trusting, NAME, "2"), http="2")
     assert_accounted(records, 10)

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from loadtests.replay.answercode import ordinary
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.http1 import Inbox
-from loadtests.replay.records import Fault, SendRecords
+from loadtests.replay.records import Fault
 from loadtests.replay.schedule import constant
 from loadtests.replay.stencils import ID_DIGITS, Stencil
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.target import at, shipped
-from tests.loadtests.replay.accounts import assert_accounted, faults
+from tests.loadtests.replay.accounts import assert_accounted, faults, said
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
@@ -137,18 +137,6 @@ SCRIPTS = st.lists(
 )
 
 
-def said(records: SendRecords) -> list[tuple[int, ...]]:
-    columns = (
-        records.request,
-        records.attempt,
-        records.status,
-        records.reply,
-        records.fault,
-        records.accepted,
-    )
-    return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scripts=SCRIPTS)
 def test_compiled_or_not_a_replay_leaves_the_same_rows(serve, replay, scripts: list[Script]) -> None:
@@ -203,3 +191,17 @@ def test_what_waits_too_long_is_dropped_and_what_is_under_way_too_long_times_out
     assert faults(records).keys() <= {"TIMEOUT", "DROPPED_NO_CONNECTION"}
     assert (records.fault == Fault.TIMEOUT).sum() >= 2
     assert (records.ended_s - records.due_s >= 0.3).all()
+
+
+def test_an_answer_that_comes_with_the_servers_farewell_frees_its_connection_once(serve, replay) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            time.sleep(0.002)
+            sock.sendall(ACCEPTED)
+            sock.shutdown(socket.SHUT_WR)
+
+    server = serve(talk)
+    records = replay(server.port, constant(1000.0, 0.1), Bounds(connections=3))
+    assert_accounted(records, 100)
+    # a send may meet the close on its way, again and again
+    assert faults(records).keys() <= {"NONE", "CLOSED_EARLY", "RESET"}

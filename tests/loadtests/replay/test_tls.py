@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import ssl
 import time
 from pathlib import Path
 
@@ -97,7 +96,7 @@ def test_a_certificate_that_has_expired_fails_every_send_with_tls(
 
 def test_a_certificate_of_an_unknown_authority_fails_every_send_with_tls(serve, answering, replay, certified):
     server = serve(answering(ACCEPTED), certified.server())
-    records = replay(server.port, constant(50.0, 0.2), makes=Secure(ssl.create_default_context(), NAME))
+    records = replay(server.port, constant(50.0, 0.2), makes=Secure("", NAME))
     assert_accounted(records, 10)
     assert faults(records) == {"TLS": 10}
 
@@ -194,3 +193,37 @@ def test_a_ca_file_that_is_none_is_one_problem_of_the_target_file(
         check(read_target(target_file(tmp_path, server.port, 'ca_file = "ours.pem"')))
     with pytest.raises(UserError, match="ca_file"):
         check(read_target(target_file(tmp_path, server.port, 'ca_file = "absent.pem"')))
+
+
+def test_a_farewell_that_comes_with_the_last_bytes_ends_the_answer_though_the_socket_stays_open(
+    serve, replay, certified, trusting
+) -> None:
+    def talk(server, sock) -> None:
+        server.read_request(sock)
+        sock.sendall(b"HTTP/1.1 202 Accepted\r\n\r\n" + b"up to the end" * 1000)
+        sock.unwrap()  # waits for the other side's
+
+    server = serve(talk, certified.server())
+    makes = Secure(trusting, NAME)
+    records = replay(server.port, constant(50.0, 0.2), Bounds(timeout_s=2.0, connections=1), makes=makes)
+    assert_accounted(records, 10)
+    assert faults(records) == {"NONE": 10}
+    assert server.connections == 10
+
+
+@pytest.mark.parametrize(("host", "fault"), [("127.0.0.1", "NONE"), ("127.0.0.2", "TLS")])
+def test_an_address_in_the_place_of_a_name_is_checked_as_an_address(
+    serve, answering, replay, certified, trusting, host, fault
+) -> None:
+    server = serve(answering(ACCEPTED), certified.server())
+    records = replay(server.port, constant(50.0, 0.2), makes=Secure(trusting, host))
+    assert faults(records) == {fault: 10}
+
+
+def test_without_a_ca_file_the_systems_own_authorities_are_trusted(
+    serve, answering, replay, certified, monkeypatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified.ca))
+    server = serve(answering(ACCEPTED), certified.server())
+    records = replay(server.port, constant(50.0, 0.2), makes=Secure("", NAME))
+    assert faults(records) == {"NONE": 10}

@@ -1,4 +1,7 @@
-"""Whatever a target does wrong: one row an attempt, with its fault; no hang, no crash, no busy loop."""
+"""Whatever a target does wrong: one row an attempt, with its fault; no hang, no crash, no busy loop.
+
+Every test of this folder runs as plain HTTP and over TLS.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,8 @@ from loadtests.targets.safety import check
 from loadtests.targets.target import at, shipped
 from scenarios.problems import EXIT_REFUSED, UserError
 from tests.loadtests.replay.accounts import assert_accounted, faults
+from tests.loadtests.replay.faults.talks import ACCEPTED, TEN, assert_ten, once
 
-ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
-TEN = constant(100.0, 0.1)
 MEGABYTE = b"x" * 1_000_000
 
 
@@ -26,25 +28,9 @@ def reset(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
-def once(answer: bytes):
-    """Answers one request and closes."""
-
-    def talk(server, sock: socket.socket) -> None:
-        server.read_request(sock)
-        sock.sendall(answer)
-
-    return talk
-
-
 def never(server, sock: socket.socket) -> None:
     while server.read_request(sock):
         pass
-
-
-def assert_ten(records, fault: str) -> None:
-    assert_accounted(records, 10)
-    assert records.request.size == 10
-    assert faults(records) == {fault: 10}
 
 
 def test_a_reset_in_the_middle_of_a_response_is_one_row(serve, replay) -> None:
@@ -173,83 +159,6 @@ def test_a_refusal_is_one_row_with_its_status_and_is_no_fault(
     assert_ten(records, "NONE")
     assert set(records.status.tolist()) == {int(status[:3])}
     assert set(records.reply.tolist()) == {int(reply)}
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a;b=1\r\nok\r\n0\r\nA: 1\r\nX-B: 2\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\n" * 2000 + ACCEPTED,
-        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + ACCEPTED,
-        b"HTTP/1.1 204 No Content\r\n\r\n",
-        b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",
-        b"HTTP/1.1 202 Accepted\r\nCONTENT-LENGTH:2\r\nCONNECTION: Keep-Alive\r\n\r\nok",
-        b"HTTP/1.1 202 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-        b"HTTP/1.0 202 Accepted\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 202\r\nContent-Length: 0\r\n\r\n",
-    ],
-    ids=[
-        "chunks, extensions, trailers",
-        "2000 interim ones",
-        "early hints",
-        "no content",
-        "small letters",
-        "capitals",
-        "a length and chunks",
-        "HTTP/1.0 that is kept",
-        "no reason",
-    ],
-)
-def test_an_answer_in_any_form_that_http_allows_is_read_and_its_connection_kept(
-    serve, answering, replay, answer
-) -> None:
-    server = serve(answering(answer))
-    records = replay(server.port, TEN, Bounds(connections=1))
-    assert_ten(records, "NONE")
-    assert (records.reply == Reply.ACCEPTED).all()
-    assert server.connections == 1
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.0 202 Accepted\r\n\r\nup to the end",
-        b"HTTP/1.0 202 Accepted\r\nContent-Length: 2\r\n\r\nok",
-        b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\nup to the end",
-    ],
-    ids=["HTTP/1.0", "HTTP/1.0 with a length", "until it closes"],
-)
-def test_an_answer_that_ends_its_connection_is_read_and_the_next_send_has_one_of_its_own(
-    serve, replay, answer
-) -> None:
-    server = serve(once(answer))
-    records = replay(server.port, TEN, Bounds(connections=1))
-    assert_ten(records, "NONE")
-    assert (records.reply == Reply.ACCEPTED).all()
-    assert server.connections == 10
-
-
-def test_an_unchanged_answer_has_no_body_whatever_length_it_tells(serve, answering, replay) -> None:
-    server = serve(answering(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"))
-    records = replay(server.port, TEN, Bounds(connections=1))
-    assert_ten(records, "NONE")
-    assert set(records.status.tolist()) == {304}
-    assert server.connections == 1
-
-
-def test_an_answer_longer_than_it_says_stands_and_its_connection_is_not_used_again(
-    serve, answering, replay
-) -> None:
-    server = serve(answering(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 Surprise"))
-    records = replay(server.port, TEN)
-    assert_ten(records, "NONE")
-    assert set(records.status.tolist()) == {202}
-    assert server.connections == 10
-
-
-def test_an_answer_shorter_than_it_says_runs_into_the_time_out(serve, answering, replay) -> None:
-    server = serve(answering(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\nshort"))
-    assert_ten(replay(server.port, TEN, Bounds(timeout_s=0.3)), "TIMEOUT")
 
 
 def test_a_target_that_closes_after_every_third_answer_is_connected_to_again(serve, replay) -> None:

@@ -1,0 +1,107 @@
+"""Cells of the study: a scenario's stream, a quantity, both resolutions over some seeds; when they agree.
+
+They agree where they differ by at most the greatest of 2 % of the referee's value, 0.05 bin (times) and half
+of its own 95 % interval over the seeds. A quantile agrees as well where the shares of messages below the
+other one differ by at most 0.3 points: on a flat part of a distribution it may be anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from sim import histogram
+from sim.ledger import DELIVERED, EXPIRED, FAILED, OFFERED, REJECTED
+from sim.outcome import Outcome
+from sim.summary import drained_s
+
+SHARE, BIN_SHARE, POINTS, GROSS = 0.02, 0.05, 0.003, 0.10
+FATES = {"delivered": DELIVERED, "expired": EXPIRED, "rejected": REJECTED, "failed": FAILED}
+QUANTILES = {"delay p50": 0.50, "delay p95": 0.95, "delay p99": 0.99}
+TIMES = ("delay mean", *QUANTILES, "drain")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Means over the seeds of the message resolution (referee) and of the cohort resolution (found).
+
+    own: half of the referee's 95 % interval. points: by how much the shares below the other's quantile
+    differ, infinite where there is none.
+    """
+
+    scenario: str
+    stream: str
+    quantity: str
+    referee: float
+    found: float
+    own: float
+    bin_s: float
+    points: float = math.inf
+
+    @property
+    def off(self) -> float:
+        """The difference as a share of the referee's value."""
+        if self.found == self.referee:
+            return 0.0
+        return abs(self.found - self.referee) / abs(self.referee) if self.referee else math.inf
+
+    @property
+    def agrees(self) -> bool:
+        """See the module's docstring."""
+        floor = BIN_SHARE * self.bin_s if self.quantity in TIMES else 0.0
+        allowed = max(SHARE * abs(self.referee), floor, self.own)
+        return abs(self.found - self.referee) <= allowed or self.points <= POINTS
+
+    @property
+    def tiny(self) -> bool:
+        """Whether the difference is a message or a bin at most: less than either resolution tells apart."""
+        return abs(self.found - self.referee) <= (self.bin_s if self.quantity in TIMES else 1.0)
+
+    @property
+    def gross(self) -> bool:
+        """Whether it is off by more than anything allows and by more than 10 %."""
+        return not self.agrees and self.off > GROSS
+
+
+def cells(scenario: str, referee: Sequence[Outcome], found: Sequence[Outcome]) -> Iterator[Cell]:
+    """Every cell of a scenario; outcome i of both met seed i. Streams that offer nothing have none."""
+    for i, stream in enumerate(referee[0].streams):
+        if not any(outcome.totals[OFFERED, i] for outcome in referee):
+            continue
+        own, other = ([_figures(outcome, i) for outcome in side] for side in (referee, found))
+        for quantity in own[0]:
+            one = np.array([figures[quantity] for figures in own])
+            two = np.array([figures[quantity] for figures in other])
+            points = math.inf
+            if quantity in QUANTILES:
+                points = _points(referee, found, i, QUANTILES[quantity])
+            if (
+                np.isnan(one).any() or np.isnan(two).any()
+            ):  # some seed delivered nothing: no delays to compare
+                continue
+            half = float(stdtrit(len(one) - 1, 0.975)) * float(one.std(ddof=1)) / math.sqrt(len(one))
+            told = (float(one.mean()), float(two.mean()), half, referee[0].bin_s, points)
+            yield Cell(scenario, stream.name, quantity, *told)
+
+
+def _figures(outcome: Outcome, i: int) -> dict[str, float]:
+    counts, backlog = outcome.delay_counts[i], outcome.total("backlog", [i])
+    delays = {name: histogram.quantile(counts, q) for name, q in QUANTILES.items()}
+    fates = {name: float(outcome.totals[row, i]) for name, row in FATES.items()}
+    top, drain = float(backlog.max(initial=0.0)), drained_s(backlog, outcome.bin_s)
+    return {"delay mean": histogram.mean(counts), **delays, "backlog max": top, "drain": drain, **fates}
+
+
+def _points(referee: Sequence[Outcome], found: Sequence[Outcome], i: int, q: float) -> float:
+    """The greater of both ways round, over all seeds together."""
+    one, two = (np.sum([outcome.delay_counts[i] for outcome in side], axis=0) for side in (referee, found))
+    if one.sum() <= 0.0 or two.sum() <= 0.0:
+        return math.inf
+    return max(
+        abs(histogram.share_below(one, histogram.quantile(two, q)) - q),
+        abs(histogram.share_below(two, histogram.quantile(one, q)) - q),
+    )

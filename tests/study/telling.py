@@ -1,0 +1,70 @@
+"""The study as a table of Markdown, and its place in sim/README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.study.cells import Cell
+from tests.study.drawing import Drawn
+
+BEGIN, END = "<!-- study: written by make study -->", "<!-- end of study -->"
+WORST = 12
+
+
+def table(seed: int, seeds: int, drawn: Sequence[Drawn], found: Sequence[Cell], halved: float) -> str:
+    """Agreement by quantity and in all, every scenario with what it has, the worst cells by name."""
+    good, gross = sum(cell.agrees for cell in found), [cell for cell in found if cell.gross]
+    tiny, rest = sum(cell.tiny for cell in gross), sum(not cell.tiny for cell in gross)
+    bar = f"{good} of {len(found)} cells agree ({good / len(found):.1%}, stated >= 95 %)"
+    lines = [
+        f"{len(drawn)} drawn scenarios x {seeds} seeds, drawn from seed {seed}: {bar}.",
+        f"{len(gross)} are off by more than 10 % and by more than is allowed (stated: none):",
+        f"{tiny} of these by one message or one bin at most, {rest} by more.",
+        f"Half the window changes no number by more than {halved:.1g} of the greatest.",
+        "",
+        "| quantity | cells | agree | median difference | gross |",
+        "|---|---|---|---|---|",
+    ]
+    for quantity in dict.fromkeys(cell.quantity for cell in found):
+        own = [cell for cell in found if cell.quantity == quantity]
+        agree = sum(cell.agrees for cell in own) / len(own)
+        off = sorted(cell.off for cell in own)[len(own) // 2]
+        lines.append(f"| {quantity} | {len(own)} | {agree:.0%} | {off:.1%} | {sum(c.gross for c in own)} |")
+    return "\n".join([*lines, "", *_scenarios(drawn, found), "", *_worst(found)])
+
+
+def _scenarios(drawn: Sequence[Drawn], found: Sequence[Cell]) -> list[str]:
+    lines = ["| scenario | workers | limits | has | cells | agree |", "|---|---|---|---|---|---|"]
+    for season in drawn:
+        own = [cell for cell in found if cell.scenario == season.name]
+        crew = season.loaded.scenario.pipeline.workers
+        limits = {each.kind for p in season.loaded.scenario.providers for each in p.limits}
+        lines.append(
+            f"| {season.name} | {crew.count} x {crew.service_time * 1000:.0f} ms {crew.distribution} | "
+            f"{', '.join(sorted(limits))} | {', '.join(season.extras) or '-'} | {len(own)} | "
+            f"{sum(cell.agrees for cell in own)} |"
+        )
+    return lines
+
+
+def _worst(found: Sequence[Cell]) -> list[str]:
+    missed = sorted((cell for cell in found if not (cell.agrees or cell.tiny)), key=lambda cell: -cell.off)[
+        :WORST
+    ]
+    lines = [
+        "| off by more than a message or a bin | stream | quantity | messages | cohort | own interval |",
+        "|---|---|---|---|---|---|",
+    ]
+    for cell in missed:
+        figures = f"{cell.referee:.4g} | {cell.found:.4g} | {cell.own:.2g}"
+        lines.append(f"| {cell.scenario} | {cell.stream} | {cell.quantity} | {figures} |")
+    return lines if missed else ["No cell is off by more."]
+
+
+def between_marks(text: str, told: str) -> str:
+    """The text with what stands between the marks replaced. Raises ValueError where they are missing."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the marks {BEGIN} and {END} are missing")
+    return f"{head}{BEGIN}\n{told}\n{END}{tail}"
