@@ -22,7 +22,7 @@ from tests.benchmarks.engine_rig import free_port, until_listening
 from tests.benchmarks.peers import TARGET_CORE, output_of
 
 SECONDS = 4
-LOCUST_USERS = 100
+LOCUST_USERS = 400
 K6_USERS = 500
 
 _K6 = """
@@ -101,7 +101,7 @@ def k6(server: Watched, rate_per_s: float, folder: Path) -> Seen:
     rate = round(rate_per_s)
     script.write_text(_K6.format(rate=rate, seconds=SECONDS, users=K6_USERS, url=server.url))
     output_of(["k6", "run", "--quiet", str(script)], folder)
-    return _seen(server, rate, rate * SECONDS)
+    return _seen(server, rate)
 
 
 def locust(server: Watched, rate_per_s: float, folder: Path) -> Seen:
@@ -111,7 +111,7 @@ def locust(server: Watched, rate_per_s: float, folder: Path) -> Seen:
     users = ["--users", str(LOCUST_USERS), "--spawn-rate", str(LOCUST_USERS), "--run-time", f"{SECONDS}s"]
     words = [sys.executable, "-m", "locust", "-f", str(script), "--headless", "--only-summary", *users]
     output_of([*words, "--host", server.url], folder)
-    return _seen(server, rate_per_s / LOCUST_USERS, round(rate_per_s * SECONDS))
+    return _seen(server, rate_per_s / LOCUST_USERS)
 
 
 def lateness_s(arrivals: list[tuple[int, float]], due_s: Floats) -> Floats:
@@ -122,11 +122,17 @@ def lateness_s(arrivals: list[tuple[int, float]], due_s: Floats) -> Floats:
     return late_s - late_s.min()
 
 
-def _seen(server: Watched, rate_per_s: float, due: int) -> Seen:
-    late = []
-    for arrivals in server.arrivals().values():
+def _seen(server: Watched, rate_per_s: float) -> Seen:
+    """Each sender's rate is `rate_per_s`, from its own beginning until the last request of all."""
+    senders = server.arrivals().values()
+    last_s = max(came_s for arrivals in senders for _, came_s in arrivals)
+    late, due = [], 0
+    for arrivals in senders:
         most = max(number for number, _ in arrivals)
         late.append(lateness_s(arrivals, np.arange(most + 1) / rate_per_s))
+        number, came_s = arrivals[0]
+        began_s = came_s - late[-1][0] - number / rate_per_s
+        due += min(int((last_s - began_s) * rate_per_s), round(SECONDS * rate_per_s) - 1) + 1
     return Seen(np.concatenate(late), due)
 
 
