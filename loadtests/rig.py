@@ -30,7 +30,7 @@ from loadtests.targets.embedded import Embedded
 from loadtests.targets.observing import Observed, Observer
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, embedded_at, resolve
-from scenarios.providers import LimitWord, TokenBucket
+from scenarios.limits import LimitWord, TokenBucket
 from scenarios.scenario import Scenario
 from sim.progress import Watcher
 from sim.runs import Run
@@ -53,6 +53,11 @@ class Rig:
     observer: Observer
     knobs: Knobs | None
     behind: Exit | None = None
+
+    @property
+    def keys(self) -> str:
+        """What holds the target's keys, in words."""
+        return credentials.told(self.target, os.environ)
 
     def passage(self) -> Passage | None:
         """What the target passed on of the latest play; None where we do not play its provider."""
@@ -169,6 +174,7 @@ def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
     providers = tuple(
         ProviderLimit(p.name, p.channels, limits=tuple(_as_in_a_trial(limit) for limit in p.limits))
         for p in scenario.providers
+        if not p.standby
     )
     workers = scenario.pipeline.workers
     return msgspec.structs.replace(

@@ -19,6 +19,7 @@ from loadtests.calibration import Calibration, Play
 from loadtests.ceiling import ceiling as ceilings
 from loadtests.ceiling import document as ceiling_document
 from loadtests.ceiling.ceiling import Ceiling
+from loadtests.ceiling.holding import mixed
 from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
@@ -185,6 +186,7 @@ def replay_stage(
                     late_s,
                     rig.passage(),
                     rig.deliveries(observed),
+                    rig.keys,
                 )
                 played_at = rig.target.destinations_of(played.schedule.kinds())
                 at_each = by_address(played.schedule, played.records, rig.target.destinations, played_at)
@@ -220,6 +222,7 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             on_trial=keep,
             like=asked.like,
             generator_per_s=own.per_s,
+            keys=rig.keys,
         )
         run.commit_json(CEILING, ceiling_document.to_document(found))
         watcher.tell("ceiling", 1, 1, f"stopped by {found.stopped_by}")
@@ -238,7 +241,7 @@ def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximu
         run.records,
         batch=asked.batch,
         budget_s=asked.budget_s,
-        mix=lambda schedule: schedule if like is None else ceilings.mixed(schedule, like),
+        mix=lambda schedule: schedule if like is None else mixed(schedule, like),
     )
     run.commit_json(GENERATOR, selftest.to_document(own))
     watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
