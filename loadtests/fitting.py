@@ -27,7 +27,7 @@ SHARED = "all"
 def believed_of(scenario: Scenario, provider_names: tuple[str, ...]) -> Believed:
     """What `scenario`, at the rehearsed scale, says of the target and of providers that are told apart."""
     workers = scenario.pipeline.workers
-    rates = {p.name: rate_of(p) for p in scenario.providers}
+    rates = {p.name: rate_of(p) for p in scenario.providers if not p.standby}
     known = {name: rates[name] for name in provider_names if name in rates}
     limits = known or {SHARED: sum(rates.values())}
     return Believed(workers.service_time, variation(workers), workers.count, limits)
@@ -77,8 +77,9 @@ def _own(scenario: Scenario, name: str, per_s: float) -> list[str]:
 
 def _shared(scenario: Scenario, per_s: float) -> list[str]:
     """One provider in the place of all: their channels, the fitted rate, their bursts in proportion."""
-    channels = [channel for p in scenario.providers for channel in p.channels]
-    limits = [limit for p in scenario.providers for limit in p.limits]
+    own = [p for p in scenario.providers if not p.standby]
+    channels = [channel for p in own for channel in p.channels]
+    limits = [limit for p in own for limit in p.limits]
     burst = sum(limit.at_once for limit in limits) * per_s / max(per_s, sum(x.minute_per_s for x in limits))
     delay = scenario.providers[0].delay
     return [

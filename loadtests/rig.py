@@ -30,7 +30,7 @@ from loadtests.targets.embedded import Embedded
 from loadtests.targets.observing import Observed, Observer
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, embedded_at, resolve
-from scenarios.providers import LimitWord, TokenBucket
+from scenarios.limits import LimitWord, TokenBucket
 from scenarios.scenario import Scenario
 from sim.progress import Watcher
 from sim.runs import Run
@@ -174,6 +174,7 @@ def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
     providers = tuple(
         ProviderLimit(p.name, p.channels, limits=tuple(_as_in_a_trial(limit) for limit in p.limits))
         for p in scenario.providers
+        if not p.standby
     )
     workers = scenario.pipeline.workers
     return msgspec.structs.replace(

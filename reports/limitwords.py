@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from reports import units
-from scenarios.providers import (
+from scenarios.deferrals import IpWarmUp, MailboxDeferral, PacedQueue
+from scenarios.limits import (
     ClockHour,
     ConcurrencyCap,
     DailyCap,
@@ -27,6 +28,13 @@ _WORDS: dict[type[LimitWord], Callable[[Any], str]] = {
     RollingQuota: lambda x: f"{units.count(x.messages)} in any {units.duration(x.window)}",
     ConcurrencyCap: lambda x: (
         f"{units.count(x.calls)} calls at once of {units.duration(x.call_duration)} each"
+    ),
+    PacedQueue: lambda x: (
+        f"accepted at once, sent on at {units.rate(x.rate)}; {units.duration(x.queue)} of that may wait"
+    ),
+    MailboxDeferral: lambda x: f"mailboxes take {units.rate(x.rate)} at full reputation and defer the rest",
+    IpWarmUp: lambda x: (
+        f"warm-up of {units.count(x.ips)} addresses, day {x.day:g} of {len(x.schedule)}; the rest is deferred"
     ),
     SwitchOff: lambda x: (
         f"off for {units.duration(x.off)} above {units.count(x.messages)} in {units.duration(x.window)}"

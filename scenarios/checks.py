@@ -10,17 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from zoneinfo import available_timezones
 
+from scenarios.carrying import behind_complaints, carried_by, carrying_complaints, fault_complaints
 from scenarios.complaints import Complaint
 from scenarios.cycles import cycle_complaints
+from scenarios.limits import DailyCap
 from scenarios.objectives import Subject, parse_objective
 from scenarios.positions import KeyPath
 from scenarios.problems import BadValueError, listed, nearest
 from scenarios.profiles import profile_names
-from scenarios.providers import DailyCap, Provider
+from scenarios.providers import Provider
 from scenarios.salvage import held
 from scenarios.scenario import Scenario, zone_of
 from scenarios.season import Growth, Response, Segment
 from scenarios.streams import EVERYONE, channel_complaints, name_complaints, stream_complaints, stream_names
+from scenarios.upstream import Stage
 from scenarios.words import Channel
 
 BINS_MAX = 5_000_000
@@ -49,6 +52,7 @@ def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) ->
     for channel in held(lambda: list(scenario.responses)):
         found += held(_funnel, channel, scenario.responses[channel])
     found += stream_complaints(scenario, elsewhere)
+    found += held(_stages, scenario, held(_known_streams, scenario, elsewhere))
     found += held(cycle_complaints, scenario)
     for channel in sorted(set((elsewhere or {}).values())):
         found += channel_complaints(scenario, ("demand", "history"), channel)
@@ -149,13 +153,27 @@ def _list_complaints(scenario: Scenario) -> list[Complaint]:
     for index, segment in enumerate(held(lambda: scenario.audience.segments)):
         found += held(_is_new, ("audience", "segments", index), segment, segments)
     names: dict[str, int] = {}
-    carried: dict[Channel, str] = {}
-    for index, provider in enumerate(held(lambda: scenario.providers)):
+    providers = held(lambda: scenario.providers)
+    carried = carried_by(providers)
+    for index, provider in enumerate(providers):
         found += held(_is_new, ("provider", index), provider, names)
-        found += held(_carries, ("provider", index), provider, carried)
+        found += held(carrying_complaints, ("provider", index), provider, carried)
+        found += held(behind_complaints, ("provider", index), provider)
         found += held(_has_profile, ("provider", index), provider)
         found += held(_limit_zones, ("provider", index), provider)
+    for index, fault in enumerate(held(lambda: scenario.faults)):
+        found += held(fault_complaints, ("fault", index), fault, list(names))
     return found
+
+
+def _stages(scenario: Scenario, streams: Sequence[str]) -> Iterator[Complaint]:
+    names: dict[str, int] = {}
+    for index, stage in enumerate(scenario.upstream):
+        yield from _is_new(("upstream", index), stage, names)
+        for position, name in enumerate(stage.to):
+            if streams and name not in streams:
+                path = ("upstream", index, "to", position)
+                yield Complaint(path, "unknown stream", listed(streams), nearest(name, streams))
 
 
 def _has_profile(path: KeyPath, provider: Provider) -> Iterator[Complaint]:
@@ -171,24 +189,11 @@ def _limit_zones(path: KeyPath, provider: Provider) -> Iterator[Complaint]:
             yield from _is_zone((*path, "limits", position, "timezone"), limit.timezone)
 
 
-def _is_new(path: KeyPath, item: Segment | Provider, seen: dict[str, int]) -> Iterator[Complaint]:
+def _is_new(path: KeyPath, item: Segment | Provider | Stage, seen: dict[str, int]) -> Iterator[Complaint]:
     yield from name_complaints(path, item.name)
     if item.name in seen:
         yield Complaint((*path, "name"), "is a name that is taken already", "a name of its own")
     seen.setdefault(item.name, len(seen))
-
-
-def _carries(path: KeyPath, provider: Provider, carried: dict[Channel, str]) -> Iterator[Complaint]:
-    if not provider.channels:
-        yield Complaint((*path, "channels"), "carries nothing", "at least one channel")
-    for position, channel in enumerate(provider.channels):
-        if channel in carried:
-            yield Complaint(
-                (*path, "channels", position),
-                f"{carried[channel]} carries {channel} already",
-                "one provider a channel",
-            )
-        carried.setdefault(channel, provider.name)
 
 
 def _funnel(channel: Channel, response: Response) -> Iterator[Complaint]:

@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from scenarios.faults import Fault
 from scenarios.objectives import scaled_objective
-from scenarios.pipeline import Pipeline
+from scenarios.pipeline import Pipeline, Retries
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
+from scenarios.upstream import Stage
 from scenarios.words import Channel, Word
 
 AnyWord = TypeVar("AnyWord", bound=Word)
@@ -63,31 +65,38 @@ class Scenario(Word):
     backgrounds: tuple[Background, ...] = Field(default=(), alias="background")
     triggers: tuple[Trigger, ...] = Field(default=(), alias="trigger")
     responses: dict[Channel, Response] = Field(default_factory=dict, alias="response")
+    upstream: tuple[Stage, ...] = ()
     pipeline: Pipeline
     providers: tuple[Provider, ...] = Field(alias="provider")
+    faults: tuple[Fault, ...] = Field(default=(), alias="fault")
     objectives: Objectives = Objectives()
     rehearsal: Rehearsal = Rehearsal()
     assumptions: tuple[Assumption, ...] = Field(default=(), alias="assumption")
 
     @classmethod
     def prepared(cls, table: dict[str, Any]) -> dict[str, Any]:
-        """The table with campaign starts on the scenario's clock where they carry no offset."""
+        """The table with the moments of campaigns and faults on its clock where they carry no offset."""
         zone = zone_of(table.get("timezone", "UTC"))
-        campaigns = table.get("campaign")
-        if zone is None or not isinstance(campaigns, list):
+        if zone is None:
             return table
-        return {**table, "campaign": [_with_start_in(zone, campaign) for campaign in campaigns]}
+        on_clock = {
+            name: [_with_moment_in(zone, row, key) for row in table[name]]
+            for name, key in (("campaign", "start"), ("fault", "from"))
+            if isinstance(table.get(name), list)
+        }
+        return {**table, **on_clock}
 
     def scaled(self, scale: float) -> Scenario:
         """The same season `scale` times as large; every time and every share is unchanged.
 
-        Multiplied exactly: release and background rates, rates of buckets. Rounded to whole numbers and at
-        least 1: audience size, worker count, queue bound (0 stays unbounded), messages and calls of limits,
-        limits of `backlog` objectives. Bursts are at least 1, since a smaller bucket admits no message ever.
-        Rounding moves the workers' utilisation by up to half a worker: choose scales that leave several.
+        Multiplied exactly: release and background rates, rates of limits. Rounded to whole numbers and at
+        least 1: audience size, worker count, queue bound (0 stays unbounded), messages and calls of limits, a
+        breaker's least calls, saved retries, limits of `backlog` objectives. Bursts are at least 1, since a
+        smaller bucket admits no message ever. Rounding moves the workers' utilisation by up to half a worker:
+        choose scales that leave several.
         """
         workers = self.pipeline.workers
-        queue = self.pipeline.queue
+        queue, retries, breaker = self.pipeline.queue, self.pipeline.retries, self.pipeline.breaker
         return self.model_copy(
             update={
                 "audience": _with(self.audience, size=_at_least_one(self.audience.size * scale)),
@@ -98,6 +107,8 @@ class Scenario(Word):
                     self.pipeline,
                     workers=_with(workers, count=_at_least_one(workers.count * scale)),
                     queue=_with(queue, bound=_at_least_one(queue.bound * scale) if queue.bound else 0),
+                    retries=_scaled_retries(retries, scale),
+                    breaker=breaker and _with(breaker, calls=_at_least_one(breaker.calls * scale)),
                 ),
                 "objectives": _with(
                     self.objectives,
@@ -129,14 +140,20 @@ def local_moment(value: Any, zone: ZoneInfo) -> Any:
     return value
 
 
-def _with_start_in(zone: ZoneInfo, campaign: Any) -> Any:
-    if not isinstance(campaign, dict) or "start" not in campaign:
-        return campaign
-    return {**campaign, "start": local_moment(campaign["start"], zone)}
+def _with_moment_in(zone: ZoneInfo, row: Any, key: str) -> Any:
+    if not isinstance(row, dict) or key not in row:
+        return row
+    return {**row, key: local_moment(row[key], zone)}
 
 
 def _scaled_provider(provider: Provider, scale: float) -> Provider:
     return _with(provider, limits=tuple(limit.scaled(scale) for limit in provider.limits))
+
+
+def _scaled_retries(retries: Retries, scale: float) -> Retries:
+    if retries.budget is None:
+        return retries
+    return _with(retries, budget_saved=_at_least_one(retries.budget_saved * scale))
 
 
 def _at_least_one(number: float) -> int:

@@ -8,6 +8,8 @@ triggered sends come from sim.season.response no later than the bin in which the
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +17,22 @@ import numpy.typing as npt
 import simpy
 
 from scenarios.catalogue import Loaded
+from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
-from sim.ledger import DELIVERED, FRESH, QUANTITIES, Ledger
+from sim.ledger import DELIVERED, FRESH, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
+from sim.pipeline.eras import eras
+from sim.pipeline.kernelcache import compiling
+from sim.pipeline.lanes import Doors, lanes_of
+from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, with_room
 from sim.pipeline.waits import delay_counts
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
+from sim.season.upstream import HoldUp, hold_ups
 from sim.seeds import stream as random_stream
-from sim.traffic import Traffic, with_triggered
+from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 600
 """Bins at most between two looks at the books and the watcher: about 0.01 s."""
@@ -38,8 +46,14 @@ class _Engine:
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
         self._traffic = traffic
-        self._plan = plan_of(scenario, traffic.streams, bins, traffic.bin_s)
-        self._state = empty_state(scenario, self._plan)
+        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
+        self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
+        self._eras = list(eras(scenario, bins, traffic.bin_s))
+        plans = [plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s) for era in self._eras]
+        self._plans = dict(zip((era.first_bin for era in self._eras), plans, strict=True))
+        self._plan = plans[0]
+        self._state = empty_state(scenario, plans, len(self._lanes), bins)
+        self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
@@ -56,25 +70,41 @@ class _Engine:
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
         bins = self._traffic.counts.shape[1]
-        for first in range(0, bins, self._window_bins):
-            n = min(self._window_bins, bins - first)
+        edges = sorted({*range(0, bins, self._window_bins), *self._plans, bins})
+        for first, end in pairwise(edges):
+            n = end - first
+            self._enter(first)
             yield env.timeout(n * self._traffic.bin_s)
             self._window(first, n)
             watcher.tell("simulate", first + n, bins, "bins")
             if watcher.stopped():
                 raise Interrupted
 
-    def _window(self, first: int, n: int) -> None:
-        window = np.zeros((len(QUANTITIES), len(self._traffic.streams), n))
-        self._state = with_room(self._state, n)
-        arrivals = self._arrivals(first, n)
-        under_way, held = np.zeros(arrivals.shape), np.zeros(len(arrivals))
-        busy = np.zeros(n)
-        kernel.advance(self._plan, self._state, first, arrivals, window, under_way, busy, held)
-        self._ledger.post(first, window, under_way, held, busy)
-        self._feedback.add(first, window[DELIVERED], window[FRESH])
+    def _enter(self, first: int) -> None:
+        """A fault begins or ends: another plan. What was noted of waits belongs to the delays of the last."""
+        plan = self._plans.get(first, self._plan)
+        if plan is self._plan:
+            return
+        self._close_delays()
+        bring_up(list(self._state.limits), list(self._plan.limit_figures), first * plan.bin_s)
+        self._plan = plan
 
-    def _arrivals(self, first: int, n: int) -> Floats:
+    def _close_delays(self) -> None:
+        self._delay_counts += delay_counts(self._plan, self._state, self._lanes)
+        self._state.delays[:] = 0.0
+        self._state.light[:] = 0.0
+
+    def _window(self, first: int, n: int) -> None:
+        self._state = with_room(self._state, n)
+        arrivals = self._doors.arrivals(self._events(first, n))
+        window = kernel.step(self._plan, self._state, first, arrivals)
+        streams = len(self._traffic.streams)
+        out, under_way = (self._doors.by_stream(each, streams) for each in (window.out, window.under_way))
+        held = self._doors.by_stream(window.held[:, None], streams)[:, 0]
+        self._ledger.post(first, out, under_way, held, window.busy)
+        self._feedback.add(first, out[DELIVERED], out[FRESH])
+
+    def _events(self, first: int, n: int) -> Floats:
         arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
         if self._sent:
             expected = self._feedback.arrivals(first, n)
@@ -90,17 +120,16 @@ class _Engine:
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
-        return delay_counts(self._plan, self._state)
+        self._close_delays()
+        return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
-    """Compile the kernel or fetch it from the cache, by a bin in which nothing happens."""
-    plan = plan_of(loaded.scenario, traffic.streams, 1, traffic.bin_s)
-    state = empty_state(loaded.scenario, plan)
-    streams = len(traffic.streams)
-    window = np.zeros((len(QUANTITIES), streams, 1))
-    nothing = np.zeros((streams, 1))
-    kernel.advance(plan, state, 0, nothing, window, np.zeros((streams, 1)), np.zeros(1), np.zeros(streams))
+    """Compile the kernel or fetch it from the cache, by bins in which nothing happens."""
+    lanes = lanes_of([HoldUp()] * len(traffic.streams))
+    for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
+        plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
+        kernel.step(plan, empty_state(loaded.scenario, [plan], len(lanes), 1), 0, np.zeros((len(lanes), 1)))
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 
@@ -120,7 +149,8 @@ def run(
     `watcher.stopped()`; ConservationError if messages got lost.
     """
     watch = Stopwatch()
-    _compile(loaded, traffic)
+    with compiling():
+        _compile(loaded, traffic)
     watch.compiled()
     ledger = open_books(loaded.scenario, traffic, keep)
     engine = _Engine(loaded, traffic, seed, window_bins, ledger)
@@ -128,4 +158,8 @@ def run(
     env.run(env.process(engine.season(env, watcher)))
     complete = engine.traffic()
     books = Books("cohort", seed, ledger, engine.delay_counts(), engine.customers(), watch)
-    return complete, close(loaded.scenario, complete, books)
+    outcome = close(loaded.scenario, complete, books)
+    if loaded.scenario.upstream:
+        complete = at_door(complete, outcome.offered)
+        outcome = replace(outcome, planned=complete.planned)
+    return complete, outcome

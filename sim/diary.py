@@ -13,6 +13,7 @@ from sim import histogram
 from sim.ledger import (
     ACCEPTED,
     ATTEMPTS,
+    DEAD_LETTERED,
     DELIVERED,
     EXPIRED,
     FAILED,
@@ -90,7 +91,9 @@ class Diary:
     """Every happening since the last window was closed.
 
     Deliveries and bounces are written down when the provider accepts, with the moment at which they will
-    happen; attempts with the moment at which their service started. freshness_s: float64 (streams,).
+    happen; attempts with the moment at which their service started. A service ends with one attempt, but for
+    a provider whose breaker is open (`withheld`) or a standby (`asked_again`). turned_away: taken by nobody;
+    lapsed: expired behind a provider's door. freshness_s: float64 (streams,).
     """
 
     def __init__(self, freshness_s: Floats, bin_s: float) -> None:
@@ -98,13 +101,15 @@ class Diary:
         self._streams = len(freshness_s)
         self.offered, self.rejected, self.expired = Moments(), Moments(), Moments()
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
-        self.delivered, self.bounced = Moments(), Moments()
+        self.asked_again, self.withheld, self.turned_away = Moments(), Moments(), Moments()
+        self.delivered, self.bounced, self.lapsed = Moments(), Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
             (EXPIRED, self.expired),
             (LIMITED, self.limited),
             (FAILED, self.bounced),
+            (DEAD_LETTERED, self.exhausted),
         )
         self._serving = 0
         self._under_way = np.zeros(self._streams)
@@ -121,19 +126,27 @@ class Diary:
             streams, times_s, _ = moments.take(until_s)
             window[row] += self._counted(streams, times_s, first_bin, n)
         window[ACCEPTED] = window[OFFERED] - window[REJECTED]
-        bounced = window[FAILED].copy()
-        streams, times_s, _ = self.exhausted.take(until_s)
-        window[FAILED] += self._counted(streams, times_s, first_bin, n)
+        left = window[FAILED] + self._taken(self.turned_away, first_bin, n)
+        window[FAILED] += window[DEAD_LETTERED]
+        lapsed = self._taken(self.lapsed, first_bin, n)
+        window[EXPIRED] += lapsed
         self._close_deliveries(window, first_bin, until_s)
         streams, ended_s, started_s = self.attempts.take(until_s)
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)
+        window[ATTEMPTS] += self._taken(self.asked_again, first_bin, n)
+        window[ATTEMPTS] -= self._taken(self.withheld, first_bin, n)
         now = np.concatenate((started_s, serving[1])) >= first_bin * self._bin_s
         streams = np.concatenate((streams, serving[0]))[now]
         started_s = np.concatenate((started_s, serving[1]))[now]
-        taken = self._counted(streams, started_s, first_bin, n) - window[LIMITED]
-        under_way = self._under_way[:, None] + np.cumsum(taken - window[DELIVERED] - bounced, axis=1)
+        taken = self._counted(streams, started_s, first_bin, n)
+        under_way = self._under_way[:, None] + np.cumsum(taken - left - lapsed - window[DELIVERED], axis=1)
         self._under_way = under_way[:, -1]
         return Page(window, under_way, self._busy_s(started_s, ended_s, first_bin, n))
+
+    def _taken(self, moments: Moments, first_bin: int, n: int) -> Floats:
+        """float64 (streams, n): how many there were in each bin; they are forgotten here."""
+        streams, times_s, _ = moments.take((first_bin + n) * self._bin_s)
+        return self._counted(streams, times_s, first_bin, n)
 
     def _close_deliveries(self, window: Floats, first_bin: int, until_s: float) -> None:
         n = window.shape[2]

@@ -20,12 +20,15 @@ QUANTITIES = (
     "failed",
     "attempts",
     "limited",
+    "dead_lettered",
+)
+OFFERED, ACCEPTED, DELIVERED, FRESH, EXPIRED, REJECTED, FAILED, ATTEMPTS, LIMITED, DEAD_LETTERED = range(
+    len(QUANTITIES)
 )
 LEVELS = ("backlog", "under_way")
 BUSY_SHARE = "busy_share"
 ROWS = (*QUANTITIES, *LEVELS, BUSY_SHARE)
 """All that is kept per bin: counts and levels by stream, busy shares by stage."""
-OFFERED, ACCEPTED, DELIVERED, FRESH, EXPIRED, REJECTED, FAILED, ATTEMPTS, LIMITED = range(len(QUANTITIES))
 _OTHER_FATES = (EXPIRED, REJECTED, FAILED)
 _FATES = (DELIVERED, *_OTHER_FATES)
 ROUNDING_MESSAGES = 1e-4

@@ -8,10 +8,10 @@ else happens before it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import chain, repeat
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,45 +19,29 @@ import simpy
 from simpy.events import NORMAL, URGENT, Event
 
 from scenarios.catalogue import Loaded
+from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.diary import Diary
+from sim.handover import Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
-from sim.pipeline import providers
-from sim.pipeline.limits import Limiter
+from sim.pipeline.crew import Crew
+from sim.pipeline.eras import Era, eras
+from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.queues import Message, PriorityQueue
-from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.workers import service_times
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
+from sim.season.upstream import Upstream
 from sim.seeds import stream as random_stream
-from sim.traffic import Traffic, with_triggered
+from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 60
 """Bins between two looks at the books; no result depends on it."""
 _STEPS = 10_000
 """SimPy events between two looks at the watcher: about 0.03 s."""
-_BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-Callbacks = list[Callable[[Any], None]]
-
-
-class _Happening(Event):
-    """An event that its owner schedules, again and again if need be:
-
-    a Timeout without a new object each time.
-    """
-
-    message: Message
-    started_s: float
-
-    def __init__(self, env: simpy.Environment, callbacks: Callbacks) -> None:
-        self.env = env
-        self.callbacks = callbacks
-        self._ok = True
-        self._value = None
 
 
 class _Engine:
@@ -74,43 +58,35 @@ class _Engine:
         self._away = [0] * len(streams)
         self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
-        self._on_end: Callbacks = [self._end]
-        self._on_back: Callbacks = [self._back]
-        self._workers = [_Happening(self._env, []) for _ in range(scenario.pipeline.workers.count)]
-        self._idle = self._workers[::-1]
-        self._service = service_times(scenario.pipeline.workers, random_stream(seed, "workers")).__next__
-        self._attempts = scenario.pipeline.retries.attempts
-        self._backoff = [
-            backoff_range_s(scenario.pipeline.retries, k)
-            for k in range(1, scenario.pipeline.retries.attempts)
-        ]
-        self._jitter = _uniform(random_stream(seed, "backoff")).__next__
+        self._handover = Handover(self._env, scenario, streams, seed, self.diary)
+        self._handover.set_back, self._handover.come_back = self._set_back, [self._back]
+        self._handover.delivered = self._delivered
+        if scenario.faults:
+            self._await_faults(scenario)
+        self._crew = Crew(
+            self._env,
+            scenario.pipeline.workers,
+            self._queue,
+            self.diary,
+            self._handover.ask,
+            random_stream(seed, "workers"),
+        )
+        self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
         self._answers = Answers(scenario, streams, seed)
         self.customers = self._answers.customers
-        self._prepare_providers(loaded, seed)
-        self._newcomers: Iterator[tuple[int, float]] = iter(())
+        self._upstream = Upstream(scenario, streams, seed)
+        self._newcomers: Iterator[tuple[int, float, float]] = iter(())
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
 
-    def _prepare_providers(self, loaded: Loaded, seed: int) -> None:
-        scenario, streams = loaded.scenario, self._traffic.streams
-        carriers = providers.carriers(scenario, streams)
-        limiters = [
-            Limiter(provider.limits, epoch_s=scenario.starts_at.timestamp())
-            for provider in scenario.providers
-        ]
-        self._admit = [limiters[carrier].admit for carrier in carriers]
-        delays = [
-            providers.delivery_delays(p.delay, random_stream(seed, "provider", p.name)).__next__
-            for p in scenario.providers
-        ]
-        self._delay = [delays[carrier] for carrier in carriers]
-        self._lost_share = providers.lost_shares(scenario, streams)
-        self._bounces = _uniform(random_stream(seed, "bounce")).__next__
+    def _await_faults(self, scenario: Scenario) -> None:
+        for era in eras(scenario, self._traffic.counts.shape[1], self._bin_s):
+            begins = Happening(self._env, [partial(self._enter, era)])
+            self._env.schedule(begins, URGENT, era.first_bin * self._bin_s)
 
     def run(self, ledger: Ledger, watcher: Watcher) -> None:
         """The whole season into `ledger`."""
-        bins, per_bin_s = self._traffic.counts.shape[1], len(self._workers) * self._bin_s
+        bins = self._traffic.counts.shape[1]
         for first in range(0, bins, WINDOW_BINS):
             n = min(WINDOW_BINS, bins - first)
             self._arrange_newcomers(first, n)
@@ -118,8 +94,9 @@ class _Engine:
             for stream, found_s in self._queue.expired:
                 self.diary.expired.add(stream, found_s, 0.0)
             self._queue.expired.clear()
-            page = self.diary.close(first, n, self._in_service())
-            ledger.post(first, page.counts, page.under_way, self._held(), page.busy_s / per_bin_s)
+            page = self.diary.close(first, n, self._crew.in_service())
+            busy = page.busy_s / self._crew.available_s(n, self._bin_s)
+            ledger.post(first, page.counts, page.under_way, self._held(), busy)
             watcher.tell("simulate", first + n, bins, "every message")
 
     def traffic(self) -> Traffic:
@@ -128,26 +105,30 @@ class _Engine:
         return with_triggered(self._traffic, rows, self._triggered_counts[rows])
 
     def _arrange_newcomers(self, first: int, n: int) -> None:
-        """Due times of the window's messages, evenly at random within their bins."""
+        """The window's newcomers: due evenly at random within their bins, and then upstream for a while."""
         counts = self._traffic.counts[:, first : first + n]
         streams = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
         bins = np.concatenate([np.repeat(np.arange(first, first + n), row) for row in counts])
-        due_s = (bins + self._due.random(len(bins))) * self._bin_s
-        order = np.argsort(due_s, kind="stable")
-        self.diary.offered.extend(streams, due_s)
-        self._newcomers = zip(streams[order].tolist(), due_s[order].tolist(), strict=True)
+        due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
+        if self._upstream:
+            streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (first + n) * self._bin_s)
+        order = np.argsort(door_s, kind="stable")
+        self.diary.offered.extend(streams, door_s)
+        columns = (column[order].tolist() for column in (streams, due_s, door_s))
+        self._newcomers = zip(*columns, strict=True)
         self._await_newcomer()
 
     def _await_newcomer(self) -> None:
         ahead = next(self._newcomers, None)
         if ahead is not None:
-            event = _Happening(self._env, self._on_newcomer)
-            event.message = Message(*ahead)
-            self._env.schedule(event, NORMAL, max(0.0, ahead[1] - self._env.now))
+            stream, due_s, door_s = ahead
+            event = Happening(self._env, self._on_newcomer)
+            event.message = Message(stream, due_s)
+            self._env.schedule(event, NORMAL, max(0.0, door_s - self._env.now))
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
         step = self._env.step
-        self._env.schedule(_Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
+        self._env.schedule(Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
         try:
             while not watcher.stopped():
                 for _ in range(_STEPS):
@@ -156,107 +137,66 @@ class _Engine:
             return
         raise Interrupted
 
-    def _newcomer(self, event: _Happening) -> None:
-        """Take in newcomers until one is due after something else happens."""
-        message, peek, arrive, following = event.message, self._env.peek, self._arrive, self._newcomers
+    def _newcomer(self, event: Happening) -> None:
+        """Take in newcomers until one is at the door after something else happens."""
+        message, now_s, peek = event.message, self._env.now, self._env.peek
+        arrive, following = self._arrive, self._newcomers
         for _ in range(_STEPS):
-            arrive(message, message.due_s)
+            arrive(message, now_s)
             ahead = next(following, None)
             if ahead is None:
                 return
-            message = Message(*ahead)
-            if message.due_s >= peek():
+            stream, due_s, now_s = ahead
+            message = Message(stream, due_s)
+            if now_s >= peek():
                 break
         event.message, event.callbacks = message, self._on_newcomer
-        self._env.schedule(event, NORMAL, message.due_s - self._env.now)
+        self._env.schedule(event, NORMAL, now_s - self._env.now)
 
-    def _arrive(self, message: Message, now_s: float) -> None:
-        if self._idle:
-            self._start(self._idle.pop(), message, now_s)
-        elif not self._queue.offer(message):
-            self.diary.rejected.add(message.stream, now_s, 0.0)
+    def _enter(self, era: Era, _event: Event) -> None:
+        """A fault begins or ends."""
+        self._handover.enter(era)
 
-    def _start(self, worker: _Happening, message: Message, now_s: float) -> None:
-        ended_s = now_s + self._service()
-        worker.message, worker.callbacks = message, self._on_end
-        worker.started_s = now_s
-        self._env.schedule(worker, NORMAL, ended_s - self._env.now)
-
-    def _end(self, worker: _Happening) -> None:
-        """The service is over: ask the provider, then take the next message."""
-        now_s, message = self._env.now, worker.message
-        self.diary.attempts.add(message.stream, now_s, worker.started_s)
-        if self._admit[message.stream](now_s) == 0.0:
-            self._accept(message, now_s)
-        else:
-            self._refuse(message, now_s)
-        ahead = self._queue.take(now_s)
-        if ahead is None:
-            self._idle.append(worker)
-        else:
-            self._start(worker, ahead, now_s)
-
-    def _accept(self, message: Message, now_s: float) -> None:
-        """The provider has it: what becomes of it is drawn now and happens later."""
-        stream, due_s = message.stream, message.due_s
-        at_s = now_s + self._delay[stream]()
-        if self._bounces() < self._lost_share[stream]:
-            self.diary.bounced.add(stream, at_s, 0.0)
-            return
-        self.diary.delivered.add(stream, at_s, due_s)
+    def _delivered(self, message: Message, at_s: float) -> None:
+        """A message will arrive: what its customer does follows."""
+        stream = message.stream
         if at_s < self._end_s:
-            for sent in self._answers.deliver(stream, at_s, at_s - due_s <= self._freshness_s[stream]):
+            fresh = at_s - message.due_s <= self._freshness_s[stream]
+            for sent in self._answers.deliver(stream, at_s, fresh):
                 self._trigger(*sent)
 
-    def _refuse(self, message: Message, now_s: float) -> None:
-        """429: wait outside the queue, or give up."""
-        message.attempts += 1
-        self.diary.limited.add(message.stream, now_s, 0.0)
-        if message.attempts >= self._attempts:
-            self.diary.exhausted.add(message.stream, now_s, 0.0)
-            return
-        least_s, most_s = self._backoff[message.attempts - 1]
-        event = _Happening(self._env, self._on_back)
-        event.message = message
+    def _set_back(self, message: Message) -> None:
+        """A message leaves for its backoff."""
         self._queue.away += 1
         self._away[message.stream] += 1
-        self._env.schedule(event, NORMAL, least_s + (most_s - least_s) * self._jitter())
 
-    def _back(self, event: _Happening) -> None:
+    def _back(self, event: Happening) -> None:
         """A backoff is over: into the queue, and to a worker if one is idle."""
         self._away[event.message.stream] -= 1
         self._queue.put_back(event.message)
-        if self._idle:
-            now_s = self._env.now
-            ahead = self._queue.take(now_s)
-            if ahead is not None:
-                self._start(self._idle.pop(), ahead, now_s)
+        self._crew.wake(self._env.now)
 
     def _trigger(self, stream: int, due_s: float) -> None:
-        if due_s < self._end_s:
-            event = _Happening(self._env, self._on_triggered)
+        door_s = due_s
+        if self._upstream:
+            door_s += float(self._upstream.delays_s(stream, 1)[0])
+        if door_s < self._end_s:
+            event = Happening(self._env, self._on_triggered)
             event.message = Message(stream, due_s)
-            self._env.schedule(event, NORMAL, due_s - self._env.now)
+            self._env.schedule(event, NORMAL, door_s - self._env.now)
 
-    def _triggered(self, event: _Happening) -> None:
+    def _triggered(self, event: Happening) -> None:
         message, now_s = event.message, self._env.now
         self.diary.offered.add(message.stream, now_s, 0.0)
         self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
         self._arrive(message, now_s)
 
-    def _in_service(self) -> tuple[Indices, Floats]:
-        """Streams of the messages that are with a worker, and when each was started."""
-        idle = set(map(id, self._idle))
-        busy = [worker for worker in self._workers if id(worker) not in idle]
-        streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
-        return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
-
     def _held(self) -> Floats:
         """float64 (streams,): messages in hand, counted where they are."""
         held = self._queue.waiting()
-        held.update(Counter(self._in_service()[0].tolist()))
+        held.update(Counter(self._crew.in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
-        return in_hand + self._away + self.diary.under_way()
+        return in_hand + self._away + self._handover.held() + self.diary.under_way()
 
 
 class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops the stepping, as SimPy's own does
@@ -265,10 +205,6 @@ class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops th
 
 def _close_window(_event: Event) -> None:
     raise _WindowClosed
-
-
-def _uniform(random: np.random.Generator) -> Iterator[float]:
-    return chain.from_iterable(random.random(_BLOCK).tolist() for _ in repeat(None))
 
 
 def run(
@@ -286,4 +222,8 @@ def run(
     engine.run(ledger, watcher)
     complete, delay_counts = engine.traffic(), engine.diary.delay_counts
     books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
-    return complete, close(loaded.scenario, complete, books)
+    outcome = close(loaded.scenario, complete, books)
+    if loaded.scenario.upstream:
+        complete = at_door(complete, outcome.offered)
+        outcome = replace(outcome, planned=complete.planned)
+    return complete, outcome

@@ -147,6 +147,11 @@ class Outcome:
         return self.rows("limited")
 
     @property
+    def dead_lettered(self) -> Counts:
+        """Of those that failed: without attempts left, or beyond the retry budget."""
+        return self.rows("dead_lettered")
+
+    @property
     def busy_share(self) -> Counts:
         """Float32 (stages, bins) in 0-1."""
         return self.rows(BUSY_SHARE)

@@ -146,13 +146,21 @@ def read_outcome(path: Path) -> Outcome:
         starts_at=datetime.fromisoformat(told["starts_at"]),
         planned=np.array(own["planned"], dtype=np.int64),
         suppressed=np.array(own["suppressed"], dtype=np.int64),
-        totals=np.array(own["totals"], dtype=np.float64).reshape(-1, len(QUANTITIES)).T,
+        totals=_totals(own["totals"]),
         delay_counts=np.array([_dense(pairs) for pairs in delays]).reshape(-1, BINS),
         stages=tuple(told["stages"]),
         customers=Customers(**told["customers"]),
         series=Columns(file).tried(),
         **{key: told[key] for key in PLAIN},
     )
+
+
+def _totals(rows: list[list[float]]) -> npt.NDArray[np.float64]:
+    """float64 (quantities, streams); newer quantities stand behind older ones, which older files lack."""
+    totals = np.zeros((len(QUANTITIES), len(rows)))
+    for stream, row in enumerate(rows):
+        totals[: len(row), stream] = row
+    return totals
 
 
 def _dense(pairs: list[list[float]]) -> npt.NDArray[np.float64]:

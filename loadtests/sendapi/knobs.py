@@ -9,8 +9,9 @@ from typing import Any, Literal
 import msgspec
 
 from loadtests.sendapi.resp import place_of
+from scenarios.limits import LimitWord
 from scenarios.problems import Problem, UserError
-from scenarios.providers import LimitWord, limit_of, limit_table
+from scenarios.providers import limit_of, limit_table
 from scenarios.words import CHANNELS, Channel
 
 MEBIBYTE = 1024 * 1024

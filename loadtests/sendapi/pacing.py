@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from loadtests.sendapi.knobs import ProviderLimit
-from scenarios.providers import LimitWord, TokenBucket
-from sim.pipeline.limits import Limiter
+from scenarios.deferrals import PacedQueue
+from scenarios.limits import LimitWord, TokenBucket
+from sim.pipeline.limiter import Limiter
 
 PATIENCE_S = 1.0
 """Longest sleep of a sender: meanwhile messages expire, and more urgent ones come."""
@@ -43,11 +44,18 @@ def limiter_of(provider: ProviderLimit, now_s: float, epoch_s: float = 0.0) -> L
 def chunk_of(provider: ProviderLimit) -> int:
     """Messages asked for at once: never more than an all-or-nothing limit could pass, and CHUNK_S of it."""
     limits = _limits_of(provider)
-    return max(1, min([CHUNK_MAX, *(int(min(x.at_once, x.per_s * CHUNK_S)) for x in limits)]))
+    return max(1, int(min([CHUNK_MAX, *(min(x.at_once, x.per_s * CHUNK_S) for x in limits)])))
 
 
 def _limits_of(provider: ProviderLimit) -> tuple[LimitWord, ...]:
+    """A provider's own queue is our backlog here: it is the pace at which the sink is served."""
+    limits = tuple(_paced(limit) if isinstance(limit, PacedQueue) else limit for limit in provider.limits)
     if provider.rate_per_s is None:
-        return provider.limits
+        return limits
     bucket = {"rate": f"{provider.rate_per_s!r}/s", "burst": provider.burst_messages()}
-    return (TokenBucket.model_validate(bucket), *provider.limits)
+    return (TokenBucket.model_validate(bucket), *limits)
+
+
+def _paced(queue: PacedQueue) -> TokenBucket:
+    burst = max(1.0, queue.rate * CHUNK_S)
+    return TokenBucket.model_validate({"rate": f"{queue.rate!r}/s", "burst": burst})

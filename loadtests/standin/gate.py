@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.targets.behind import Counted
-from scenarios.providers import ConcurrencyCap, LimitWord
+from scenarios.limits import ConcurrencyCap, LimitWord
 from sim.pipeline.limits import law
 
 

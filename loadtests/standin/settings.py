@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from loadtests.targets.behind import Behind, Counted, StandInName, profile_of
-from scenarios.providers import ConcurrencyCap, LimitWord, TokenBucket, limit_of, limit_table
+from scenarios.limits import ConcurrencyCap, LimitWord, TokenBucket
+from scenarios.providers import limit_of, limit_table
 
 BURST_S = 0.02
 """A plain `limit` lets this many seconds of its rate pass at once (at least one message)."""

@@ -7,51 +7,54 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, EXPIRED, FAILED, FRESH, LIMITED, OFFERED, REJECTED
+import numpy as np
+
+from sim.ledger import ACCEPTED, EXPIRED, OFFERED, QUANTITIES, REJECTED
+from sim.pipeline.kernelasking import ask
+from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
-from sim.pipeline.kernelcalm import all_pass, ask_for_all, deliver, fresh_at_once, is_calm, pass_all
+from sim.pipeline.kernelcalls import address_of, call_at, refer
+from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
+from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kernelparts import (
-    ask,
     ask_for_pieces,
     come_back,
     expire,
-    fresh_share,
     hand_out,
     light_wait,
-    note_wait,
     put,
-    set_back,
     wait_spans,
 )
+from sim.pipeline.kernelsettle import settle
+from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
-    ARRIVING_SHARE,
+    ASK_STANDBYS,
     AWAY,
     CELL,
     CHANCE,
+    EARN_RETRIES,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
-    LEAVING,
-    LEAVING_FRESH,
+    GRANT_RETRIES,
+    HELD,
+    LANE,
     LEFT,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
     PIECES,
-    PROVIDER,
     STREAM,
-    TRIES,
+    TRY_AGAIN,
     UNDER_WAY,
     UNTIL,
     Floats,
     Indices,
     Plan,
     State,
+    Window,
 )
-
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 
 
 @part
@@ -168,59 +171,11 @@ def _serve(plan: Plan, state: State, t: int, j: int, out: Floats) -> float:
 
 
 @part
-def _accepted(plan: Plan, state: State, t: int, piece: Floats, mass: float) -> None:
-    """The provider takes `mass` of a piece: note its wait, spread its delivery ahead."""
-    s = int(piece[STREAM])
-    note_wait(plan, state, s, mass * plan.streams[s, ARRIVING_SHARE], piece)
-    deliver(plan, state, t, s, mass, mass * fresh_share(plan, s, piece))
-
-
-@part
-def _settle(plan: Plan, state: State, t: int, j: int, shares: Floats, out: Floats) -> None:
-    """What the providers said to each piece, and what follows from it."""
-    attempts = state.back_level.shape[1] + 1
-    for i in range(state.marks[PIECES]):
-        piece = state.pieces[i]
-        s, tries = int(piece[STREAM]), int(piece[TRIES]) + 1
-        admitted = piece[MASS] * shares[int(plan.streams[s, PROVIDER])]
-        refused = piece[MASS] - admitted
-        out[ATTEMPTS, s, j] += piece[MASS]
-        if admitted > 0.0:
-            _accepted(plan, state, t, piece, admitted)
-        if refused > 0.0:
-            out[LIMITED, s, j] += refused
-            if tries >= attempts:
-                out[FAILED, s, j] += refused
-            else:
-                set_back(plan, state, t, s, tries, refused, piece)
-
-
-@part
-def _land(plan: Plan, state: State, t: int, j: int, out: Floats, under_way: Floats) -> None:
-    """What leaves the providers in bin `t`: delivered or bounced."""
-    streams, coming = state.streams, state.coming
-    row = t % coming.shape[1]
-    for s in range(streams.shape[0]):
-        leaving = streams[s, LEAVING] + coming[s, row, 0]
-        fresh = streams[s, LEAVING_FRESH] + coming[s, row, 1]
-        streams[s, LEAVING], streams[s, LEAVING_FRESH] = leaving, fresh
-        coming[s, row, 0], coming[s, row, 1] = 0.0, 0.0
-        landed = min(max(leaving, 0.0), streams[s, UNDER_WAY])
-        if landed >= _TINY:
-            arriving_share = plan.streams[s, ARRIVING_SHARE]
-            delivered = landed * arriving_share
-            out[DELIVERED, s, j] = delivered
-            out[FAILED, s, j] += landed - delivered
-            out[FRESH, s, j] = min(max(fresh, 0.0) * arriving_share, delivered)
-            streams[s, UNDER_WAY] -= landed
-        under_way[s, j] = streams[s, UNDER_WAY]
-
-
-@part
-def _count_held(state: State, held: Floats) -> None:
+def _count_held(plan: Plan, state: State, held: Floats) -> None:
     """Into `held` (S,): messages in hand, those in the queue counted parcel by parcel."""
-    for s in range(state.streams.shape[0]):
-        held[s] = state.streams[s, AWAY] + state.streams[s, UNDER_WAY]
+    for row in range(state.streams.shape[0]):
+        own = state.streams[row]
+        held[int(plan.streams[row, LANE])] += own[AWAY] + own[UNDER_WAY] + own[HELD]
     for p in range(state.waiting.shape[0]):
         for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
             batch = state.batches[p, b % state.batches.shape[1]]
@@ -238,42 +193,51 @@ def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> N
             slope[lag + i] += jump * caused[i]
 
 
-@compiled
-def advance(
-    plan: Plan,
-    state: State,
-    first_bin: int,
-    arrivals: Floats,
-    out: Floats,
-    under_way: Floats,
-    busy: Floats,
-    held: Floats,
-) -> None:
-    """One window of n bins from `first_bin`.
+def step(plan: Plan, state: State, first_bin: int, arrivals: Floats) -> Window:
+    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due."""
+    lanes, bins = arrivals.shape
+    out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
+    window = Window(first_bin, arrivals, out, under_way, np.zeros(bins), np.zeros(lanes), 0)
+    if goes_beyond(plan):
+        window = window._replace(beyond=address_of(beyond, plan, state, window))
+    advance(plan, state, window)
+    return window
 
-    arrivals: float64 (S, n), messages due. Into `out`, float64 (quantities of sim.ledger, S, n), all zero
-    before, go the counts; into `under_way`, float64 (S, n), the messages with a worker or a provider at each
-    bin's end; into `busy`, float64 (n,), the share of the workers' time that is used; into `held`, float64
-    (S,), the messages in hand at the window's end.
-    """
-    shares, fresh_shares = state.shares, state.fresh_shares
-    safe = fresh_at_once(plan, fresh_shares)
-    for j in range(arrivals.shape[1]):
-        t = first_bin + j
-        due = _due(arrivals, j)
-        calm = safe and is_calm(plan, state, t, due)
-        if calm:
-            ask_for_all(plan, j, arrivals, shares)
-            ask(plan, state, t, shares)
-        if calm and all_pass(shares):
-            pass_all(plan, state, t, j, due, arrivals, fresh_shares, out)
-            busy[j] = due / plan.capacity
-        else:
-            _enter(plan, state, t, j, arrivals, out)
-            busy[j] = _serve(plan, state, t, j, out) / plan.capacity
-            if not calm:
-                ask_for_pieces(plan, state, shares)
-                ask(plan, state, t, shares)
-            _settle(plan, state, t, j, shares, out)
-        _land(plan, state, t, j, out, under_way)
-    _count_held(state, held)
+
+@compiled
+def advance(plan: Plan, state: State, window: Window) -> None:
+    """One window of bins."""
+    plan, state, window = refer(plan), refer(state), refer(window)
+    fresh_at_once(plan, state)
+    for j in range(window.arrivals.shape[1]):
+        _bin(plan, state, window, window.first_bin + j)
+    _count_held(plan, state, window.held)
+
+
+@part
+def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
+    """One bin."""
+    arrivals, out, j = window.arrivals, window.out, t - window.first_bin
+    due = _due(arrivals, j)
+    calm = is_calm(plan, state, t, due)
+    if calm:
+        ask_for_all(plan, j, arrivals, state.shares)
+        ask(plan, state, window, t)
+    if calm and all_pass(state, state.shares):
+        if window.beyond != 0:
+            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
+            call_at(window.beyond, plan, state, window, EARN_RETRIES, t, 0, 0, 0.0)
+        pass_all(plan, state, t, j, due, arrivals, state.fresh_shares, out)
+        window.busy[j] = due / plan.capacity
+    else:
+        _enter(plan, state, t, j, arrivals, out)
+        window.busy[j] = _serve(plan, state, t, j, out) / plan.capacity
+        if not calm:
+            ask_for_pieces(plan, state, state.shares)
+            ask(plan, state, window, t)
+        if window.beyond != 0:
+            call_at(window.beyond, plan, state, window, ASK_STANDBYS, t, 0, 0, 0.0)
+            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
+            call_at(window.beyond, plan, state, window, GRANT_RETRIES, t, 0, 0, 0.0)
+        settle(plan, state, window, t)
+    land(plan, state, window, t)

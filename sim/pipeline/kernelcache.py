@@ -7,6 +7,7 @@ alone.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import stat
@@ -14,24 +15,35 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 
 F = TypeVar("F", bound=Callable[..., object])
 
 _SOURCES = (
+    "breakerlaws.py",
+    "deferrallaws.py",
     "kernel.py",
+    "kernelasking.py",
+    "kernelbehind.py",
+    "kernelbeyond.py",
+    "kernelcalls.py",
     "kernelcalm.py",
+    "kerneldelivery.py",
     "kernellimits.py",
     "kernelparts.py",
+    "kernelproviders.py",
+    "kernelsettle.py",
     "limitlaws.py",
     "limits.py",
+    "provisions.py",
+    "retries.py",
     "state.py",
 )
 
 
-_LEAN = {"no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
+LEAN: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 """Compiled functions allocate nothing (numba refuses it then), so nothing counts references to their arrays:
 that took about half of a season in which messages wait."""
 
@@ -41,7 +53,9 @@ def compiled(function: F, *, waits: bool = False) -> F:
 
     waits: other threads run meanwhile.
     """
-    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), nogil=waits, **_LEAN)(function)
+    made: F = numba.njit(cache=bool(numba.config.CACHE_DIR), nogil=waits, **LEAN, no_cfunc_wrapper=True)(
+        function
+    )
     return made
 
 
@@ -50,8 +64,21 @@ def part(function: F) -> F:
 
     without the way in from Python, which is slow to compile.
     """
-    made: F = numba.njit(no_cpython_wrapper=True, **_LEAN)(function)
+    made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **LEAN)(function)
     return made
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """What is compiled inside takes a tenth less time: nothing that numba builds up can be thrown away yet,
+    so nobody looks for it."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @contextmanager

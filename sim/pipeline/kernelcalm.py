@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from sim.ledger import ACCEPTED, ATTEMPTS, OFFERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import light_wait, share_below
+from sim.pipeline.kerneldelivery import deliver
+from sim.pipeline.kernelparts import light_wait, share_below, with_turn_below_bin
+from sim.pipeline.provisions import AT_ONCE, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     FIRST_BATCH,
@@ -17,7 +19,7 @@ from sim.pipeline.state import (
     NEXT_BATCH,
     PRIORITY,
     PROVIDER,
-    UNDER_WAY,
+    SAFE,
     UNTIL,
     WAITS,
     Floats,
@@ -27,20 +29,21 @@ from sim.pipeline.state import (
 
 
 @part
-def fresh_at_once(plan: Plan, shares: Floats) -> bool:
-    """Into `shares` (S,): how much of what does not wait arrives fresh. False if some may expire unserved."""
-    safe = True
-    for s in range(shares.shape[0]):
+def fresh_at_once(plan: Plan, state: State) -> None:
+    """Note how much of what does not wait arrives fresh, and whether none of it expires unserved."""
+    state.marks[SAFE] = 1
+    for s in range(state.fresh_shares.shape[0]):
         freshness_s = plan.streams[s, FRESHNESS_S]
-        shares[s] = share_below(plan.delay_points_s[int(plan.streams[s, PROVIDER])], freshness_s)
-        safe = safe and freshness_s >= plan.bin_s
-    return safe
+        points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]
+        state.fresh_shares[s] = share_below(points, freshness_s)
+        if freshness_s < plan.bin_s:
+            state.marks[SAFE] = 0
 
 
 @part
 def is_calm(plan: Plan, state: State, t: int, due: float) -> bool:
-    """Nobody waits or comes back in bin `t`, and the workers can take all that is `due`."""
-    if t <= state.marks[UNTIL] + 1 or due >= plan.capacity * (1.0 - 1e-9):
+    """Nobody waits or comes back in bin `t`, the workers can take all that is `due` before it expires."""
+    if state.marks[SAFE] == 0 or t <= state.marks[UNTIL] + 1 or due >= plan.capacity * (1.0 - 1e-9):
         return False
     for p in range(state.waiting.shape[0]):
         if state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]:
@@ -57,27 +60,12 @@ def ask_for_all(plan: Plan, j: int, arrivals: Floats, shares: Floats) -> None:
 
 
 @part
-def all_pass(shares: Floats) -> bool:
-    """No provider refuses any."""
+def all_pass(state: State, shares: Floats) -> bool:
+    """No provider refuses any or holds any back."""
     passed = True
     for v in range(shares.shape[0]):
-        passed = passed and shares[v] >= 1.0
+        passed = passed and shares[v] >= 1.0 and state.providers[v, AT_ONCE] > 0.0
     return passed
-
-
-@part
-def deliver(plan: Plan, state: State, t: int, s: int, mass: float, fresh: float) -> None:
-    """A provider takes `mass` messages of stream `s`, of which `fresh` will be in time: spread them ahead."""
-    coming, delivery, v = state.coming, plan.delivery, int(plan.streams[s, PROVIDER])
-    rows = coming.shape[1]
-    row = t % rows
-    for k in range(delivery.shape[1]):
-        ahead, share = row + int(delivery[v, k, 0]), delivery[v, k, 1]
-        if ahead >= rows:
-            ahead -= rows
-        coming[s, ahead, 0] += mass * share
-        coming[s, ahead, 1] += fresh * share
-    state.streams[s, UNDER_WAY] += mass
 
 
 @part
@@ -100,6 +88,10 @@ def pass_all(
             if plan.streams[s, PRIORITY] == p and mass > 0.0:
                 out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
                 arriving = mass * plan.streams[s, ARRIVING_SHARE]
-                state.light[s, cell] += arriving * chance
-                state.delays[WAITS, s, 0] += arriving * (1.0 - chance)
+                own = state.providers[int(plan.streams[s, PROVIDER])]
+                at, waiting = cell, chance
+                if own[LIGHT_CHANCE] > 0.0:
+                    at, waiting = with_turn_below_bin(own[LIGHT_S], own[LIGHT_CHANCE], cell, chance)
+                state.light[s, at] += arriving * waiting
+                state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
                 deliver(plan, state, t, s, mass, mass * fresh_shares[s])

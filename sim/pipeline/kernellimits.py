@@ -1,35 +1,47 @@
-"""The laws of limits, compiled for the cohort kernel: sim.pipeline.limitlaws, told apart by number."""
+"""The laws of limits, told apart by number, of breakers and of budgets, compiled for the cohort kernel."""
 
 from __future__ import annotations
 
-from types import FunctionType
+import math
+from types import FunctionType, ModuleType
 from typing import Any
 
-from sim.pipeline import limitlaws
+from sim.pipeline import breakerlaws, deferrallaws, limitlaws, retries
 from sim.pipeline.kernelcache import part
-from sim.pipeline.limits import ROLLING, SWITCH, WINDOW
+from sim.pipeline.limits import PACED, REPUTATION, ROLLING, SWITCH, WARM_UP, WINDOW
 from sim.pipeline.state import Floats
 
 
-def _compiled_laws() -> dict[str, Any]:
-    """The functions of limitlaws by name, compiled, calling each other's compiled selves."""
-    space = dict(vars(limitlaws))
+def _compiled_laws(module: ModuleType) -> dict[str, Any]:
+    """The functions of a module by name, compiled, calling each other's compiled selves."""
+    space = dict(vars(module))
     plain = {name: it for name, it in space.items() if isinstance(it, FunctionType)}
     # numba looks a name up when it compiles its caller, so all may stand in one space before any is compiled
     space.update({name: part(FunctionType(it.__code__, space, name)) for name, it in plain.items()})
     return space
 
 
-_laws = _compiled_laws()
+_laws, _deferrals = _compiled_laws(limitlaws), _compiled_laws(deferrallaws)
+_breaker, _retries = _compiled_laws(breakerlaws), _compiled_laws(retries)
 _bucket_open, _bucket_take = _laws["token_bucket_open"], _laws["token_bucket_take"]
 _window_open, _window_take = _laws["window_open"], _laws["window_take"]
 _rolling_open, _rolling_take = _laws["rolling_open"], _laws["rolling_take"]
 _switch_open, _switch_take = _laws["switch_open"], _laws["switch_take"]
+_bucket_wait, _window_wait = _laws["token_bucket_wait"], _laws["window_wait"]
+_rolling_wait, _switch_wait = _laws["rolling_wait"], _laws["switch_wait"]
+_paced_open, _paced_take, _paced_wait = (_deferrals[f"paced_{what}"] for what in ("open", "take", "wait"))
+_mail_open, _mail_take, _mail_wait = (_deferrals[f"reputation_{what}"] for what in ("open", "take", "wait"))
+_warm_open, _warm_take, _warm_wait = (_deferrals[f"warm_up_{what}"] for what in ("open", "take", "wait"))
+_mail_refuse = _deferrals["reputation_refuse"]
+breaker_wait, breaker_note = _breaker["breaker_wait"], _breaker["breaker_note"]
+breaker_open, breaker_probes = _breaker["breaker_open"], _breaker["breaker_probes"]
+budget_earn, budget_spend = _retries["budget_earn"], _retries["budget_spend"]
 
 
 @part
-def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
-    """The most that a limit passes in [now_s, now_s + span_s); the last of its figures says which law."""
+def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
+    """The most that a limit passes in [now_s, now_s + span_s); the last of its figures says which law: one of
+    PLAIN_LAWS."""
     law = int(figures[-1])
     if law == WINDOW:
         return float(_window_open(state, figures, now_s, span_s))
@@ -41,8 +53,21 @@ def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
 
 
 @part
-def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
-    """Book an amount."""
+def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
+    """The same of a limit of any law."""
+    law = int(figures[-1])
+    if law == PACED:
+        return float(_paced_open(state, figures, now_s, span_s))
+    if law == REPUTATION:
+        return float(_mail_open(state, figures, now_s, span_s))
+    if law == WARM_UP:
+        return float(_warm_open(state, figures, now_s, span_s))
+    return float(plain_open(state, figures, now_s, span_s))
+
+
+@part
+def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
+    """Book an amount with a limit of one of PLAIN_LAWS."""
     law = int(figures[-1])
     if law == WINDOW:
         _window_take(state, figures, now_s, messages)
@@ -52,3 +77,45 @@ def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
         _switch_take(state, figures, now_s, messages)
     else:
         _bucket_take(state, figures, now_s, messages)
+
+
+@part
+def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
+    """The same with a limit of any law."""
+    law = int(figures[-1])
+    if law == PACED:
+        _paced_take(state, figures, now_s, messages)
+    elif law == REPUTATION:
+        _mail_take(state, figures, now_s, messages)
+    elif law == WARM_UP:
+        _warm_take(state, figures, now_s, messages)
+    else:
+        plain_take(state, figures, now_s, messages)
+
+
+@part
+def limit_refuse(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
+    """Tell a limit that wants to know that it refused an amount."""
+    if int(figures[-1]) == REPUTATION:
+        _mail_refuse(state, figures, now_s, messages)
+
+
+@part
+def limit_wait(state: Floats, figures: Floats, now_s: float) -> float:
+    """Seconds until one message would pass; 0.0 where nobody can tell."""
+    law = int(figures[-1])
+    if law == WINDOW:
+        wait_s = _window_wait(state, figures, now_s, 1.0)
+    elif law == ROLLING:
+        wait_s = _rolling_wait(state, figures, now_s, 1.0)
+    elif law == SWITCH:
+        wait_s = _switch_wait(state, figures, now_s, 1.0)
+    elif law == PACED:
+        wait_s = _paced_wait(state, figures, now_s, 1.0)
+    elif law == REPUTATION:
+        wait_s = _mail_wait(state, figures, now_s, 1.0)
+    elif law == WARM_UP:
+        wait_s = _warm_wait(state, figures, now_s, 1.0)
+    else:
+        wait_s = _bucket_wait(state, figures, now_s, 1.0)
+    return 0.0 if wait_s == math.inf else float(wait_s)

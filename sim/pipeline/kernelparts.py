@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernellimits import limit_open, limit_take
 from sim.pipeline.state import (
     AWAY,
     CALM,
@@ -72,7 +71,7 @@ def come_back(plan: Plan, state: State, t: int, s: int) -> None:
             change[moment] = 0.0
         mass = level[0]
         if mass > _TINY:
-            due_s = min(max(level[1] / mass, 0.0), t * plan.bin_s - origin_s)
+            due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
             var = max(0.0, level[2] / mass - due_s * due_s)
             put(plan, state, s, k + 1.0, mass, origin_s + due_s, var)
             state.streams[s, AWAY] -= mass
@@ -165,11 +164,28 @@ def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, 
     where = min(1.0, load) * (plan.busy_chance.shape[0] - 1)
     low = min(int(where), plan.busy_chance.shape[0] - 2)
     chance = plan.busy_chance[low] + (where - low) * (plan.busy_chance[low + 1] - plan.busy_chance[low])
-    free_above = math.sqrt((1.0 - min(1.0, above)) ** 2 + plan.unevenness)
-    free = math.sqrt((1.0 - min(1.0, above + own)) ** 2 + plan.unevenness)
+    left_above, left = 1.0 - min(1.0, above), 1.0 - min(1.0, above + own)
+    free_above = math.sqrt(left_above * left_above + plan.unevenness)
+    free = math.sqrt(left * left + plan.unevenness)
     mean_s = max(plan.residual_s / (free_above * free), LIGHT_LEAST_S)
-    cell = int(LIGHT_PER_OCTAVE * math.log2(mean_s / LIGHT_LEAST_S))
-    return min(cell, LIGHT_BINS - 1), chance
+    return _light_cell(mean_s), chance
+
+
+@part
+def _light_cell(mean_s: float) -> int:
+    """Cell of State.light."""
+    cell = int(LIGHT_PER_OCTAVE * math.log2(max(mean_s, LIGHT_LEAST_S) / LIGHT_LEAST_S))
+    return min(cell, LIGHT_BINS - 1)
+
+
+@part
+def with_turn_below_bin(light_s: float, light_chance: float, cell: int, chance: float) -> tuple[int, float]:
+    """A wait below a bin (its cell of State.light and how likely it is) with another one behind it."""
+    if light_chance <= 0.0:
+        return cell, chance
+    mean_s = LIGHT_LEAST_S * 2.0 ** ((cell + 0.5) / LIGHT_PER_OCTAVE)
+    either = 1.0 - (1.0 - chance) * (1.0 - light_chance)
+    return _light_cell((mean_s * chance + light_s * light_chance) / either), either
 
 
 @part
@@ -178,22 +194,6 @@ def ask_for_pieces(plan: Plan, state: State, shares: Floats) -> None:
     shares[:] = 0.0
     for i in range(state.marks[PIECES]):
         shares[int(plan.streams[int(state.pieces[i, STREAM]), PROVIDER])] += state.pieces[i, MASS]
-
-
-@part
-def ask(plan: Plan, state: State, t: int, shares: Floats) -> None:
-    """Ask the providers: `shares` (V,), the messages that ask each one in this bin, becomes the share of them
-    that it admits."""
-    now_s = t * plan.bin_s
-    for v in range(shares.shape[0]):
-        asking = shares[v]
-        admitted = asking
-        for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
-            opened = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
-            admitted = max(0.0, min(admitted, opened))
-        for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
-            limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
-        shares[v] = admitted / asking if asking > 0.0 else 1.0
 
 
 @part
@@ -259,15 +259,18 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
 
 
 @part
-def set_back(plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats) -> None:
-    """Refused for the `tries`-th time: spread over the bins in which the backoff may end."""
+def set_back(
+    plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats, later: int
+) -> None:
+    """Not taken for the `tries`-th time: spread over the bins in which the backoff may end, which begins so
+    many bins `later`."""
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
     due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
     for i in range(plan.back.shape[1]):
         jump = mass * plan.back[tries - 1, i, 1]
         if jump != 0.0:
-            ahead = t + int(plan.back[tries - 1, i, 0])
+            ahead = t + later + int(plan.back[tries - 1, i, 0])
             change = state.back[ahead % state.back.shape[0], s, tries - 1]
             change[0] += jump
             change[1] += jump * due_s

@@ -175,21 +175,22 @@ def rolling_open(state: State, figures: Figures, now_s: float, span_s: float) ->
 def calls_wait(state: State, figures: Figures, now_s: float, messages: float) -> float:
     """0.0 while so many calls are free, else until the oldest have ended; inf above the cap.
 
-    figures: calls, seconds of a call. state: place of the oldest call, then the ring of their starts.
+    figures: calls, seconds of a call. state: place of the oldest call, how many the ring has, which may be
+    more than the calls, then the ring of their starts.
     """
-    calls = int(figures[0])
+    calls, ring = int(figures[0]), int(state[1])
     if messages > calls:
         return math.inf
-    free_s = state[1 + (int(state[0]) + int(messages) - 1) % calls] + figures[1]
+    free_s = state[2 + (int(state[0]) + ring - calls + int(messages) - 1) % ring] + figures[1]
     return 0.0 if now_s >= free_s else free_s - now_s + NUDGE_S
 
 
-def calls_take(state: State, figures: Figures, now_s: float, messages: float) -> None:
+def calls_take(state: State, _figures: Figures, now_s: float, messages: float) -> None:
     """So many calls start."""
-    calls, oldest = int(figures[0]), int(state[0])
+    oldest, ring = int(state[0]), int(state[1])
     for i in range(int(messages)):
-        state[1 + (oldest + i) % calls] = now_s
-    state[0] = (oldest + int(messages)) % calls
+        state[2 + (oldest + i) % ring] = now_s
+    state[0] = (oldest + int(messages)) % ring
 
 
 def switch_wait(state: State, figures: Figures, now_s: float, _messages: float) -> float:

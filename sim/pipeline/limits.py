@@ -8,8 +8,8 @@ place, and `figures`, which never change:
 - `<law>_open(state, figures, now_s, span_s) -> float`    the most that may pass in [now_s, now_s + span_s)
 
 `wait` and `open` bring the state up to `now_s` and book nothing. Messages one by one use `wait` and `take`
-(`Limiter`: the message resolution and the reference send API); amounts on bins use `open` and `take`
-(`Fluid`, compiled by sim.pipeline.kernellimits).
+(`sim.pipeline.limiter`: the message resolution and the reference send API); amounts on bins use `open` and
+`take` (`Fluid`, compiled by sim.pipeline.kernellimits).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.providers import (
+from scenarios.deferrals import IpWarmUp, MailboxDeferral, PacedQueue
+from scenarios.limits import (
     ClockHour,
     ConcurrencyCap,
     DailyCap,
@@ -31,6 +32,7 @@ from scenarios.providers import (
     TokenBucket,
 )
 from scenarios.scenario import zone_of
+from sim.pipeline import deferrallaws
 from sim.pipeline import limitlaws as laws
 from sim.pipeline.clocks import DAY_S, HOUR_S, offsets
 
@@ -40,8 +42,9 @@ Take = Callable[[laws.State, laws.Figures, float, float], None]
 ROLLING_SLOTS = 288
 """Slots of a rolling window: a message counts for at most 1/288 of the window longer than it (5 min of 24 h),
 never shorter."""
-BUCKET, WINDOW, ROLLING, SWITCH = range(4)
+BUCKET, WINDOW, ROLLING, SWITCH, PACED, REPUTATION, WARM_UP = range(7)
 """Laws of amounts, as the kernel tells them apart."""
+PLAIN_LAWS = (BUCKET, WINDOW, ROLLING, SWITCH)
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,14 @@ class Fluid:
 
 @dataclass(frozen=True)
 class Law:
-    """One kind of limit as its functions and what it starts from."""
+    """One kind of limit as its functions and what it starts from; `refuse`: to be told what it refused."""
 
     wait: Wait
     take: Take
     figures: tuple[float, ...]
     state: tuple[float, ...]
     fluid: Fluid
+    refuse: Take | None = None
 
 
 def _token_bucket(limit: TokenBucket, now_s: float, _epoch_s: float) -> Law:
@@ -117,9 +121,32 @@ def _concurrency_cap(limit: ConcurrencyCap, now_s: float, _epoch_s: float) -> La
     """Exact message by message; as amounts the bucket that holds every free call and is refilled at the rate
     at which calls end: within `calls` messages of the exact law over any span."""
     calls, call_s = float(limit.calls), limit.call_duration
-    state = (0.0, *(now_s - call_s,) * limit.calls)
+    state = (0.0, calls, *(now_s - call_s,) * limit.calls)
     fluid = Fluid(BUCKET, (calls / call_s, calls), (calls, now_s))
     return Law(laws.calls_wait, laws.calls_take, (calls, call_s), state, fluid)
+
+
+def _paced_queue(limit: PacedQueue, now_s: float, _epoch_s: float) -> Law:
+    figures, state = (limit.rate, limit.at_once, limit.validity), (0.0, now_s)
+    fluid = Fluid(PACED, figures, state)
+    return Law(deferrallaws.paced_wait, deferrallaws.paced_take, figures, state, fluid)
+
+
+def _mailbox_deferral(limit: MailboxDeferral, now_s: float, _epoch_s: float) -> Law:
+    figures = (limit.rate, limit.burst, limit.review, limit.fall, limit.recovery, limit.least)
+    state = (limit.burst, now_s, max(limit.reputation, limit.least), now_s + limit.review, 0.0, 0.0)
+    fluid = Fluid(REPUTATION, figures, state)
+    wait, take = deferrallaws.reputation_wait, deferrallaws.reputation_take
+    return Law(wait, take, figures, state, fluid, deferrallaws.reputation_refuse)
+
+
+def _ip_warm_up(limit: IpWarmUp, now_s: float, epoch_s: float) -> Law:
+    days = [limit.of_day(day) for day in range(len(limit.schedule))]
+    age_s = limit.day * DAY_S - now_s
+    figures = (HOUR_S, epoch_s % HOUR_S, age_s, float(len(days)), *days)
+    state = (0.0, -math.inf, -math.inf)
+    fluid = Fluid(WARM_UP, figures, state)
+    return Law(deferrallaws.warm_up_wait, deferrallaws.warm_up_take, figures, state, fluid)
 
 
 LAWS: dict[type, Callable[[Any, float, float], Law]] = {
@@ -131,6 +158,9 @@ LAWS: dict[type, Callable[[Any, float, float], Law]] = {
     RollingQuota: _rolling_quota,
     ConcurrencyCap: _concurrency_cap,
     SwitchOff: _switch_off,
+    PacedQueue: _paced_queue,
+    MailboxDeferral: _mailbox_deferral,
+    IpWarmUp: _ip_warm_up,
 }
 """From the vocabulary class of a limit to its law, with everything still to give at the moment it starts."""
 
@@ -138,6 +168,24 @@ LAWS: dict[type, Callable[[Any, float, float], Law]] = {
 def law(limit: LimitWord, now_s: float = 0.0, epoch_s: float = 0.0) -> Law:
     """The law of one limit, starting at `now_s`; `epoch_s`: Unix time when the clock read 0."""
     return LAWS[type(limit)](limit, now_s, epoch_s)
+
+
+_OPENS = (
+    laws.token_bucket_open,
+    laws.window_open,
+    laws.rolling_open,
+    laws.switch_open,
+    deferrallaws.paced_open,
+    deferrallaws.reputation_open,
+    deferrallaws.warm_up_open,
+)
+"""By the law of amounts."""
+
+
+def bring_up(states: Sequence[laws.State], figures: Sequence[laws.Figures], now_s: float) -> None:
+    """Fluid rows, the last of their figures being their law, up to `now_s`: before other figures hold."""
+    for state, row in zip(states, figures, strict=True):
+        _OPENS[int(row[-1])](state, row, now_s, 0.0)
 
 
 def _no_wait(_state: laws.State, _figures: laws.Figures, _now_s: float, _messages: float) -> float:
@@ -148,31 +196,4 @@ def _no_take(_state: laws.State, _figures: laws.Figures, _now_s: float, _message
     return
 
 
-_NO_LAW = Law(_no_wait, _no_take, (), (), Fluid(BUCKET, (math.inf, math.inf), (math.inf, 0.0)))
-
-
-class Limiter:
-    """All limits of one provider together: a send passes all of them or takes from none."""
-
-    __slots__ = ("_figures", "_others", "_state", "_take", "_wait")
-
-    def __init__(self, limits: Sequence[LimitWord], now_s: float = 0.0, epoch_s: float = 0.0) -> None:
-        made = [law(limit, now_s, epoch_s) for limit in limits] or [_NO_LAW]
-        # the first limit is unpacked: most providers have one, and this is called for every message
-        self._wait, self._take = made[0].wait, made[0].take
-        self._state, self._figures = list(made[0].state), made[0].figures
-        self._others = [(each.wait, each.take, list(each.state), each.figures) for each in made[1:]]
-
-    def admit(self, now_s: float, messages: int = 1) -> float:
-        """0.0 = admitted and booked; else nothing is booked and it is worth asking again in so many seconds.
-
-        inf when a limit can never pass that many at once.
-        """
-        wait_s = self._wait(self._state, self._figures, now_s, messages)
-        if self._others:
-            wait_s = max(wait_s, max(row[0](row[2], row[3], now_s, messages) for row in self._others))
-        if wait_s == 0.0:
-            self._take(self._state, self._figures, now_s, messages)
-            for _, take, state, figures in self._others:
-                take(state, figures, now_s, messages)
-        return wait_s
+NO_LAW = Law(_no_wait, _no_take, (), (), Fluid(BUCKET, (math.inf, math.inf), (math.inf, 0.0)))

@@ -11,12 +11,26 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
-from sim.pipeline.limits import Fluid, law
+from sim.pipeline.eras import Era
+from sim.pipeline.lanes import Lane, lane_streams
+from sim.pipeline.limits import Fluid
+from sim.pipeline.provisions import (
+    deferred_room,
+    limit_rows,
+    provider_figures,
+    provider_states,
+    queued_room,
+    told_ahead,
+    turns_ahead,
+)
 from sim.pipeline.retries import backoff_range_s
+from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
+    DETOUR,
     FIRST_PARCEL,
     FRESHNESS_S,
+    LANE,
     LIGHT_BINS,
     NEXT_BATCH,
     NEXT_PARCEL,
@@ -42,27 +56,32 @@ Brownian
 motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
-def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float) -> Plan:
-    """The pipeline in figures, for a season of `bins` bins of `bin_s`.
+def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: int, bin_s: float) -> Plan:
+    """The pipeline of one era in figures, for a season of `bins` bins of `bin_s`; its S streams are the
+    `lanes`, and behind them once more those that have a standby.
 
     Raises UserError for a channel uncarried.
     """
+    scenario = era.scenario
     workers, cv2 = scenario.pipeline.workers, variation(scenario.pipeline.workers) ** 2
     capacity = workers.count * bin_s / workers.service_time if workers.service_time else math.inf
-    fluids = _fluids(scenario)
+    fluids, first_rows = limit_rows(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
     served_s = service_points(workers, POINTS)
     delays_s = [_sum(served_s, points((provider.delay,))) for provider in scenario.providers]
     deliveries = [_delivery(delay_s / bin_s, bins) for delay_s in delays_s]
     return Plan(
         bin_s=bin_s,
+        bins=bins,
+        told_bins=told_ahead(scenario, bin_s),
         bound=float(scenario.pipeline.queue.bound or math.inf),
         capacity=min(capacity, 1e18),
         residual_s=workers.service_time * (1.0 + cv2) / 2.0 / workers.count,
         unevenness=(1.0 + cv2) / (_TRANSIENT * min(capacity, 1e18)),
         busy_chance=erlang_c(np.linspace(0.0, 1.0, _UTILISATIONS), workers.count),
-        streams=_streams(scenario, streams),
-        limit_first=np.cumsum([0, *(len(p.limits) for p in scenario.providers)]).astype(np.int64),
+        streams=_streams(scenario, lane_streams(lanes, streams), lanes),
+        providers=provider_figures(era, bin_s, first_rows),
+        limit_first=first_rows,
         limit_figures=_figures(fluids),
         back=_stacked(back),
         delivery=_stacked(deliveries),
@@ -73,24 +92,33 @@ def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: flo
     )
 
 
-def empty_state(scenario: Scenario, plan: Plan) -> State:
-    """Nothing in hand, all buckets full."""
+def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int) -> State:
+    """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another."""
+    plan, bin_s = plans[0], plans[0].bin_s
     s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
+    carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
+    back = _ahead(plan.back) + plan.told_bins
+    coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
+    deferred = deferred_room(scenario, carriers, bin_s, bins)
     return State(
-        limits=_filled_up([each.state for each in _fluids(scenario)]),
+        limits=_filled_up([each.state for each in limit_rows(scenario)[0]]),
         waiting=np.zeros(p),
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
         parcels=np.zeros((p, _PARCELS, 5)),
         pieces=np.zeros((p * _PARCELS, 10)),
-        back=np.zeros((_ahead(plan.back), s, k, 3)),
-        back_level=np.zeros((s, k, 3)),
-        marks=np.full(3, -2, dtype=np.int64),
-        coming=np.zeros((s, _ahead(plan.delivery), 2)),
-        streams=np.zeros((s, 4)),
+        back=np.zeros((back, lanes, k, 3)),
+        back_level=np.zeros((lanes, k, 3)),
+        marks=np.full(4, -2, dtype=np.int64),
+        coming=np.zeros((s, coming, 2)),
+        streams=np.zeros((s, 5)),
+        providers=provider_states(scenario),
+        deferred=deferred,
+        deferred_level=np.zeros((len(deferred), *deferred.shape[2:])),
+        queued=queued_room(scenario, carriers, bin_s, bins),
         delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
-        shares=np.zeros(len(plan.limit_first) - 1),
+        shares=np.zeros(len(plan.providers)),
         fresh_shares=np.zeros(s),
     )
 
@@ -133,18 +161,21 @@ def _ahead(lags_and_jumps: Floats) -> int:
     return 2 + int(lags_and_jumps[:, :, 0].max(initial=0.0))
 
 
-def _streams(scenario: Scenario, streams: Sequence[Stream]) -> Floats:
-    rows = np.zeros((len(streams), 4))
-    rows[:, PRIORITY] = [PRIORITIES.index(stream.priority) for stream in streams]
-    rows[:, PROVIDER] = providers.carriers(scenario, streams)
-    rows[:, FRESHNESS_S] = [stream.freshness_s for stream in streams]
-    rows[:, ARRIVING_SHARE] = 1.0 - np.array(providers.lost_shares(scenario, streams))
+def _streams(scenario: Scenario, streams: Sequence[Stream], lanes: Sequence[Lane]) -> Floats:
+    """`streams` are those of the lanes."""
+    second = providers.standbys(scenario, streams)
+    first = list(enumerate(providers.carriers(scenario, streams)))
+    detours = [(lane, v) for lane, v in enumerate(second) if v is not None]
+    rows = np.zeros((len(lanes) + len(detours), 6))
+    for row, (lane, carrier) in zip(rows, first + detours, strict=True):
+        stream = streams[lane]
+        row[PRIORITY], row[PROVIDER] = PRIORITIES.index(stream.priority), carrier
+        row[FRESHNESS_S] = stream.freshness_s - lanes[lane].age_s
+        row[ARRIVING_SHARE] = 1.0 - providers.lost_share(scenario, stream, carrier)
+        row[DETOUR], row[LANE] = -1.0, lane
+    for at, (lane, _) in enumerate(detours):
+        rows[lane, DETOUR] = len(lanes) + at
     return rows
-
-
-def _fluids(scenario: Scenario) -> list[Fluid]:
-    epoch_s = scenario.starts_at.timestamp()
-    return [law(limit, 0.0, epoch_s).fluid for provider in scenario.providers for limit in provider.limits]
 
 
 def _figures(fluids: Sequence[Fluid]) -> Floats:
@@ -168,25 +199,12 @@ def _sum(first: Floats, second: Floats) -> Floats:
     return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
 
 
-def _laid(in_bins: Floats, lags: Indices) -> Floats:
-    """A delay of equally probable points on bins, for causes even over their bin: float64 (lags, 2), lags
-    and jumps.
-
-    Between two lags the share per bin is even; at a lag it changes by its jump. What comes before the
-    first lag waits until then; what comes after the last is dropped, for it is beyond the season.
-    """
-    arrived = np.clip(lags[:, None] - in_bins[None, :], 0.0, 1.0).mean(axis=1)
-    arrived[0] = 0.0
-    heights = np.diff(arrived) / np.diff(lags)
-    return np.column_stack((lags, np.diff(heights, prepend=0.0, append=0.0)))
-
-
 def _delivery(in_bins: Floats, bins: int) -> Floats:
     last = min(math.ceil(float(in_bins[-1])) + 1, bins + 1)
     lags = list(range(min(_EXACT_LAGS, last) + 1))
     while lags[-1] < last:
         lags.append(min(last, math.ceil(lags[-1] * _LAG_GROWTH)))
-    return _laid(in_bins, np.array(lags, dtype=np.int64))
+    return laid(in_bins, np.array(lags, dtype=np.int64))
 
 
 def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
@@ -196,7 +214,7 @@ def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
     least, most = ((end_s + service_s) / bin_s for end_s in ends_s)
     in_bins = np.linspace(least, most, 2 * POINTS + 1)[1::2]
     lags = {max(1, math.floor(end) + step) for end in (least, most) for step in (0, 1, 2)}
-    return _laid(in_bins, np.array(sorted(lags), dtype=np.int64))
+    return laid(in_bins, np.array(sorted(lags), dtype=np.int64))
 
 
 def _stacked(rows: Sequence[Floats]) -> Floats:

@@ -8,6 +8,7 @@ from itertools import chain, repeat
 
 import numpy as np
 
+from scenarios.limits import LimitWord
 from scenarios.problems import Problem, UserError
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
@@ -16,16 +17,17 @@ from scenarios.words import Channel
 from sim.traffic import Stream
 
 _BLOCK = 4096
+DEFERRED_JITTER = 0.1
+"""A provider tries again *about* every so often: within so much to both sides, evenly. Assumed; without it
+deferred messages would come back in step with the very tokens that they missed."""
 
 
 def carriers(scenario: Scenario, streams: Sequence[Stream]) -> list[int]:
-    """Index of the provider that carries each stream: the first that names its channel.
+    """Index of the provider that carries each stream: the first that names its channel and is no standby.
 
     Raises UserError naming every channel that nobody carries.
     """
-    carrier: dict[Channel, int] = {}
-    for index, provider in reversed(list(enumerate(scenario.providers))):
-        carrier.update(dict.fromkeys(provider.channels, index))
+    carrier = _by_channel(scenario, standby=False)
     missing = sorted({stream.channel for stream in streams} - set(carrier))
     if missing:
         allowed = "add the channel to a provider's `channels`"
@@ -35,13 +37,41 @@ def carriers(scenario: Scenario, streams: Sequence[Stream]) -> list[int]:
     return [carrier[stream.channel] for stream in streams]
 
 
-def lost_shares(scenario: Scenario, streams: Sequence[Stream]) -> list[float]:
-    """Share of each stream's accepted messages that do not arrive: failed inside a request that was answered
+def standbys(scenario: Scenario, streams: Sequence[Stream]) -> list[int | None]:
+    """Index of the provider that takes what each stream's carrier does not; None where there is none."""
+    standby = _by_channel(scenario, standby=True)
+    return [standby.get(stream.channel) for stream in streams]
+
+
+def _by_channel(scenario: Scenario, *, standby: bool) -> dict[Channel, int]:
+    found: dict[Channel, int] = {}
+    for index, provider in reversed(list(enumerate(scenario.providers))):
+        if provider.standby == standby:
+            found.update(dict.fromkeys(provider.channels, index))
+    return found
+
+
+def lost_share(scenario: Scenario, stream: Stream, carrier: int) -> float:
+    """Share of a stream's accepted messages that do not arrive: failed inside a request that was answered
     200, or bounced."""
-    responses = scenario.responses
-    bounced = [responses[s.channel].bounce_share if s.channel in responses else 0.0 for s in streams]
-    failed = [scenario.providers[carrier].partial_failure for carrier in carriers(scenario, streams)]
-    return [1.0 - (1.0 - b) * (1.0 - f) for b, f in zip(bounced, failed, strict=True)]
+    response = scenario.responses.get(stream.channel)
+    bounced = response.bounce_share if response else 0.0
+    return 1.0 - (1.0 - bounced) * (1.0 - scenario.providers[carrier].partial_failure)
+
+
+def door(provider: Provider) -> list[LimitWord]:
+    """The limits that refuse: what they hold back comes back to us."""
+    return [limit for limit in provider.limits if getattr(limit, "retried_by", "us") == "us"]
+
+
+def mailbox(provider: Provider) -> list[LimitWord]:
+    """The limits that defer: what they hold back, the provider tries again."""
+    return [limit for limit in provider.limits if getattr(limit, "retried_by", "us") == "provider"]
+
+
+def deferred_tries(provider: Provider) -> int:
+    """How often the provider tries a deferred message again: as long as its expiry is not over."""
+    return math.floor(provider.deferred_expiry / provider.deferred_retry + 1e-9)
 
 
 def delivery_delays(delay: Delay, random: np.random.Generator) -> Iterator[float]:

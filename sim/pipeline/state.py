@@ -1,7 +1,8 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
-Both are named tuples of a few arrays with named columns: compiled code takes those, and every further
-array costs a second of compilation. Letters in shapes: S streams, K attempts that may be followed by
+Both are named tuples of a few arrays with named columns, which compiled code hands on by their addresses
+(sim.pipeline.kernelcalls). Letters in shapes: S streams
+(and behind them those by standbys), K attempts that may be followed by
 another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
 delivery reaches.
 """
@@ -21,8 +22,9 @@ LIGHT_BINS = 320
 LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
-# Columns of Plan.streams; the last is the share that does not bounce.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE = range(4)
+# Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
+# (-1 = there is none); the lane. Rows of standbys stand behind those of the lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE = range(6)
 
 # Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
@@ -39,21 +41,28 @@ STREAM, TRIES, MASS, DUE_S, VAR = range(5)
 LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
-# those arrive or bounce in this bin.
-AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH = range(4)
+# those arrive or bounce in this bin, messages that a provider holds back.
+AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
-# count, how many pieces there are.
-UNTIL, ORIGIN, PIECES = range(3)
+# count, how many pieces there are, whether what does not wait is served before it expires.
+UNTIL, ORIGIN, PIECES, SAFE = range(4)
 
 # Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins.
 WAITS, SLOPES = range(2)
+
+# Steps of sim.pipeline.kernelbeyond.
+ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
 
 
 class Plan(NamedTuple):
     """A pipeline in figures."""
 
     bin_s: float
+    bins: int
+    """Bins of the season."""
+    told_bins: int
+    """Bins that a message is told to wait at most."""
     bound: float
     capacity: float
     """Messages that all workers together serve in a bin."""
@@ -67,9 +76,12 @@ class Plan(NamedTuple):
     busy_chance: Floats
     """(n,): chance that all workers are busy, by utilisation from 0 to 1 evenly (Erlang C)."""
     streams: Floats
-    """(S, 4)"""
+    """(S, 6)"""
+    providers: Floats
+    """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
-    """(V + 1,): limits of provider v are rows limit_first[v] to limit_first[v + 1]."""
+    """(2 V + 1,): limits at the door of provider v are rows limit_first[v] to limit_first[v + 1], those of
+    its mailboxes limit_first[V + v] to limit_first[V + v + 1]."""
     limit_figures: Floats
     """(L, figures): of the limits' fluid laws, filled up with zeros; the last says which law it is."""
     back: Floats
@@ -108,11 +120,20 @@ class State(NamedTuple):
     messages that come back in this bin, their due times and squared due times weighted by them.
     """
     marks: Indices
-    """(3,)"""
+    """(4,)"""
     coming: Floats
     """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
     streams: Floats
-    """(S, 4)"""
+    """(S, 5)"""
+    providers: Floats
+    """(V, columns of sim.pipeline.provisions)"""
+    deferred: Floats
+    """(S, bins ahead, tries, 3): changes ahead of `deferred_level`."""
+    deferred_level: Floats
+    """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
+    waits before it took them, and of the squares of those."""
+    queued: Floats
+    """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats
     """(2, S, BINS): waits in the queue and in backoffs."""
     light: Floats
@@ -121,3 +142,21 @@ class State(NamedTuple):
     """(V,): of what asks each provider in this bin, the share that it admits."""
     fresh_shares: Floats
     """(S,): share of what does not wait that arrives fresh."""
+
+
+class Window(NamedTuple):
+    """What goes in and comes out of n bins."""
+
+    first_bin: int
+    arrivals: Floats
+    """(S, n): messages due."""
+    out: Floats
+    """(quantities of sim.ledger, S, n), all zero before: the counts."""
+    under_way: Floats
+    """(S, n): messages with a worker or a provider at each bin's end."""
+    busy: Floats
+    """(n,): share of the workers' time that is used."""
+    held: Floats
+    """(S,): messages in hand at the window's end."""
+    beyond: int
+    """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""

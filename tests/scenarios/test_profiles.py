@@ -7,9 +7,10 @@ import re
 import pytest
 
 from scenarios.catalogue import SHIPPED, load_text
+from scenarios.limits import FixedWindow, TokenBucket
 from scenarios.problems import UserError
 from scenarios.profiles import FOLDER, profile_names
-from scenarios.providers import FixedWindow, Provider, TokenBucket
+from scenarios.providers import Provider
 from scenarios.scenario import Scenario
 
 SMOKE = (SHIPPED / "smoke.toml").read_text(encoding="utf-8")

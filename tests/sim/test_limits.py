@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.providers import TokenBucket
+from scenarios.limits import TokenBucket
+from sim.pipeline.limiter import Limiter
 from sim.pipeline.limitlaws import token_bucket_open
-from sim.pipeline.limits import Limiter, law
+from sim.pipeline.limits import law
 
 
 def bucket(rate: str, burst: float) -> TokenBucket:

@@ -9,7 +9,7 @@ from loadtests.standin.settings import Settings, settings_of
 from loadtests.standin.trouble import Trouble
 from loadtests.targets.behind import Behind
 from scenarios.providers import limit_of
-from sim.pipeline.limits import Limiter
+from sim.pipeline.limiter import Limiter
 
 KINDS = [
     {"kind": "token bucket", "rate": "5/s", "burst": 3},

@@ -1,0 +1,31 @@
+"""The cohort's providers are asked for what a bin's messages need. Compiled into sim.pipeline.kernel."""
+
+from __future__ import annotations
+
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
+from sim.pipeline.kernellimits import plain_open, plain_take
+from sim.pipeline.provisions import ASKING, AT_ONCE, PLAIN, STANDBY
+from sim.pipeline.state import ASK, Plan, State, Window
+
+
+@part
+def ask(plan: Plan, state: State, window: Window, t: int) -> None:
+    """Ask the providers: `state.shares`, how many ask each one in this bin, becomes the share of them that
+    it takes. Standbys are not asked yet."""
+    now_s, shares = t * plan.bin_s, state.shares
+    for v in range(shares.shape[0]):
+        if plan.providers[v, PLAIN] > 0.0:
+            asking = shares[v]
+            admitted = asking
+            for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+                opened = plain_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
+                admitted = max(0.0, min(admitted, opened))
+            for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+                plain_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
+            state.providers[v, ASKING] = asking
+            shares[v] = admitted / asking if asking > 0.0 else 1.0
+        elif plan.providers[v, STANDBY] == 0.0:
+            shares[v] = call_at(window.beyond, plan, state, window, ASK, t, v, 0, shares[v])
+        else:
+            shares[v], state.providers[v, AT_ONCE] = 1.0, 1.0

@@ -1,0 +1,90 @@
+"""The cohort's providers with breakers, budgets, standbys, queues of their own, mailboxes: compiled apart
+from sim.pipeline.kernel, when a plan needs it.
+"""
+
+from __future__ import annotations
+
+from sim.pipeline.kernelbehind import accept, try_again
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernellimits import budget_earn, budget_spend
+from sim.pipeline.kernelproviders import ask_one, ask_standbys
+from sim.pipeline.provisions import ASKING, BUDGET_MOST, BUDGET_SHARE, BUDGETED, GRANTED, SAVED
+from sim.pipeline.state import (
+    ACCEPT,
+    ASK,
+    ASK_STANDBYS,
+    DETOUR,
+    EARN_RETRIES,
+    GRANT_RETRIES,
+    MASS,
+    PIECES,
+    PROVIDER,
+    STREAM,
+    TRIES,
+    TRY_AGAIN,
+    Floats,
+    Plan,
+    State,
+    Window,
+)
+
+
+def beyond(
+    plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
+) -> float:
+    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a provider or a piece."""
+    if step == ASK:
+        return float(ask_one(plan, state, t, at, mass))
+    if step == ASK_STANDBYS:
+        ask_standbys(plan, state, t, state.shares)
+    elif step == ACCEPT:
+        accept(plan, state, window, t, row, mass, state.pieces[at])
+    elif step == TRY_AGAIN:
+        try_again(plan, state, window, t)
+    elif step == GRANT_RETRIES:
+        _grant_retries(plan, state, state.shares)
+    elif step == EARN_RETRIES:
+        _earn_retries(plan, state)
+    return 0.0
+
+
+@part
+def _not_taken(plan: Plan, s: int, mass: float, shares: Floats) -> float:
+    """What of `mass` messages of stream `s` neither the provider nor its standby takes."""
+    left, detour = mass * (1.0 - shares[int(plan.streams[s, PROVIDER])]), int(plan.streams[s, DETOUR])
+    return float(left * (1.0 - shares[int(plan.streams[detour, PROVIDER])]) if detour >= 0 else left)
+
+
+@part
+def _grant_retries(plan: Plan, state: State, shares: Floats) -> None:
+    """What share of the retries that this bin asks for each provider's budget allows."""
+    attempts = state.back_level.shape[1] + 1
+    for v in range(plan.providers.shape[0]):
+        if plan.providers[v, BUDGETED] == 0.0:
+            continue
+        firsts, wanted = 0.0, 0.0
+        for i in range(state.marks[PIECES]):
+            piece = state.pieces[i]
+            s = int(piece[STREAM])
+            if int(plan.streams[s, PROVIDER]) == v:
+                firsts += piece[MASS] if piece[TRIES] == 0.0 else 0.0
+                if piece[TRIES] + 1.0 < attempts:
+                    wanted += _not_taken(plan, s, piece[MASS], shares)
+        state.providers[v, GRANTED] = _grant(plan, state, v, firsts, wanted)
+
+
+@part
+def _grant(plan: Plan, state: State, v: int, firsts: float, wanted: float) -> float:
+    saved = state.providers[v, SAVED : SAVED + 1]
+    figures = plan.providers[v, BUDGET_SHARE : BUDGET_MOST + 1]
+    budget_earn(saved, figures, firsts)
+    granted = min(wanted, max(0.0, saved[0]))
+    budget_spend(saved, figures, granted)
+    return granted / wanted if wanted > 0.0 else 1.0
+
+
+@part
+def _earn_retries(plan: Plan, state: State) -> None:
+    """What asks in this bin are first attempts, and all are taken."""
+    for v in range(plan.providers.shape[0]):
+        _grant(plan, state, v, float(state.providers[v, ASKING]), 0.0)

@@ -1,0 +1,200 @@
+"""The cohort's providers with more than plain limits are asked: breakers, outages, then their own queues and
+mailboxes. Compiled into sim.pipeline.kernelbeyond.
+"""
+
+from __future__ import annotations
+
+from sim.pipeline.breakerlaws import TO_PASS
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernellimits import (
+    breaker_note,
+    breaker_open,
+    breaker_probes,
+    breaker_wait,
+    limit_open,
+    limit_refuse,
+    limit_take,
+    limit_wait,
+)
+from sim.pipeline.provisions import (
+    ASKED_SHARE,
+    ASKING,
+    AT_ONCE,
+    BREAKER_FIGURES,
+    BREAKER_STATE,
+    BREAKS,
+    DEFERS,
+    DEPTH,
+    HEEDS,
+    KEPT,
+    LIGHT_CHANCE,
+    LIGHT_S,
+    MAIL_BIN,
+    MAIL_SHARE,
+    OUT,
+    PACE_ROW,
+    STANDBY,
+    TELLS,
+    TOLD_S,
+    TURN_FROM_S,
+    TURN_TO_S,
+)
+from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, Floats, Plan, State
+
+_TINY = 1e-12
+"""Less than this of a message is what rounding left."""
+_TRANSIENT = 1.13
+"""As in sim.pipeline.planning."""
+
+
+@part
+def ask_standbys(plan: Plan, state: State, t: int, shares: Floats) -> None:
+    """Ask the standbys for what of this bin's pieces the others do not take."""
+    for w in range(shares.shape[0]):
+        if plan.providers[w, STANDBY] > 0.0:
+            asking = 0.0
+            for i in range(state.marks[PIECES]):
+                s = int(state.pieces[i, STREAM])
+                detour = int(plan.streams[s, DETOUR])
+                if detour >= 0 and int(plan.streams[detour, PROVIDER]) == w:
+                    asking += state.pieces[i, MASS] * (1.0 - shares[int(plan.streams[s, PROVIDER])])
+            shares[w] = ask_one(plan, state, t, w, asking)
+
+
+@part
+def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
+    """The share of `asking` messages that provider `v` takes in bin `t`."""
+    now_s, figures, own = t * plan.bin_s, plan.providers[v], state.providers[v]
+    first, last = plan.limit_first[v], plan.limit_first[v + 1]
+    opened = 0.0 if figures[OUT] > 0.0 else asking
+    for row in range(first, last):
+        opened = min(opened, limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s))
+    asked = asking
+    if figures[BREAKS] > 0.0:
+        asked = _through_breaker(plan, state, t, v, asking, opened)
+    admitted = max(0.0, min(asked, opened))
+    for row in range(first, last):
+        if admitted < asked:
+            _refuse(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s, asked)
+        limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
+    own[ASKING], own[TOLD_S], own[AT_ONCE] = asking, 0.0, 1.0
+    own[ASKED_SHARE] = asked / asking if asking > 0.0 else 1.0
+    if admitted < asking and figures[HEEDS] > 0.0:
+        own[TOLD_S] = _told(plan, state, t, v, asked < asking)
+    if figures[PACE_ROW] >= 0.0 or figures[DEFERS] > 0.0:
+        _go_behind(plan, state, t, v, admitted)
+    return admitted / asking if asking > 0.0 else 1.0
+
+
+@part
+def _refuse(limit: Floats, figures: Floats, now_s: float, span_s: float, asked: float) -> None:
+    """Tell a limit of what it refused itself of `asked`, before what passed is booked."""
+    refused = asked - max(0.0, limit_open(limit, figures, now_s, span_s))
+    if refused > 0.0:
+        limit_refuse(limit, figures, now_s, refused)
+
+
+@part
+def _through_breaker(plan: Plan, state: State, t: int, v: int, asking: float, opened: float) -> float:
+    """How many of `asking` messages the breaker lets through, when `opened` of them would be taken."""
+    breaker, figures = state.providers[v, :BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES]
+    now_s = t * plan.bin_s
+    shut_s = breaker_wait(breaker, figures, now_s)
+    let_in = asking * breaker_open(breaker, figures, now_s, plan.bin_s)
+    if let_in <= _TINY:
+        return 0.0
+    asked = breaker_probes(breaker, let_in, opened)
+    probes = min(asked, breaker[TO_PASS])
+    if 0.0 < probes <= opened:
+        breaker_note(breaker, figures, now_s + shut_s, probes, 0.0)
+    else:
+        probes = 0.0
+    failed = max(0.0, asked - max(0.0, opened))
+    if asked > probes:
+        failed = failed if failed > 1e-9 * asked else 0.0
+        breaker_note(breaker, figures, now_s + shut_s, asked - probes, failed)
+    return float(asked)
+
+
+@part
+def _told(plan: Plan, state: State, t: int, v: int, withheld: bool) -> float:
+    """The moment until which messages that are not taken in bin `t` are told to wait; 0.0 = not told."""
+    ends_s, wait_s = (t + 1) * plan.bin_s, 0.0
+    if withheld:
+        wait_s = breaker_wait(state.providers[v, :BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES], ends_s)
+    elif plan.providers[v, TELLS] > 0.0:
+        for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+            wait_s = max(wait_s, limit_wait(state.limits[row], plan.limit_figures[row], ends_s))
+    return ends_s + wait_s if wait_s > 0.0 else 0.0
+
+
+@part
+def _go_behind(plan: Plan, state: State, t: int, v: int, admitted: float) -> None:
+    """What happens behind the door of provider `v` to what it takes in bin `t`."""
+    paced = plan.providers[v, PACE_ROW] >= 0.0
+    if paced:
+        _take_turns(plan, state, v, admitted)
+    if plan.providers[v, DEFERS] > 0.0:
+        ask_mailboxes(plan, state, t, v, 0.0 if paced else admitted)
+        if state.providers[v, MAIL_SHARE] < 1.0 or (paced and admitted > 0.0):
+            state.providers[v, AT_ONCE] = 0.0
+
+
+@part
+def _take_turns(plan: Plan, state: State, v: int, admitted: float) -> None:
+    """The waits for a turn in the provider's own queue, of what it takes in bin `t`."""
+    row, own, h = int(plan.providers[v, PACE_ROW]), state.providers[v], plan.bin_s
+    queue, figures = state.limits[row], plan.limit_figures[row]
+    rate, validity_s = figures[0], figures[2]
+    before = max(0.0, queue[0] - admitted)
+    kept = min(admitted, max(0.0, validity_s * rate - before + rate * h))
+    queue[0] = before + kept
+    after = max(0.0, before + kept - rate * h)
+    own[KEPT] = kept / admitted if admitted > 0.0 else 1.0
+    own[TURN_FROM_S], own[TURN_TO_S] = before / rate, after / rate
+    own[LIGHT_S] = own[LIGHT_CHANCE] = 0.0
+    if before <= 0.0 and after <= 0.0:
+        # M/D/1, the mean of those that wait; sim/README.md says how it is kept finite near full load
+        load, most = kept / (rate * h), rate * h
+        free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (_TRANSIENT * most)
+        own[LIGHT_S], own[LIGHT_CHANCE] = 0.5 / (rate * free_squared**0.5), load
+    else:
+        own[AT_ONCE] = 0.0
+    if own[KEPT] < 1.0:
+        own[AT_ONCE] = 0.0
+
+
+@part
+def ask_mailboxes(plan: Plan, state: State, t: int, v: int, newcomers: float) -> None:
+    """Ask the mailbox providers behind provider `v` for newcomers and for what is due for another try."""
+    own, now_s, providers = state.providers[v], t * plan.bin_s, plan.providers.shape[0]
+    asking = newcomers + _returning(plan, state, t, v)
+    admitted = asking
+    first, last = plan.limit_first[providers + v], plan.limit_first[providers + v + 1]
+    for row in range(first, last):
+        opened = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
+        admitted = max(0.0, min(admitted, opened))
+    for row in range(first, last):
+        if admitted < asking:
+            _refuse(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s, asking)
+        limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
+    own[MAIL_SHARE] = admitted / asking if asking > 0.0 else 1.0
+    own[MAIL_BIN] = t
+
+
+@part
+def _returning(plan: Plan, state: State, t: int, v: int) -> float:
+    """Messages that provider `v` tries in bin `t`: deferred before, or at their turn in its own queue."""
+    total, paced = 0.0, plan.providers[v, PACE_ROW] >= 0.0
+    for row in range(plan.streams.shape[0]):
+        if int(plan.streams[row, PROVIDER]) == v:
+            for tries in range(int(state.providers[v, DEPTH])):
+                change = state.deferred[row, t % state.deferred.shape[1], tries]
+                level = state.deferred_level[row, tries]
+                for moment in range(3):
+                    level[moment] += change[moment]
+                    change[moment] = 0.0
+                total += max(0.0, level[0])
+            if paced:
+                total += state.queued[row, t % state.queued.shape[1], 0]
+    return total

@@ -1,0 +1,70 @@
+"""What the providers said to the pieces of a bin, and what follows. Compiled into sim.pipeline.kernel."""
+
+from __future__ import annotations
+
+from sim.ledger import ATTEMPTS, DEAD_LETTERED, FAILED, LIMITED
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
+from sim.pipeline.kerneldelivery import send_on
+from sim.pipeline.kernelparts import set_back
+from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
+from sim.pipeline.state import (
+    ACCEPT,
+    DETOUR,
+    MASS,
+    PIECES,
+    PROVIDER,
+    STREAM,
+    TRIES,
+    Floats,
+    Plan,
+    State,
+    Window,
+)
+
+
+@part
+def settle(plan: Plan, state: State, window: Window, t: int) -> None:
+    """Each piece is taken, taken by the standby, set back or given up."""
+    for i in range(state.marks[PIECES]):
+        s = int(state.pieces[i, STREAM])
+        v, detour = int(plan.streams[s, PROVIDER]), int(plan.streams[s, DETOUR])
+        told_s = state.providers[v, TOLD_S]
+        left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS])
+        if left > 0.0 and detour >= 0:
+            left = _ask_row(plan, state, window, t, i, detour, left)
+            told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
+        if left > 0.0:
+            _back_off(plan, state, window, t, left, state.pieces[i], told_s)
+
+
+@part
+def _ask_row(plan: Plan, state: State, window: Window, t: int, i: int, row: int, mass: float) -> float:
+    """The provider of `row` takes its share of `mass` messages of piece `i`. Returns the rest."""
+    v, s, j = int(plan.streams[row, PROVIDER]), int(state.pieces[i, STREAM]), t - window.first_bin
+    taken = mass * state.shares[v]
+    asked = max(taken, mass * state.providers[v, ASKED_SHARE])
+    window.out[ATTEMPTS, s, j] += asked
+    window.out[LIMITED, s, j] += asked - taken
+    if taken > 0.0:
+        if plan.providers[v, PLAIN] > 0.0:
+            send_on(plan, state, t, row, taken, state.pieces[i])
+        else:
+            call_at(window.beyond, plan, state, window, ACCEPT, t, i, row, taken)
+    return float(mass - taken)
+
+
+@part
+def _back_off(
+    plan: Plan, state: State, window: Window, t: int, mass: float, piece: Floats, told_s: float
+) -> None:
+    """Nobody takes `mass` of a piece: it comes back later, or is dead-lettered."""
+    s, tries = int(piece[STREAM]), int(piece[TRIES]) + 1
+    granted, out, j = 0.0, window.out, t - window.first_bin
+    if tries <= state.back_level.shape[1]:
+        granted = mass * state.providers[int(plan.streams[s, PROVIDER]), GRANTED]
+        later = min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins)
+        set_back(plan, state, t, s, tries, granted, piece, max(0, later))
+    if mass > granted:
+        out[FAILED, s, j] += mass - granted
+        out[DEAD_LETTERED, s, j] += mass - granted
