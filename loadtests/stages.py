@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -209,7 +210,7 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
         run.commit_json(CEILING, ceiling_document.to_document(so_far))
 
     with stage(run, watcher, "ceiling"):
-        own = own_maximum_of(asked, rig, run, watcher)
+        own = own_maximum_of(asked, rig, run, partial(watcher.tell, "ceiling", 0.0, asked.budget_s))
         found = ceilings.find_ceiling(
             rig.engine,
             asked.objectives,
@@ -229,12 +230,12 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
     return found
 
 
-def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximum:
-    """What the generator carries by itself in these batches; measured once a run."""
+def own_maximum_of(asked: Asked, rig: Rig, run: Run, tell: Callable[[str], None]) -> Maximum:
+    """What the generator carries by itself in these batches; measured once a run, and told."""
     known = run.read_json(GENERATOR)
     if known is not None and (before := selftest.from_document(known)).batch == asked.batch:
         return before
-    watcher.tell("ceiling", 0.0, asked.budget_s, "the generator tests itself")
+    tell("the generator tests itself")
     like = asked.like
     own = own_maximum(
         rig.engine,
@@ -244,7 +245,7 @@ def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximu
         mix=lambda schedule: schedule if like is None else mixed(schedule, like),
     )
     run.commit_json(GENERATOR, selftest.to_document(own))
-    watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
+    tell(own.words())
     return own
 
 
