@@ -25,6 +25,7 @@ from sim.traffic import Stream
 _BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
+Ask = Callable[[Message, float], None]
 Delivered = Callable[[Message, float], None]
 """A message will arrive at that moment."""
 
@@ -38,7 +39,7 @@ class _Held(Happening):
 
 class Handover:
     """All providers of one run. `set_back` is called when a message leaves for its backoff, `come_back` when
-    that is over, `delivered` when the moment of a delivery is known."""
+    that is over, `delivered` when the moment of a delivery is known, of streams that are `answered`."""
 
     def __init__(
         self, env: simpy.Environment, scenario: Scenario, streams: Sequence[Stream], seed: int, diary: Diary
@@ -47,6 +48,7 @@ class Handover:
         self.set_back: Callable[[Message], None]
         self.come_back: Callbacks
         self.delivered: Delivered
+        self.answered: Sequence[bool]
         retries = scenario.pipeline.retries
         self._attempts = retries.attempts
         self._most_told_s = retries.retry_after_max if retries.retry_after else 0.0
@@ -70,6 +72,8 @@ class Handover:
         self._lost_share = [self._lost[each] for each in enumerate(self._carrier)]
         budgets = {carrier: Budget(retries) for carrier in self._providers}
         self._budget = None if retries.budget is None else [budgets[each] for each in self._carrier]
+        self.ask: Ask = self._ask if self._budget is None else self._ask_on_budget
+        """Served: the provider takes the message or does not."""
         self._on_turn: Callbacks = [self._turn]
         self._held = [0] * len(streams)
         self._admit: list[Callable[[float], float]] = [carrier.admit for carrier in self._carrier]
@@ -84,27 +88,32 @@ class Handover:
             carrier.enter(provider, provider.name in era.out, self._env.now)
         self._admit = [carrier.admit for carrier in self._carrier]
 
-    def ask(self, message: Message, now_s: float) -> None:
-        """Served: the provider takes the message or does not."""
+    def _ask_on_budget(self, message: Message, now_s: float) -> None:
+        is_first = message.attempts == 0
+        self._ask(message, now_s)
+        if is_first and self._budget is not None:
+            self._budget[message.stream].earn()
+
+    def _ask(self, message: Message, now_s: float) -> None:
         stream = message.stream
-        is_first, answer_s = message.attempts == 0, self._admit[stream](now_s)
+        answer_s = self._admit[stream](now_s)
         if answer_s != 0.0:
             self._not_taken(message, now_s, answer_s)
         elif self._carrier[stream].holds_back:
             self._hold(message, now_s, self._carrier[stream])
         else:
             self._send_on(message, now_s, self._carrier[stream], self._lost_share[stream])
-        if is_first and self._budget is not None:
-            self._budget[stream].earn()
 
     def _send_on(self, message: Message, now_s: float, carrier: Carrier, lost_share: float) -> None:
         """Nothing is in its way any more: what becomes of it is drawn now and happens later."""
         at_s = now_s + carrier.delay_s()
+        stream = message.stream
         if self._bounces() < lost_share:
-            self._diary.bounced.add(message.stream, at_s, 0.0)
+            self._diary.bounced.add(stream, at_s, 0.0)
             return
-        self._diary.delivered.add(message.stream, at_s, message.due_s)
-        self.delivered(message, at_s)
+        self._diary.delivered.add(stream, at_s, message.due_s)
+        if self.answered[stream]:
+            self.delivered(message, at_s)
 
     def _not_taken(self, message: Message, now_s: float, answer_s: float) -> None:
         """Refused, or not asked: to the standby at once, else back."""

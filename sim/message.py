@@ -75,6 +75,7 @@ class _Engine:
         self._due = random_stream(seed, "due")
         self._answers = Answers(scenario, streams, seed)
         self.customers = self._answers.customers
+        self._handover.answered = self._answers.answered
         self._upstream = Upstream(scenario, streams, seed)
         self._newcomers: Iterator[tuple[int, float, float]] = iter(())
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)

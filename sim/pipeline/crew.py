@@ -34,6 +34,7 @@ class Crew:
         random: np.random.Generator,
     ) -> None:
         self._env, self._queue, self._diary, self._ask = env, queue, diary, ask
+        self._schedule = env.schedule
         self._service = service_times(workers, random).__next__
         self._on_end: Callbacks = [self._end]
         self._workers = [Happening(env, []) for _ in range(workers.count)]
@@ -42,7 +43,7 @@ class Crew:
     def arrive(self, message: Message, now_s: float) -> None:
         """A newcomer goes to an idle worker, into the queue, or is rejected."""
         if self._idle:
-            self._start(self._idle.pop(), message, now_s)
+            self._start(self._idle.pop(), message, now_s, now_s - self._env.now)
         elif not self._queue.offer(message):
             self._diary.rejected.add(message.stream, now_s, 0.0)
 
@@ -58,13 +59,12 @@ class Crew:
         if self._idle:
             ahead = self._queue.take(now_s)
             if ahead is not None:
-                self._start(self._idle.pop(), ahead, now_s)
+                self._start(self._idle.pop(), ahead, now_s, now_s - self._env.now)
 
-    def _start(self, worker: Happening, message: Message, now_s: float) -> None:
-        ended_s = now_s + self._service()
-        worker.message, worker.callbacks = message, self._on_end
-        worker.started_s = now_s
-        self._env.schedule(worker, NORMAL, ended_s - self._env.now)
+    def _start(self, worker: Happening, message: Message, now_s: float, since_s: float) -> None:
+        """Begin at `now_s`, which may lie `since_s` after the environment's clock."""
+        worker.message, worker.callbacks, worker.started_s = message, self._on_end, now_s
+        self._schedule(worker, NORMAL, since_s + self._service())
 
     def _end(self, worker: Happening) -> None:
         """The service is over: ask the provider, then take the next message."""
@@ -75,7 +75,7 @@ class Crew:
         if ahead is None:
             self._idle.append(worker)
         else:
-            self._start(worker, ahead, now_s)
+            self._start(worker, ahead, now_s, 0.0)
 
     def in_service(self) -> tuple[Indices, Floats]:
         """Streams of the messages that are with a worker, and when each was started."""

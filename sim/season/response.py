@@ -200,8 +200,9 @@ class Answers:
                 followers[i].append((row, trigger))
         both = zip(streams, followers, strict=True)
         self._replies = [_Replies(scenario, stream, followed_by, seed) for stream, followed_by in both]
-        # nothing is drawn for a stream that nobody ever answers
-        self._to = [reply.to if reply.any else (lambda *_: ()) for reply in self._replies]
+        self._to = [reply.to for reply in self._replies]
+        self.answered = [reply.any for reply in self._replies]
+        """Of each stream whether anybody ever answers; else nothing need be drawn."""
 
     def deliver(self, stream: int, delivered_s: float, fresh: bool) -> Sequence[Sent]:
         """The sends that one delivery causes, in no order, none due before `delivered_s`."""
