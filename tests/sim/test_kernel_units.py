@@ -1,4 +1,4 @@
-"""The cohort kernel's second unit: only for plans that ask for it, and nothing changes for the others in it."""
+"""The cohort kernel's second unit: only for plans that ask for it, and nothing changes for the others."""
 
 from __future__ import annotations
 
