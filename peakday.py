@@ -178,7 +178,7 @@ def replay(
     ] = None,
     duration: Annotated[str, typer.Option("--for", metavar="D", help="how much of it")] = "30s",
     compress: Annotated[float, typer.Option(min=1e-3, help="60 s of season in 60/X s")] = 1.0,
-    rate: Annotated[str | None, typer.Option(metavar="R", help="500/s, or in steps: 100/s,200/s")] = None,
+    rate: Annotated[str | None, typer.Option(metavar="R", help="500/s, in steps 100/s,200/s, or max")] = None,
     arrivals: Annotated[Literal["even", "poisson"], typer.Option(help="of a plain rate")] = "even",
     scale: typed.Scale = None,
     share: typed.Share = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ from loadtests.stages import (
     calibrate_stage,
     ceiling_stage,
     describe,
+    own_maximum_of,
     replay_stage,
     simulate_stage,
 )
@@ -81,10 +83,14 @@ def replay_rate(
     run: Run,
     watcher: Watcher,
 ) -> Measurement:
-    """Replay a plain rate, or several in turn."""
-    schedule = staircase(rates_per_s, duration_s, batch=part.batch, arrivals=arrivals, seed=seed)
+    """Replay a plain rate, or several in turn; none: the highest that the generator may be asked for."""
     with standing(target, None, run, watcher, Bounds(retries=part.retries), part.workers) as rig:
         describe(run, rig, part)
+        if not rates_per_s:
+            asked = Asked((), duration_s, batch=part.batch)
+            own = own_maximum_of(asked, rig, run, partial(watcher.tell, "replay", 0.0, duration_s))
+            rates_per_s = (own.usable_per_s,)
+        schedule = staircase(rates_per_s, duration_s, batch=part.batch, arrivals=arrivals, seed=seed)
         whole = replace(schedule, channels=(a_channel(rig.target),))
         return replay_stage(whole, rig, (), run, watcher)
 

@@ -107,13 +107,14 @@ def measure(
     lateness_s_max: float = LATENESS_S_P99_MAX,
     passage: Passage | None = None,
     delivery: Deliveries | None = None,
+    keys: str = "",
 ) -> Measurement:
     """What a replay of `schedule` showed.
 
     `observed`: the far side's counters, their times relative to the play's start. `lateness_s_max` bounds the
     generator's own p99 lateness; above it the measurement is not valid. `passage`: what the provider behind
     the target saw, where we play it; `delivery`: what was delivered. What the target does not tell of itself
-    is taken from there.
+    is taken from there. `keys`: where the target's keys are, in words.
     """
     sent = requests(schedule, records)
     duration_s = min(schedule.duration_s, records.duration_s) or schedule.duration_s
@@ -126,7 +127,7 @@ def measure(
     ended_s = float(np.nanmax(sent.ended_s, initial=0.0))
     far = far_side(observed, duration_s, int(sent.accepted.sum()), ended_s)
     seen = delivery or passage
-    because = reasons.why_invalid(schedule, records, sent, lateness_s_max)
+    because = reasons.why_invalid(schedule, records, sent, lateness_s_max, keys)
     kinds = failures(sent.status, sent.reply, sent.fault)
     offered_per_s, goodput_per_s = float(sent.messages.sum()) / duration_s, _goodput_per_s(sent, duration_s)
     return Measurement(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from loadtests.attempts import Requests
@@ -16,12 +18,15 @@ ENOUGH_SHARE = 0.99
 LATE_S = 0.025
 """Beyond, the generator's own lateness explains what is missing."""
 KINDS_TOLD = 3
+UNAUTHORIZED = {401, 403}
 DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
 
 
-def why_invalid(schedule: Schedule, records: SendRecords, sent: Requests, lateness_s_max: float) -> list[str]:
-    """Every reason why the figures say nothing certain about the target."""
-    reasons = []
+def why_invalid(
+    schedule: Schedule, records: SendRecords, sent: Requests, lateness_s_max: float, keys: str
+) -> list[str]:
+    """Every reason why the figures say nothing certain about the target. keys: what holds them, in words."""
+    reasons = [_refused(sent, keys)] if unauthorized(sent.statuses) else []
     missing = schedule.due_s.size - sent.due_s.size
     if not records.complete or missing:
         reasons.append(f"{missing} of {schedule.due_s.size} requests have no record, the replay was cut off")
@@ -36,6 +41,17 @@ def why_invalid(schedule: Schedule, records: SendRecords, sent: Requests, latene
         most = wording.told(lateness_s_max, "duration")
         reasons.append(f"the generator was late: p99 {late}, at most {most}")
     return reasons
+
+
+def unauthorized(statuses: Iterable[int]) -> bool:
+    """Whether these, of all replies, say that the credentials were refused and nothing else."""
+    found = set(statuses)
+    return bool(found) and found <= UNAUTHORIZED
+
+
+def _refused(sent: Requests, keys: str) -> str:
+    by = " or ".join(map(str, sorted(sent.statuses)))
+    return f"the target refused the credentials, every reply was {by}: check {keys or 'its [operation.auth]'}"
 
 
 def why_below_target(

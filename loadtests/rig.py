@@ -54,6 +54,11 @@ class Rig:
     knobs: Knobs | None
     behind: Exit | None = None
 
+    @property
+    def keys(self) -> str:
+        """What holds the target's keys, in words."""
+        return credentials.told(self.target, os.environ)
+
     def passage(self) -> Passage | None:
         """What the target passed on of the latest play; None where we do not play its provider."""
         return passage_at(self.behind) if self.behind else None

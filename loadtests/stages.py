@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from loadtests.calibration import Calibration, Play
 from loadtests.ceiling import ceiling as ceilings
 from loadtests.ceiling import document as ceiling_document
 from loadtests.ceiling.ceiling import Ceiling
+from loadtests.ceiling.holding import mixed
 from loadtests.ceiling.trial import Trial, judge_replay, lateness_s_max
 from loadtests.fitting import believed_of
 from loadtests.measurement import Measurement
@@ -185,6 +187,7 @@ def replay_stage(
                     late_s,
                     rig.passage(),
                     rig.deliveries(observed),
+                    rig.keys,
                 )
                 played_at = rig.target.destinations_of(played.schedule.kinds())
                 at_each = by_address(played.schedule, played.records, rig.target.destinations, played_at)
@@ -207,7 +210,7 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
         run.commit_json(CEILING, ceiling_document.to_document(so_far))
 
     with stage(run, watcher, "ceiling"):
-        own = own_maximum_of(asked, rig, run, watcher)
+        own = own_maximum_of(asked, rig, run, partial(watcher.tell, "ceiling", 0.0, asked.budget_s))
         found = ceilings.find_ceiling(
             rig.engine,
             asked.objectives,
@@ -220,28 +223,29 @@ def ceiling_stage(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Ceiling
             on_trial=keep,
             like=asked.like,
             generator_per_s=own.per_s,
+            keys=rig.keys,
         )
         run.commit_json(CEILING, ceiling_document.to_document(found))
         watcher.tell("ceiling", 1, 1, f"stopped by {found.stopped_by}")
     return found
 
 
-def own_maximum_of(asked: Asked, rig: Rig, run: Run, watcher: Watcher) -> Maximum:
-    """What the generator carries by itself in these batches; measured once a run."""
+def own_maximum_of(asked: Asked, rig: Rig, run: Run, tell: Callable[[str], None]) -> Maximum:
+    """What the generator carries by itself in these batches; measured once a run, and told."""
     known = run.read_json(GENERATOR)
     if known is not None and (before := selftest.from_document(known)).batch == asked.batch:
         return before
-    watcher.tell("ceiling", 0.0, asked.budget_s, "the generator tests itself")
+    tell("the generator tests itself")
     like = asked.like
     own = own_maximum(
         rig.engine,
         run.records,
         batch=asked.batch,
         budget_s=asked.budget_s,
-        mix=lambda schedule: schedule if like is None else ceilings.mixed(schedule, like),
+        mix=lambda schedule: schedule if like is None else mixed(schedule, like),
     )
     run.commit_json(GENERATOR, selftest.to_document(own))
-    watcher.tell("ceiling", 0.0, asked.budget_s, own.words())
+    tell(own.words())
     return own
 
 

@@ -25,7 +25,8 @@ class Situation:
     limited_by: what limited the ceiling ("" without one). valid: ceiling and peak replay can be trusted.
     stages: busiest first. season_misses: a season objective is missed in the simulation.
     drain_s_max: the drain time that the season asks for and misses, else None. behind: the provider that
-    was measured to hold deliveries back at the lowest rate that broke.
+    was measured to hold deliveries back at the lowest rate that broke. unauthorized: the target refused the
+    credentials every time.
     """
 
     scenario: Scenario
@@ -39,6 +40,7 @@ class Situation:
     season_misses: bool
     drain_s_max: float | None = None
     behind: FarProvider | None = None
+    unauthorized: bool = False
 
     @property
     def wanted_per_s(self) -> float:
@@ -66,6 +68,8 @@ def actions(situation: Situation) -> tuple[Action, ...]:
 
 
 def _measure_again(s: Situation) -> list[Action]:
+    if s.unauthorized:
+        return [Action("give peakday a key that the target accepts", "it answered nothing but 401 or 403")]
     if s.valid and s.limited_by != "generator":
         return []
     return [

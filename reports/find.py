@@ -7,6 +7,7 @@ from dataclasses import replace
 from loadtests.calibration import PARALLELISM
 from loadtests.ceiling.ceiling import Ceiling
 from loadtests.measurement import Measurement
+from loadtests.reasons import unauthorized
 from reports import actions, delivering, disclosure, passing, tables, timeline, watched, words
 from reports.bottleneck import Binding, behind, binding, resources
 from reports.findings import (
@@ -206,6 +207,7 @@ def _actions(
             season_misses=_season_misses(objectives),
             drain_s_max=_drain_s_max(results),
             behind=behind(results.ceiling),
+            unauthorized=results.peak is not None and unauthorized(map(int, results.peak.statuses)),
         )
     )
 

@@ -6,40 +6,24 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
-
-import numpy as np
 
 from loadtests.ceiling import bounds, search
 from loadtests.ceiling.bounds import Bound as Bound  # the type of this seam's own fields
 from loadtests.ceiling.bounds import accepting
+from loadtests.ceiling.holding import Holding
+from loadtests.ceiling.holding import Player as Player
 from loadtests.ceiling.search import Found, Next, Plan, Tried
 from loadtests.ceiling.trial import Trial as Trial  # the type of this seam's own fields
-from loadtests.ceiling.trial import judge_trial
-from loadtests.replay.launch import Played
-from loadtests.replay.records import SendRecords
-from loadtests.replay.schedule import Schedule, constant
+from loadtests.replay.schedule import Schedule
 from loadtests.replay.selftest import USABLE_SHARE
-from loadtests.targets.observing import Observed, Observer
+from loadtests.targets.observing import Observer
 from scenarios.objectives import Objective
 from sim.progress import Interrupted, Watcher
 
 STAGE = "ceiling"
-UNOBSERVED_PAUSE_S = 0.3
-DRAIN_S_MAX = 10.0
-GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 DRAIN_BUDGET_SHARE = 0.1
 BOTH_BUDGET_SHARE = 0.6
 """Where deliveries are seen one by one, so much of the budget is for the ceiling, the rest for acceptance."""
-
-
-class Player(Protocol):
-    """What the search needs of the replay engine."""
-
-    last: Played | None
-
-    def play(self, schedule: Schedule, name: str) -> SendRecords:
-        """Replay a schedule; `last.started_at` is then its time 0, seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +70,7 @@ def find_ceiling(
     like: Schedule | None = None,
     observer: Observer | None = None,
     generator_per_s: float = math.nan,
+    keys: str = "",
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> Ceiling:
     """Search for the ceiling of the target behind `engine` within `budget_s` of wall time.
@@ -94,8 +79,8 @@ def find_ceiling(
     mix of streams is offered, at any rate; else one email stream. `observer` must be running. No rate above
     USABLE_SHARE of `generator_per_s` (the generator's own maximum; NaN: not known) is offered. Where the
     delivery of each message is observed and binds first, the search goes on for what is accepted. `on_trial`
-    gets each trial at once, so that an interruption (Interrupted) loses none: `conclude` makes a Ceiling of
-    them.
+    gets each at once, so that an interruption loses none: `conclude` makes a Ceiling of them. `keys`: what
+    holds the target's keys, in words.
     """
     began_s = time.monotonic()
     most_per_s = min(max_per_s, _usable_per_s(generator_per_s))
@@ -107,7 +92,7 @@ def find_ceiling(
         batch=batch,
         requests_min=_requests_min(objectives),
     )
-    held = _Holding(engine, objectives, batch, like, observer, DRAIN_BUDGET_SHARE * budget_s)
+    held = Holding(engine, objectives, batch, like, observer, DRAIN_BUDGET_SHARE * budget_s, keys)
     trials: list[Trial] = []
 
     def tell(trial: Trial | None, text: str) -> None:
@@ -119,11 +104,10 @@ def find_ceiling(
             if watcher.stopped():
                 raise Interrupted
             tell(None, f"{ahead.rate_per_s:.4g}/s: {ahead.why}")
-            trial_began_s = time.monotonic()
-            trial = held.trial(ahead, f"{STAGE}-{len(trials) + 1:02d}")
-            trials.append(trial)
+            asked_s = time.monotonic()
+            trials.append(trial := held.trial(ahead, f"{STAGE}-{len(trials) + 1:02d}"))
             on_trial(trial)
-            tried.append(seen(trial, time.monotonic() - trial_began_s))
+            tried.append(seen(trial, time.monotonic() - asked_s))
             tell(trial, f"{trial.offered_per_s:.4g}/s {trial.verdict}: {trial.because}")
         return ahead
 
@@ -169,73 +153,6 @@ def conclude(
         accept=bounds.acceptance(trials) if trials else None,
         delivery=bounds.delivery(trials),
     )
-
-
-def mixed(schedule: Schedule, like: Schedule) -> Schedule:
-    """`schedule` with its requests given to the streams of `like` in the same proportion of messages.
-
-    The golden ratio's multiples spread each stream evenly (a low-discrepancy sequence), so that a short trial
-    has the mix of a long one.
-    """
-    weight = np.bincount(like.stream, weights=like.messages, minlength=len(like.streams))
-    if weight.sum() <= 0.0:
-        return schedule
-    place = np.arange(1, schedule.due_s.size + 1) * GOLDEN % 1.0
-    stream = np.searchsorted(np.cumsum(weight) / weight.sum(), place, side="right")
-    return replace(
-        schedule,
-        stream=np.minimum(stream, len(like.streams) - 1).astype(np.int16),
-        streams=like.streams,
-        channels=like.channels,
-        campaigns=like.campaigns,
-        priorities=like.priorities,
-        origin=f"{schedule.origin}, streams as in: {like.origin}",
-    )
-
-
-class _Holding:
-    """Holds one rate after the other: plays, observes, judges, lets the backlog drain."""
-
-    def __init__(
-        self,
-        engine: Player,
-        objectives: Sequence[Objective],
-        batch: int,
-        like: Schedule | None,
-        observer: Observer | None,
-        drain_s: float,
-    ) -> None:
-        self._engine = engine
-        self._objectives = objectives
-        self._batch = batch
-        self._like = like
-        self._observer = observer
-        self._drain_s = min(DRAIN_S_MAX, drain_s)
-        self.drains = True
-        """Whether what a trial left in the target is waited for; not where only acceptance is looked at."""
-
-    def trial(self, ahead: Next, name: str) -> Trial:
-        schedule = constant(ahead.rate_per_s, ahead.duration_s, batch=self._batch, arrivals="even")
-        if self._like is not None:
-            schedule = mixed(schedule, self._like)
-        before = self._observer.latest("backlog") if self._observer else None
-        records = self._engine.play(schedule, name)
-        played = self._engine.last
-        observed: Observed | None = None
-        if self._observer and played is not None:
-            observed = self._observer.since(played.started_at)
-        if self.drains:
-            self._drain(before, ahead.rate_per_s)
-        delays = self._observer.delays() if self._observer else None
-        judged = judge_trial(name, schedule, records, self._objectives, observed, delays)
-        return replace(judged, alone=self.drains)
-
-    def _drain(self, before: float | None, rate_per_s: float) -> None:
-        """Until the backlog is back where it was, or so small that it is gone in a hundredth of a second."""
-        if self._observer and before is not None:
-            self._observer.settle(before + 0.01 * rate_per_s, self._drain_s)
-        else:
-            time.sleep(min(UNOBSERVED_PAUSE_S, self._drain_s))
 
 
 def _requests_min(objectives: Sequence[Objective]) -> int:

@@ -82,10 +82,11 @@ def judge_trial(
     objectives: Sequence[Objective],
     observed: Observed | None = None,
     delays: DeliveryDelays | None = None,
+    keys: str = "",
 ) -> Trial:
     """The verdict on a rate held as `schedule` says. `observed` is relative to the records' time 0; `delays`:
-    of each message, for objectives that ask about them."""
-    measured = measure(name, schedule, records, observed, lateness_s_max(objectives))
+    of each message, for objectives that ask about them; `keys`: what holds the target's keys, in words."""
+    measured = measure(name, schedule, records, observed, lateness_s_max(objectives), keys=keys)
     sent = requests(schedule, records)
     evidence = _evidence(sent, measured.duration_s, delays)
     judged = [judge(objective, evidence) for objective in objectives]

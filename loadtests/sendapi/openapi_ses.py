@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadtests.sendapi.complaints import EMAIL
 from loadtests.sendapi.complaints_ses import RECIPIENTS_MAX
 from loadtests.sendapi.formats_ses import BULK, SINGLE
-from loadtests.sendapi.schemas import FILLED, TEXT, Json, many, record, refused, said
+from loadtests.sendapi.schemas import FILLED, TEXT, Json, many, nullable, record, refused, said
 
 CREDENTIALS = None
 """OpenAPI has no security scheme for AWS signatures: AWS's own extension says so, and a 403."""
@@ -16,9 +16,14 @@ _MOMENT: Json = {
     "schema": {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}Z$"},
 }
 _ADDRESS: Json = {"type": "string", "pattern": f"^{EMAIL.replace('++', '+')}$", "maxLength": 320}
-_RECIPIENTS = {f"{kind}Addresses": many(_ADDRESS, 1, RECIPIENTS_MAX // 3) for kind in ("To", "Cc", "Bcc")}
-_DESTINATION = record({}, _RECIPIENTS) | {"anyOf": [{"required": [kind]} for kind in _RECIPIENTS]}
-_TAGS = many(record({"Name": FILLED, "Value": FILLED}))
+_TOGETHER = {"description": f"all three together name {RECIPIENTS_MAX} at most"}
+_KINDS = ("ToAddresses", "CcAddresses", "BccAddresses")
+_DESTINATION = (
+    record({}, {kind: nullable(many(_ADDRESS, 0, RECIPIENTS_MAX)) for kind in _KINDS})
+    | {"anyOf": [record({kind: many(_ADDRESS, 1, RECIPIENTS_MAX)}) for kind in _KINDS]}
+    | _TOGETHER
+)
+_TAGS = nullable(many(record({"Name": FILLED, "Value": FILLED})))
 _TEMPLATES: Json = {
     "TemplateName": FILLED,
     "TemplateArn": FILLED,

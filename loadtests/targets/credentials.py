@@ -44,6 +44,13 @@ def environment(target: Target, variables: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def told(target: Target, variables: Mapping[str, str]) -> str:
+    """The variables that hold the target's keys, in words, and which are not set; "" where it has none."""
+    return ", ".join(
+        name if variables.get(name) else f"{name} (not set: a dummy was sent)" for name in names(target)
+    )
+
+
 def _refuse_control_characters(found: Mapping[str, str]) -> None:
     odd = [name for name, value in found.items() if not value.isprintable() or not value.isascii()]
     if odd:

@@ -34,6 +34,9 @@ from scenarios.scenario import Objectives
 from sim.runs import Run, open_run
 from sim.traffic import Traffic
 
+MAX = "max"
+"""A rate: as much as the generator may be asked for."""
+
 
 @dataclass(frozen=True)
 class ReplayOptions:
@@ -104,8 +107,8 @@ def replay(screen: Screen, source: str | None, options: ReplayOptions, command: 
 
 def _replay_rate(screen: Screen, options: ReplayOptions, rate: str, command: str) -> tuple[Measurement, Run]:
     typed = Options()
-    none: tuple[float, ...] = ()
-    rates_per_s = typed.value("--rate", rate, _rates_above_zero, none)
+    most: tuple[float, ...] = ()
+    rates_per_s = most if rate == MAX else typed.value("--rate", rate, _rates_above_zero, most)
     duration_s = typed.above_zero("--for", options.duration, parse_duration)
     target = typed.target(options.target)
     typed.check()

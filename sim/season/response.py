@@ -198,10 +198,8 @@ class Answers:
             row = _index(streams, trigger.name)
             for i in causes(trigger, streams):
                 followers[i].append((row, trigger))
-        self._replies = [
-            _Replies(scenario, stream, followed_by, seed)
-            for stream, followed_by in zip(streams, followers, strict=True)
-        ]
+        both = zip(streams, followers, strict=True)
+        self._replies = [_Replies(scenario, stream, followed_by, seed) for stream, followed_by in both]
         # nothing is drawn for a stream that nobody ever answers
         self._to = [reply.to if reply.any else (lambda *_: ()) for reply in self._replies]
 

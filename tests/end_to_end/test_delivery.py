@@ -145,6 +145,7 @@ def queueing(per_s):
         thread.join()
 
 
+@pytest.mark.torture
 def test_a_status_url_that_is_asked_for_a_sample_tells_the_same_of_all(peakday, tmp_path):
     with queueing(per_s=50.0) as port:
         target = tmp_path / "target.toml"

@@ -115,6 +115,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Keys]] = {
     "simulate": (("simulate", "smoke"), SIMULATE),
     "simulate at message resolution": (("simulate", "smoke", "--resolution", "message"), SIMULATE),
     "replay": (("replay", "--rate", "200/s", "--for", "1s"), REPLAY),
+    "replay at most": (("replay", "--rate", "max", "--for", "200ms"), REPLAY),
     "ceiling": (("ceiling", "--budget", "4s"), CEILING),
     "calibrate": (("calibrate", "RUN"), CALIBRATE),
     "report": (("report", "RUN"), REHEARSE),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loadtests import measurement
 from loadtests.measurement import Measurement, measure
 from loadtests.percentiles import percentiles
-from loadtests.replay.records import Fault, SendRecords
+from loadtests.replay.records import Fault, Reply, SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.observing import Observed
 from scenarios.problems import UserError
@@ -198,3 +198,21 @@ def test_percentiles_are_values_that_were_measured_at_their_rank(values: list[fl
     ordered = sorted(values)
     for q, value in ((0.5, of.p50), (0.99, of.p99), (0.999, of.p999)):
         assert value == ordered[math.ceil(q * len(values) - 1e-9) - 1]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "refused"), [((401, 401), True), ((401, 403), True), ((401, 500), False)]
+)
+def test_nothing_but_401_and_403_says_that_the_key_is_wrong_and_nothing_of_the_target(
+    statuses: tuple[int, int], refused: bool
+) -> None:
+    records = answered(HELD, 0.01, status=np.resize(np.array(statuses, dtype=np.int16), HELD.due_s.size))
+    records = replace(records, reply=np.full(HELD.due_s.size, Reply.REJECTED, dtype=np.int8))
+    found = measure("t", HELD, records, keys="SHOP_KEY (not set: a dummy was sent)")
+    assert found.valid is not refused
+    if refused:
+        by = " or ".join(map(str, sorted(set(statuses))))
+        assert found.invalid_because == (
+            f"the target refused the credentials, every reply was {by}: "
+            "check SHOP_KEY (not set: a dummy was sent)"
+        )

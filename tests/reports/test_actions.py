@@ -139,3 +139,9 @@ def test_a_measured_backlog_is_traced_to_the_busiest_stage(results: Results) -> 
 def test_without_a_ceiling_the_busiest_stage_is_all_one_can_say() -> None:
     assert binding(None, (), season_misses=False).what == ""
     assert binding(None, (Resource("workers", 1.0, 1.0, 9.0),), season_misses=True).what == "the workers"
+
+
+def test_a_wrong_key_is_to_be_mended_and_no_quieter_machine_is_asked_for(situation: Situation) -> None:
+    texts = [action.text for action in actions(replace(situation, valid=False, unauthorized=True))]
+    assert texts[0] == "give peakday a key that the target accepts"
+    assert not any("quieter" in text for text in texts)

@@ -20,6 +20,8 @@ from sim.outcome import Outcome
 from sim.summary import drained_s
 
 SHARE, BIN_SHARE, POINTS, GROSS = 0.02, 0.05, 0.003, 0.10
+ROUNDING = 1e-6
+"""What sums of amounts leave over is no message and no second."""
 FATES = {"delivered": DELIVERED, "expired": EXPIRED, "rejected": REJECTED, "failed": FAILED}
 QUANTILES = {"delay p50": 0.50, "delay p95": 0.95, "delay p99": 0.99}
 TIMES = ("delay mean", *QUANTILES, "drain")
@@ -52,7 +54,7 @@ class Cell:
     @property
     def agrees(self) -> bool:
         """See the module's docstring."""
-        floor = BIN_SHARE * self.bin_s if self.quantity in TIMES else 0.0
+        floor = BIN_SHARE * self.bin_s if self.quantity in TIMES else ROUNDING
         allowed = max(SHARE * abs(self.referee), floor, self.own)
         return abs(self.found - self.referee) <= allowed or self.points <= POINTS
 

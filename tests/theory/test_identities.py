@@ -16,7 +16,7 @@ from scenarios.catalogue import Loaded
 from scenarios.providers import limit_of
 from sim import histogram
 from sim.outcome import Outcome
-from sim.pipeline.limits import Limiter
+from sim.pipeline.limiter import Limiter
 from sim.traffic import Traffic
 from tests.sim.pipelines import scenario, stream, traffic
 from tests.theory.stationary import by_cohort, by_message

@@ -58,14 +58,15 @@ def test_it_finds_a_sharp_ceiling_within_its_interval_and_its_budget(
 
 @settings(max_examples=150)
 @given(truth=st.floats(200.0, 5e4), hint=st.floats(0.3, 1.2), seed=st.integers(0, 999))
-def test_what_a_saturated_target_carries_gives_the_ceiling_to_3_percent(
+def test_what_a_saturated_target_carries_gives_the_ceiling_to_4_percent(
     truth: float, hint: float, seed: int
 ) -> None:
+    """Mostly to 1: a short trial some percent above may be carried by the burst."""
     chance = random.Random(seed)
     plan, tried = Plan(25.0, hint_per_s=hint * truth), list[Tried]()
     while isinstance(ahead := step(plan, tried), Next):
         tried.append(saturating(truth, ahead, chance.uniform(-0.006, 0.006)))
-    assert abs(ahead.point_per_s / truth - 1) < 0.03
+    assert abs(ahead.point_per_s / truth - 1) < 0.04
 
 
 @given(truth=st.floats(60.0, 5e4), hint=st.floats(0.05, 1.0))

@@ -10,12 +10,13 @@ import numpy.typing as npt
 import pytest
 
 from loadtests.ceiling import document
-from loadtests.ceiling.ceiling import Ceiling, conclude, find_ceiling, mixed
+from loadtests.ceiling.ceiling import Ceiling, conclude, find_ceiling
+from loadtests.ceiling.holding import mixed
 from loadtests.ceiling.search import Found
 from loadtests.ceiling.trial import Trial, judge_trial
 from loadtests.evidence import DeliveryDelays
 from loadtests.replay.launch import Played
-from loadtests.replay.records import SendRecords
+from loadtests.replay.records import Reply, SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.figure import Meaning
 from loadtests.targets.observing import Observed, Observer
@@ -220,6 +221,16 @@ def test_a_target_that_accepts_nothing_has_no_ceiling_and_the_reason_says_what_i
     assert not found.valid
     assert (
         found.invalid_because == "no rate held; the lowest tried was 200/s: of 800 requests 800 were limited"
+    )
+
+
+def test_a_trial_that_met_a_wrong_key_says_nothing_of_the_capacity() -> None:
+    refused = np.full(HELD.due_s.size, 403, dtype=np.int16)
+    rejected = np.full(HELD.due_s.size, Reply.REJECTED, dtype=np.int8)
+    found = trial(HELD, answered(HELD, 0.01, status=refused, reply=rejected))
+    assert found.verdict == "invalid"
+    assert (
+        found.because == "the target refused the credentials, every reply was 403: check its [operation.auth]"
     )
 
 

@@ -83,7 +83,7 @@ SCRIPTS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scripts=SCRIPTS)
 def test_compiled_or_not_a_replay_over_tls_leaves_the_same_rows(
     serve, replay, certified, scripts: list[Script]

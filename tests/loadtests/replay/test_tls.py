@@ -209,3 +209,21 @@ def test_a_farewell_that_comes_with_the_last_bytes_ends_the_answer_though_the_so
     assert_accounted(records, 10)
     assert faults(records) == {"NONE": 10}
     assert server.connections == 10
+
+
+@pytest.mark.parametrize(("host", "fault"), [("127.0.0.1", "NONE"), ("127.0.0.2", "TLS")])
+def test_an_address_in_the_place_of_a_name_is_checked_as_an_address(
+    serve, answering, replay, certified, trusting, host, fault
+) -> None:
+    server = serve(answering(ACCEPTED), certified.server())
+    records = replay(server.port, constant(50.0, 0.2), makes=Secure(trusting, host))
+    assert faults(records) == {fault: 10}
+
+
+def test_without_a_ca_file_the_systems_own_authorities_are_trusted(
+    serve, answering, replay, certified, monkeypatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified.ca))
+    server = serve(answering(ACCEPTED), certified.server())
+    records = replay(server.port, constant(50.0, 0.2), makes=Secure("", NAME))
+    assert faults(records) == {"NONE": 10}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -151,3 +151,20 @@ def test_a_webhook_elsewhere_starts_nothing(url: str, tmp_path: Path) -> None:
     with pytest.raises(UserError), start(Knobs(webhook=url), tmp_path / "never"):
         pass
     assert not (tmp_path / "never").exists()
+
+
+def test_a_status_callback_is_told_without_any_webhook_being_set(start_in, client_of, eventually) -> None:
+    from base64 import b64encode
+
+    basic = b64encode(f"{ACCOUNT}:{KEY}".encode()).decode()
+    headers = {"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"}
+    path = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+    form = {"To": "+999000000000001", "From": "+15005550006", "Body": "now"}
+    with receiving() as first, receiving() as second, start_in(queue="sqlite", key=KEY) as api:
+        assert api.health().webhook is None
+        for url in (first.url, second.url, "", "http://192.0.2.1:80/x"):
+            body = urlencode(form | ({"StatusCallback": url} if url else {})).encode()
+            assert client_of(api).ask("POST", path, body, headers).status == 201
+        assert eventually(lambda: (len(first.posts), len(second.posts)) == (1, 1))
+        assert eventually(lambda: (api.health().delivered, api.health().backlog) == (4, 0))
+        assert eventually(lambda: (api.health().webhook.posted, api.health().webhook.given_up) == (2, 1))

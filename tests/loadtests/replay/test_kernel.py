@@ -1,0 +1,48 @@
+"""What a replaying thread asks of the system: to run first where this user may, and nobody else with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+GOES_FIRST = """
+import os, subprocess, sys, threading
+from loadtests.replay.kernel import go_first
+go_first()
+go_first()
+mine = (os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, os.getpriority(os.PRIO_PROCESS, 0))
+asked = "import os; print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
+print(*mine, subprocess.check_output([sys.executable, "-c", asked], text=True).strip())
+"""
+
+
+def told(*before: str) -> list[int]:
+    said = subprocess.check_output(
+        [*before, sys.executable, "-c", GOES_FIRST], text=True, stderr=subprocess.PIPE
+    )
+    return [int(word) for word in said.split()]
+
+
+def may_be_in_real_time() -> bool:
+    probe = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
+    return subprocess.run([sys.executable, "-c", probe], stderr=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.skipif(not may_be_in_real_time(), reason="this user may not run in real time")
+def test_the_replaying_thread_runs_in_real_time_and_what_it_starts_does_not() -> None:
+    policy, _, childs_policy, childs_nice = told()
+    assert policy == os.SCHED_RR
+    assert (childs_policy, childs_nice) == (os.SCHED_OTHER, 0)
+
+
+def test_who_may_not_runs_as_everybody_does() -> None:
+    """No right to real time (a limit of 0 and no capability) and none to be less nice."""
+    if shutil.which("setpriv") is None:
+        pytest.skip("drops rights with setpriv, which is not installed")
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    dropped = ("setpriv", "--bounding-set", "-sys_nice", "--inh-caps", "-sys_nice")
+    assert told(*dropped) == [os.SCHED_OTHER, usual, os.SCHED_OTHER, usual]
