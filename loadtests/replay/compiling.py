@@ -6,11 +6,13 @@ sends meanwhile.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import signal
 import subprocess
 import sys
+import threading
 from errno import EBADF
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from loadtests.replay import footprint
 
 _PR_SET_PDEATHSIG = 1
 _LAST = 19
+_one_at_a_time = threading.Lock()
 
 
 def compiled() -> bool:
@@ -58,13 +61,25 @@ def _mark() -> Path | None:
     return lanecode.mark()
 
 
-@cache
 def _compile_aside() -> subprocess.Popen[bytes]:
+    with _one_at_a_time:  # or a process would start one for each of its threads, and lose all but the last
+        return _compiler()
+
+
+@cache
+def _compiler() -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "loadtests.replay.compiling", str(os.getpid())]
     environment = {
         name: os.environ[name] for name in (*KEPT_VARIABLES, "XDG_CACHE_HOME") if name in os.environ
     }
-    return subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    compiler = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    atexit.register(_end, compiler)
+    return compiler
+
+
+def _end(compiler: subprocess.Popen[bytes]) -> None:
+    compiler.kill()
+    compiler.wait()
 
 
 def main() -> None:
