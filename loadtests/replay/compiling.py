@@ -73,13 +73,15 @@ def _compiler() -> subprocess.Popen[bytes]:
         name: os.environ[name] for name in (*KEPT_VARIABLES, "XDG_CACHE_HOME") if name in os.environ
     }
     compiler = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    atexit.register(_end, compiler)
+    atexit.register(_no_longer_ours, compiler)
     return compiler
 
 
-def _end(compiler: subprocess.Popen[bytes]) -> None:
-    compiler.kill()
-    compiler.wait()
+def _no_longer_ours(compiler: subprocess.Popen[bytes]) -> None:
+    """It ends with this process by itself (see main): nothing is left to be warned of. Touches no process,
+    for a fork of this one comes by here as well."""
+    if compiler.returncode is None:
+        compiler.returncode = -signal.SIGKILL
 
 
 def main() -> None:

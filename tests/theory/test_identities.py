@@ -91,7 +91,8 @@ def little(outcome: Outcome) -> tuple[float, float]:
 def test_littles_law_holds_on_every_drained_run(
     run: Run, rates: list[int], count: int, distribution: str, provider_delay: dict[str, Any]
 ) -> None:
-    """Bins tell the area to within what half a message-bin of each message averages to."""
+    """Bins tell the area to within what half a message-bin of each message averages to; amounts to 0.05 bin
+    of each, as far as both resolutions may differ."""
     counts = np.zeros((2, BINS), dtype=np.int64)
     counts[0, : len(rates)], counts[1, : len(rates)] = rates, [rate // 4 for rate in rates]
     workers = {"count": count, "service_time": "20ms", "distribution": distribution}
@@ -101,7 +102,7 @@ def test_littles_law_holds_on_every_drained_run(
     left = float(outcome.backlog[:, -1].sum() + outcome.under_way[:, -1].sum())
     assert left < 0.5, "the run is drained"
     area, delays_s = little(outcome)
-    unseen_s = 3.0 * float(np.sqrt(counts.sum() / 6.0)) if run is by_message else 0.02 * counts.sum()
+    unseen_s = 3.0 * float(np.sqrt(counts.sum() / 6.0)) if run is by_message else 0.05 * counts.sum()
     assert area == pytest.approx(delays_s, abs=unseen_s + 0.003 * delays_s)
 
 
