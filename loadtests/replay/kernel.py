@@ -16,7 +16,6 @@ from loadtests.replay.compiling import compiled
 
 _PR_SET_TIMERSLACK = 29
 _OTHER_DESCRIPTORS = 64
-_REAL_TIME_PRIORITY = 1
 _NICE = -10
 
 
@@ -44,18 +43,10 @@ def wake_on_time() -> None:
 
 def go_first() -> None:
     """Run before others that want the processor, where this user may (root): lateness is our fault, and the
-    generator's own needs are the same whether it waits or not.
-
-    In real time, this thread only and nobody it starts: however nice its neighbours are, an ordinary thread
-    that wakes may wait for one of theirs until the next tick, 4 ms at 250 Hz. Linux keeps a part of each
-    second for the others in any case.
-    """
-    try:
-        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(0, policy, os.sched_param(_REAL_TIME_PRIORITY))
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    generator's own needs are the same whether it waits or not. Not in real time: a target on the same machine
+    would be starved by what loads it."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 def affordable_connections(wanted: int) -> int:

@@ -18,7 +18,7 @@ from loadtests.replay.launch import Engine
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.target import Target, read_target
-from tests.benchmarks.peers import CONNECTIONS, GENERATOR_CORE, TARGET_CORE, Speed, real_time
+from tests.benchmarks.peers import CONNECTIONS, GENERATOR_CORE, TARGET_CORE, Speed
 
 REQUESTS = 60_000
 
@@ -95,7 +95,7 @@ def nginx_in(folder: Path) -> Iterator[Nginx]:
     words = ["openssl", "req", "-x509", *curve, *pair, *names]
     subprocess.run(words, cwd=folder, check=True, capture_output=True)
     (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, plain=plain, tls=tls))
-    command = ["taskset", "-c", TARGET_CORE, *real_time(), "nginx", "-c", str(folder / "nginx.conf")]
+    command = ["taskset", "-c", TARGET_CORE, "nginx", "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         until_listening(plain)

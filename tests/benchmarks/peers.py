@@ -98,17 +98,12 @@ def _speed(words: list[str], folder: Path, pattern: str, seconds: float) -> Spee
     return Speed(requests / seconds, used_s / requests * 1e6)
 
 
-def real_time() -> list[str]:
-    """What makes a command run in real time, as our generator does (kernel.go_first), where that may be."""
-    return ["chrt", "--rr", "1"] if os.geteuid() == 0 and shutil.which("chrt") else []
-
-
 def output_of(words: list[str], folder: Path) -> tuple[str, float]:
     """What a generator said and the CPU seconds that it took, on its core, scheduled as ours is."""
     output = folder / "output"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            ["taskset", "-c", GENERATOR_CORE, *real_time(), *words],
+            ["taskset", "-c", GENERATOR_CORE, *words],
             stdout=file,
             stderr=subprocess.STDOUT,
             cwd=folder,
