@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 from loadtests import percentiles as times
-from loadtests.arrivals import NOBODY, Sent, delays_s, times_seen
+from loadtests.arrivals import Sent, delays_s
 from loadtests.attempts import Floats
 from loadtests.passage import Watch
 from loadtests.percentiles import Percentiles, percentiles
 from loadtests.targets.observing import Observed
-from loadtests.tracing import Traced, count_until, exit_per_s, keeps_up, later_per_s, why_invalid
+from loadtests.tracing import Traced, count_until, exit_per_s, keeps_up, later_per_s, reckon
 
 Way = Literal["webhook", "poll", "stand-in", "counters"]
 WINDOW_S = 1.0
@@ -75,28 +75,20 @@ class Deliveries:
 
 def deliveries_of(of: Traced, duration_s: float, watch: Watch) -> Deliveries:
     """What was seen message by message of a replay of `duration_s`."""
-    sent = of.sent
-    here = of.index != NOBODY
-    during = here | ((of.seen.number == NOBODY) & (of.seen.at_s >= 0.0))
-    unnamed = int((during & ~here).sum())
-    because = why_invalid(of, unnamed, int(during.sum()), watch)
-    delivered, accepted = np.isfinite(of.delivered_s), np.isfinite(sent.acknowledged_s)
-    owed = accepted & ~delivered
-    sure = (watch.settled or not owed.any()) and not because
-    beyond = np.maximum(0, times_seen(np.where(of.seen.good, of.index, NOBODY), sent.count) - 1)
+    sent, known = of.sent, reckon(of, watch)
     per_s, in_per_s = later_per_s(of.delivered_s, duration_s), later_per_s(sent.acknowledged_s, duration_s)
     seconds = _seconds(sent.acknowledged_s, of.delivered_s, duration_s, watch.every)
     return Deliveries(
         observed=watch.way,
         by=watch.stand_in,
         messages=-(-sent.count // watch.every),
-        accepted=int(accepted.sum()),
-        delivered=int(delivered.sum()),
-        lost=int(owed.sum()) if sure else None,
-        under_way=0 if watch.settled else int(owed.sum()),
-        duplicated=int(beyond.sum()),
-        resent=int(beyond[sent.sends > 1].sum()),
-        unnamed=unnamed,
+        accepted=int(known.accepted.sum()),
+        delivered=int(known.delivered.sum()),
+        lost=known.lost,
+        under_way=known.under_way,
+        duplicated=known.duplicated,
+        resent=known.resent,
+        unnamed=known.unnamed,
         since_due_s=percentiles(delays_s(sent, of.delivered_s)),
         since_accepted_s=percentiles(_since_accepted_s(sent, of.delivered_s)),
         delivered_per_s=None if per_s is None else watch.every * per_s,
@@ -106,8 +98,8 @@ def deliveries_of(of: Traced, duration_s: float, watch: Watch) -> Deliveries:
         seconds=seconds,
         quiet_s=watch.quiet_s,
         settled=watch.settled,
-        valid=not because,
-        invalid_because="; ".join(because),
+        valid=not known.invalid_because,
+        invalid_because=known.invalid_because,
         every=watch.every,
     )
 

@@ -90,18 +90,9 @@ def passage_of(
 ) -> Passage:
     """What passed. `requests`: int64 (sightings,), the request that each sighting was in; `outcomes`: flags
     (sightings,) by name; `duration_s`: of the replay."""
-    sent = of.sent
-    here = of.index != NOBODY
-    during = here | ((of.seen.number == NOBODY) & (of.seen.at_s >= 0.0))
-    unnamed = int((during & ~here).sum())
-    because = why_invalid(of, unnamed, int(during.sum()), watch)
-    seen, delivered = np.isfinite(of.arrived_s), np.isfinite(of.delivered_s)
-    accepted = np.isfinite(sent.acknowledged_s)
-    owed = accepted & ~delivered
-    sure = (watch.settled or not owed.any()) and not because
-    attempts = times_seen(of.index, sent.count)
-    taken = times_seen(np.where(of.seen.good, of.index, NOBODY), sent.count)
-    beyond = np.maximum(0, taken - 1)
+    sent, known = of.sent, reckon(of, watch)
+    during, owed, delivered = known.during, known.owed, known.delivered
+    seen, attempts = np.isfinite(of.arrived_s), times_seen(of.index, sent.count)
     passed = overtaken(sent, of.delivered_s)
     per_s, in_per_s = later_per_s(of.delivered_s, duration_s), later_per_s(sent.acknowledged_s, duration_s)
     delivery = delays_s(sent, of.delivered_s)
@@ -114,18 +105,18 @@ def passage_of(
             name: int((flags & during).sum()) for name, flags in outcomes.items() if (flags & during).any()
         },
         messages=sent.count,
-        accepted=int(accepted.sum()),
+        accepted=int(known.accepted.sum()),
         seen=int(seen.sum()),
         delivered=int(delivered.sum()),
-        under_way=0 if watch.settled else int(owed.sum()),
-        lost=int(owed.sum()) if sure else None,
-        never_seen=int((owed & ~seen).sum()) if sure else None,
-        given_up=int((owed & seen).sum()) if sure else None,
-        duplicated=int(beyond.sum()),
-        resent=int(beyond[sent.sends > 1].sum()),
+        under_way=known.under_way,
+        lost=known.lost,
+        never_seen=int((owed & ~seen).sum()) if known.sure else None,
+        given_up=int((owed & seen).sum()) if known.sure else None,
+        duplicated=known.duplicated,
+        resent=known.resent,
         unasked=int((delivered & np.isnan(sent.acknowledged_s)).sum()),
-        unnamed=unnamed,
-        strangers=int(((of.seen.number != NOBODY) & ~here & (of.seen.at_s >= 0.0)).sum()),
+        unnamed=known.unnamed,
+        strangers=int(((of.seen.number != NOBODY) & ~known.here & (of.seen.at_s >= 0.0)).sum()),
         attempts_per_message=float(attempts.sum() / seen.sum()) if seen.any() else float("nan"),
         attempts_max=int(attempts.max(initial=0)),
         inversions=int(passed.sum()),
@@ -139,7 +130,58 @@ def passage_of(
         classes=tuple(_classes(sent, delivery, delivered, passed)),
         quiet_s=watch.quiet_s,
         settled=watch.settled,
-        valid=not because,
+        valid=not known.invalid_because,
+        invalid_because=known.invalid_because,
+    )
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """What can be told of a replay's messages, whoever saw them again.
+
+    here, during: flags (sightings,), of a message of this replay; of one or of nobody known, while it ran.
+    accepted, delivered, owed: flags (messages,), owed: accepted and not delivered. lost: of those, None where
+    deliveries still went on (`under_way`) or too little can be told (not `sure`). duplicated: deliveries
+    beyond a message's first; `resent`: of those, where we had sent the message more than once.
+    """
+
+    here: Flags
+    during: Flags
+    accepted: Flags
+    delivered: Flags
+    owed: Flags
+    sure: bool
+    lost: int | None
+    under_way: int
+    duplicated: int
+    resent: int
+    unnamed: int
+    invalid_because: str
+
+
+def reckon(of: Traced, watch: Watch) -> Reckoning:
+    """Count what was seen message by message."""
+    sent = of.sent
+    here = of.index != NOBODY
+    during = here | ((of.seen.number == NOBODY) & (of.seen.at_s >= 0.0))
+    unnamed = int((during & ~here).sum())
+    because = why_invalid(of, unnamed, int(during.sum()), watch)
+    accepted, delivered = np.isfinite(sent.acknowledged_s), np.isfinite(of.delivered_s)
+    owed = accepted & ~delivered
+    sure = (watch.settled or not owed.any()) and not because
+    beyond = np.maximum(0, times_seen(np.where(of.seen.good, of.index, NOBODY), sent.count) - 1)
+    return Reckoning(
+        here=here,
+        during=during,
+        accepted=accepted,
+        delivered=delivered,
+        owed=owed,
+        sure=sure,
+        lost=int(owed.sum()) if sure else None,
+        under_way=0 if watch.settled else int(owed.sum()),
+        duplicated=int(beyond.sum()),
+        resent=int(beyond[sent.sends > 1].sum()),
+        unnamed=unnamed,
         invalid_because="; ".join(because),
     )
 
