@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadtests.arrivals import delays_s, run_number, sampled, sent_of, stride
+from loadtests.arrivals import Sent, delays_s, run_number, sampled, sent_of, stride
 from loadtests.deliveries import Deliveries, deliveries_of
 from loadtests.evidence import DeliveryDelays
 from loadtests.passage import Watch
@@ -53,6 +53,8 @@ class Exit:
         self._watcher = watcher
         self._settled = False
         self._every = 1
+        self._sent: tuple[Played, Sent] | None = None
+        """Of the latest play: its messages are worked out once, however often arrivals are looked at."""
 
     def traced(self) -> tuple[Traced, Arrivals, Played] | None:
         """The latest play's messages, as far as they arrived; None before the first play."""
@@ -60,11 +62,17 @@ class Exit:
         if played is None:
             return None
         arrivals = self._lookout.arrivals()
+        if self._sent is None or self._sent[0] is not played:
+            self._sent = played, self._looked_for(played)
+        seen = arrivals.since(played.started_at - arrivals.unix_offset_s)
+        return trace(self._sent[1], seen), arrivals, played
+
+    def _looked_for(self, played: Played) -> Sent:
         sent = sent_of(played.schedule, played.records, played.first_id, run_number(played.run))
         if self._lookout.sample:
             self._every = stride(sent.count, self._lookout.sample)
             sent = sampled(sent, self._every)
-        return trace(sent, arrivals.since(played.started_at - arrivals.unix_offset_s)), arrivals, played
+        return sent
 
     @property
     def every(self) -> int:
