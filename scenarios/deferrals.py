@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from scenarios.limits import LimitWord
+from scenarios.limits import Bucket, LimitWord
 from scenarios.quantities import Number, PerSecond, Seconds, Share
 
 RetriedBy = Literal["provider", "us"]
@@ -70,7 +70,7 @@ class PacedQueue(LimitWord):
         return self.model_copy(update={"rate": self.rate * scale})
 
 
-class MailboxDeferral(LimitWord):
+class MailboxDeferral(Bucket):
     """Kind (i): a mailbox provider takes `rate` times our reputation and defers the rest (421).
 
     The reputation begins at `reputation` and is reviewed every `review`: it falls by `fall` times the share
@@ -78,32 +78,13 @@ class MailboxDeferral(LimitWord):
     between `least` and 1. `retried_by`: who tries again.
     """
 
-    size_key: ClassVar[str] = "rate"
     kind: Literal["mailbox deferral"]
-    rate: PerSecond = Field(gt=0)
-    burst: float = Field(default=1.0, ge=1.0)
     reputation: Share = 1.0
     least: Share = Field(default=0.05, gt=0)
     review: Seconds = Field(default=600.0, gt=0)
     fall: Share = 0.2
     recovery: Share = 0.05
     retried_by: RetriedBy = "provider"
-
-    @property
-    def per_s(self) -> float:
-        return self.rate
-
-    @property
-    def at_once(self) -> float:
-        return self.burst
-
-    def open_per(self, span_s: float) -> float:
-        """At full reputation."""
-        return self.rate * span_s
-
-    def scaled(self, scale: float) -> MailboxDeferral:
-        """Exact but for the burst, which is at least 1."""
-        return self.model_copy(update={"rate": self.rate * scale, "burst": max(1.0, self.burst * scale)})
 
 
 class IpWarmUp(LimitWord):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -42,11 +42,11 @@ class LimitWord(Word):
         return self.model_copy(update={self.size_key: size})
 
 
-class TokenBucket(LimitWord):
-    """Kind (k): `burst` messages at once, then `rate`."""
+class Bucket(LimitWord):
+    """What fills at `rate` up to `burst`."""
 
     size_key: ClassVar[str] = "rate"
-    kind: Literal["token bucket"] = "token bucket"
+    kind: str
     rate: PerSecond = Field(gt=0)
     burst: float = Field(default=1.0, ge=1.0)
 
@@ -62,9 +62,15 @@ class TokenBucket(LimitWord):
         """At its rate: the burst is once for all, not for every span."""
         return self.rate * span_s
 
-    def scaled(self, scale: float) -> TokenBucket:
+    def scaled(self, scale: float) -> Self:
         """Exact but for the burst, which is at least 1: a smaller bucket admits no message ever."""
         return self.model_copy(update={"rate": self.rate * scale, "burst": max(1.0, self.burst * scale)})
+
+
+class TokenBucket(Bucket):
+    """Kind (k): `burst` messages at once, then `rate`."""
+
+    kind: Literal["token bucket"] = "token bucket"
 
 
 class FixedWindow(LimitWord):
