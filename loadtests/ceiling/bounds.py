@@ -50,10 +50,10 @@ def _delivering(trial: Trial) -> Tried:
 
 
 def _bound(tried: Sequence[Tried]) -> Bound:
-    low, high = search.interval(tried)
+    low, high, point = search.reported(tried)
     believed = search.believed_per_s(tried)
     return Bound(
-        point_per_s=search.estimate(tried),
+        point_per_s=point,
         low_per_s=low,
         high_per_s=high,
         is_lower_bound=math.isinf(high),

@@ -131,8 +131,7 @@ def conclude(
 ) -> Ceiling:
     """The ceiling that the trials show; `found` None = the search was interrupted."""
     tried = [_tried(trial, trial.duration_s) for trial in trials]
-    low, high = search.interval(tried)
-    point = search.estimate(tried)
+    low, high, point = search.reported(tried)
     stopped_by = found.stopped_by if found else "interrupted"
     because = _why_invalid(trials, low, high, stopped_by)
     return Ceiling(

@@ -25,6 +25,8 @@ STEP_ABOVE = 0.028
 BURST_S = 0.03
 """A limit may let this many seconds of its rate pass at once; a trial must offer more than that beyond it
 in its first half, or the second half does not show the limit."""
+BURST_LASTS_SHARE = 0.6
+"""A burst that is used up before this share of a trial leaves a later half that falls short."""
 NOISE_SHARE = 0.01
 """What a saturated target carried is known to this share of itself."""
 LONG_SHARE = 0.7
@@ -36,6 +38,8 @@ BELIEVABLE_SHARE = 0.8
 """A saturated trial that carried less than this of what held elsewhere was disturbed or collapsed."""
 SATURATED_SHARE = 0.985
 """A broken trial that carried more than this of what was offered says nothing about saturation."""
+WITNESS_SHARE = 0.06
+"""A second broken trial confirms the first where its rate, or what it carried, is no further above."""
 BRACKET_BUDGET_SHARE = 0.08
 REFINE_BUDGET_SHARE = 0.17
 ROUGH = 1.2
@@ -105,15 +109,23 @@ def step(plan: Plan, tried: Sequence[Tried]) -> Next | Found:
     low, high = interval(tried)
     stop = _stop(plan, tried, low, high)
     if stop:
-        return Found(low, high, estimate(tried), stop)
+        return Found(*reported(tried), stop)
     rate, why = _next_rate(plan, tried, low, high)
     rough = believed_per_s(tried) is None and high > ROUGH * low
     wanted_s = _duration_s(plan, rate, rough=rough)
     left_s = plan.budget_s - sum(trial.took_s for trial in tried) - _overhead_s(tried)
     shortest_s = max(SHORTENED_SHARE * wanted_s, _shortest_s(plan, rate))
     if left_s < shortest_s:
-        return Found(low, high, estimate(tried), "budget")
+        return Found(*reported(tried), "budget")
     return Next(rate, min(wanted_s, left_s), why)
+
+
+def reported(tried: Sequence[Tried]) -> tuple[float, float, float]:
+    """(low, high, point) as they are reported: a rate that held although the target got a little less than it
+    through vouches for what got through."""
+    low, high = interval(tried)
+    point = estimate(tried)
+    return min(low, point), high, point
 
 
 def interval(tried: Sequence[Tried]) -> tuple[float, float]:
@@ -132,14 +144,14 @@ def interval(tried: Sequence[Tried]) -> tuple[float, float]:
 
 
 def estimate(tried: Sequence[Tried]) -> float:
-    """The best single figure: what a saturated target carried, as far as the interval allows; else the
-    interval's geometric middle; the highest rate that held where nothing broke."""
+    """The best single figure: the most that got through where it was saturated or held, as far as the
+    interval allows; else the interval's geometric middle; the highest rate that held where nothing broke."""
     low, high = interval(tried)
     if math.isinf(high):
         return low
     believed = believed_per_s(tried)
     if believed is not None and low * BELIEVABLE_SHARE <= believed <= high:
-        return max(low, believed)
+        return max(believed, _shown_per_s(tried, low))
     return math.sqrt(low * high) if low > 0.0 else high / SHRINK
 
 
@@ -156,26 +168,34 @@ def believed_per_s(tried: Sequence[Tried]) -> float | None:
     return max((c for t, c in clear or seen if t.duration_s >= LONG_SHARE * longest_s), default=None)
 
 
+def _shown_per_s(tried: Sequence[Tried], low_per_s: float) -> float:
+    """What got through at the highest rate that held."""
+    held = (t for t in tried if t.verdict == "holds" and t.rate_per_s == low_per_s)
+    return max((min(low_per_s, t.carried_per_s or low_per_s) for t in held), default=low_per_s)
+
+
 def _within_burst(trial: Tried, carried_per_s: float) -> bool:
     """Whether all that was offered beyond `carried_per_s` in the first half may have been a burst."""
     return (trial.rate_per_s / carried_per_s - 1.0) * trial.duration_s / 2.0 < BURST_S
 
 
 def _carried_by_burst(trial: Tried, believed_per_s: float) -> bool:
-    return trial.rate_per_s > believed_per_s * (1.0 + NOISE_SHARE) and _within_burst(trial, believed_per_s)
+    """Whether a rate beyond what is believed may have held on a burst that lasted long enough."""
+    beyond = trial.rate_per_s / believed_per_s - 1.0
+    return beyond > NOISE_SHARE and beyond * BURST_LASTS_SHARE * trial.duration_s < BURST_S
 
 
 def _stop(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> str:
     if len(tried) >= INVALID_MAX and all(t.verdict == "invalid" for t in tried[-INVALID_MAX:]):
         return "invalid"
-    if low > 0.0 and high / low - 1.0 <= WIDTH_WANTED:
+    if low > 0.0 and high / low - 1.0 <= WIDTH_WANTED and _is_witnessed(tried, high):
         return "width"
     if math.isinf(high) and low >= plan.max_per_s * (1 - SAME_SHARE):
         return "max rate"
     if high <= plan.min_per_s:
         return "min rate"
     believed = believed_per_s(tried)
-    if believed is not None and _is_narrow(plan, tried, believed, low, high):
+    if believed is not None and _is_narrow(plan, tried, believed, low, high) and _is_witnessed(tried, high):
         return "width"
     if len(tried) >= NOTHING_MAX and all(_carried_nothing(t) for t in tried):
         return "nothing carried"
@@ -186,6 +206,20 @@ def _is_narrow(plan: Plan, tried: Sequence[Tried], believed: float, low: float, 
     """Tried just below and just above what the target carries: trials of this length tell no more."""
     below, above = believed * (1 - STEP_BELOW), believed * (1 + _step_above(plan, tried, believed))
     return low >= below * (1 - SAME_SHARE) and high <= above * (1 + SAME_SHARE)
+
+
+def _is_witnessed(tried: Sequence[Tried], high_per_s: float) -> bool:
+    """Whether a second trial broke near the rate that bounds the search, or carried no more than that one:
+    one alone may have been disturbed, and would hide all that lies above it."""
+    broken = [t for t in tried if t.verdict == "breaks"]
+    limit = max((t.carried_per_s or 0.0 for t in broken if t.rate_per_s == high_per_s), default=0.0)
+    near = [
+        t
+        for t in broken
+        if t.rate_per_s <= high_per_s * (1.0 + WITNESS_SHARE)
+        or (t.carried_per_s or math.inf) <= limit * (1.0 + WITNESS_SHARE)
+    ]
+    return len(near) > 1
 
 
 def _carried_nothing(trial: Tried) -> bool:
@@ -200,6 +234,9 @@ def _next_rate(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> t
         wanted, why = (low * GROWTH, "nothing has broken yet") if low > 0.0 else (start, "the first trial")
         return min(max(wanted, plan.min_per_s), plan.max_per_s), why
     believed = believed_per_s(tried)
+    doubted = low > 0.0 and (high / low - 1.0 <= WIDTH_WANTED or (believed is not None and low >= believed))
+    if doubted and not _is_witnessed(tried, high):
+        return high, "again: nothing else speaks for what broke there"
     if believed is not None and (near := _near(plan, tried, believed, low, high)):
         return near
     if low <= 0.0:

@@ -71,7 +71,7 @@ def at_limit(peakday: Peakday) -> dict[int, Done]:
     """The same rehearsal against a provider limit and against half of it."""
     return {
         limit: peakday(
-            "rehearse", "smoke", "--budget", "14s", "--json", "--target", f"embedded?limit={limit}/s"
+            "rehearse", "smoke", "--budget", "30s", "--json", "--target", f"embedded?limit={limit}/s"
         )
         for limit in (240, 120)
     }
