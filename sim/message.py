@@ -8,9 +8,8 @@ else happens before it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain, repeat
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +22,11 @@ from sim.diary import Diary
 from sim.ledger import Ledger
 from sim.outcome import Outcome
 from sim.pipeline import providers
+from sim.pipeline.crew import Crew
+from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.limits import Limiter
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.workers import service_times
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.seeds import stream as random_stream
@@ -40,23 +40,6 @@ _BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-Callbacks = list[Callable[[Any], None]]
-
-
-class _Happening(Event):
-    """An event that its owner schedules, again and again if need be:
-
-    a Timeout without a new object each time.
-    """
-
-    message: Message
-    started_s: float
-
-    def __init__(self, env: simpy.Environment, callbacks: Callbacks) -> None:
-        self.env = env
-        self.callbacks = callbacks
-        self._ok = True
-        self._value = None
 
 
 class _Engine:
@@ -73,11 +56,16 @@ class _Engine:
         self._away = [0] * len(streams)
         self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
-        self._on_end: Callbacks = [self._end]
         self._on_back: Callbacks = [self._back]
-        self._workers = [_Happening(self._env, []) for _ in range(scenario.pipeline.workers.count)]
-        self._idle = self._workers[::-1]
-        self._service = service_times(scenario.pipeline.workers, random_stream(seed, "workers")).__next__
+        self._crew = Crew(
+            self._env,
+            scenario.pipeline.workers,
+            self._queue,
+            self.diary,
+            self._ask,
+            random_stream(seed, "workers"),
+        )
+        self._arrive = self._crew.arrive
         self._attempts = scenario.pipeline.retries.attempts
         self._backoff = [
             backoff_range_s(scenario.pipeline.retries, k)
@@ -117,11 +105,11 @@ class _Engine:
             for stream, found_s in self._queue.expired:
                 self.diary.expired.add(stream, found_s, 0.0)
             self._queue.expired.clear()
-            page = self.diary.close(first, n, self._in_service())
+            page = self.diary.close(first, n, self._crew.in_service())
             ledger.post(first, page.counts, page.under_way, self._held())
-            busy.append(page.busy_s)
+            busy.append(page.busy_s / self._crew.available_s(first, n, self._bin_s))
             watcher.tell("simulate", first + n, bins, "every message")
-        return np.concatenate(busy) / (len(self._workers) * self._bin_s)
+        return np.concatenate(busy)
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
@@ -142,13 +130,13 @@ class _Engine:
     def _await_newcomer(self) -> None:
         ahead = next(self._newcomers, None)
         if ahead is not None:
-            event = _Happening(self._env, self._on_newcomer)
+            event = Happening(self._env, self._on_newcomer)
             event.message = Message(*ahead)
             self._env.schedule(event, NORMAL, max(0.0, ahead[1] - self._env.now))
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
         step = self._env.step
-        self._env.schedule(_Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
+        self._env.schedule(Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
         try:
             while not watcher.stopped():
                 for _ in range(_STEPS):
@@ -157,7 +145,7 @@ class _Engine:
             return
         raise Interrupted
 
-    def _newcomer(self, event: _Happening) -> None:
+    def _newcomer(self, event: Happening) -> None:
         """Take in newcomers until one is due after something else happens."""
         message, peek, arrive, following = event.message, self._env.peek, self._arrive, self._newcomers
         for _ in range(_STEPS):
@@ -171,31 +159,12 @@ class _Engine:
         event.message, event.callbacks = message, self._on_newcomer
         self._env.schedule(event, NORMAL, message.due_s - self._env.now)
 
-    def _arrive(self, message: Message, now_s: float) -> None:
-        if self._idle:
-            self._start(self._idle.pop(), message, now_s)
-        elif not self._queue.offer(message):
-            self.diary.rejected.add(message.stream, now_s, 0.0)
-
-    def _start(self, worker: _Happening, message: Message, now_s: float) -> None:
-        ended_s = now_s + self._service()
-        worker.message, worker.callbacks = message, self._on_end
-        worker.started_s = now_s
-        self._env.schedule(worker, NORMAL, ended_s - self._env.now)
-
-    def _end(self, worker: _Happening) -> None:
-        """The service is over: ask the provider, then take the next message."""
-        now_s, message = self._env.now, worker.message
-        self.diary.attempts.add(message.stream, now_s, worker.started_s)
+    def _ask(self, message: Message, now_s: float) -> None:
+        """Served: the provider takes the message or refuses it."""
         if self._admit[message.stream](now_s) == 0.0:
             self._accept(message, now_s)
         else:
             self._refuse(message, now_s)
-        ahead = self._queue.take(now_s)
-        if ahead is None:
-            self._idle.append(worker)
-        else:
-            self._start(worker, ahead, now_s)
 
     def _accept(self, message: Message, now_s: float) -> None:
         """The provider has it: what becomes of it is drawn now and happens later."""
@@ -217,45 +186,34 @@ class _Engine:
             self.diary.exhausted.add(message.stream, now_s, 0.0)
             return
         least_s, most_s = self._backoff[message.attempts - 1]
-        event = _Happening(self._env, self._on_back)
+        event = Happening(self._env, self._on_back)
         event.message = message
         self._queue.away += 1
         self._away[message.stream] += 1
         self._env.schedule(event, NORMAL, least_s + (most_s - least_s) * self._jitter())
 
-    def _back(self, event: _Happening) -> None:
+    def _back(self, event: Happening) -> None:
         """A backoff is over: into the queue, and to a worker if one is idle."""
         self._away[event.message.stream] -= 1
         self._queue.put_back(event.message)
-        if self._idle:
-            now_s = self._env.now
-            ahead = self._queue.take(now_s)
-            if ahead is not None:
-                self._start(self._idle.pop(), ahead, now_s)
+        self._crew.wake(self._env.now)
 
     def _trigger(self, stream: int, due_s: float) -> None:
         if due_s < self._end_s:
-            event = _Happening(self._env, self._on_triggered)
+            event = Happening(self._env, self._on_triggered)
             event.message = Message(stream, due_s)
             self._env.schedule(event, NORMAL, due_s - self._env.now)
 
-    def _triggered(self, event: _Happening) -> None:
+    def _triggered(self, event: Happening) -> None:
         message, now_s = event.message, self._env.now
         self.diary.offered.add(message.stream, now_s, 0.0)
         self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
         self._arrive(message, now_s)
 
-    def _in_service(self) -> tuple[Indices, Floats]:
-        """Streams of the messages that are with a worker, and when each was started."""
-        idle = set(map(id, self._idle))
-        busy = [worker for worker in self._workers if id(worker) not in idle]
-        streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
-        return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
-
     def _held(self) -> Floats:
         """float64 (streams,): messages in hand, counted where they are."""
         held = self._queue.waiting()
-        held.update(Counter(self._in_service()[0].tolist()))
+        held.update(Counter(self._crew.in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
         return in_hand + self._away + self.diary.under_way()
 

@@ -1,0 +1,82 @@
+"""The workers of the message resolution: each one event, used again for every service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import simpy
+from simpy.events import NORMAL
+
+from scenarios.pipeline import Workers
+from sim.diary import Diary
+from sim.pipeline.happenings import Callbacks, Happening
+from sim.pipeline.queues import Message, PriorityQueue
+from sim.pipeline.workers import service_times
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Ask = Callable[[Message, float], None]
+"""What follows a service: the provider is asked for a message, now."""
+
+
+class Crew:
+    """A fixed number of workers that take one message each from `queue` and then `ask` for it."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        workers: Workers,
+        queue: PriorityQueue,
+        diary: Diary,
+        ask: Ask,
+        random: np.random.Generator,
+    ) -> None:
+        self._env, self._queue, self._diary, self._ask = env, queue, diary, ask
+        self._service = service_times(workers, random).__next__
+        self._on_end: Callbacks = [self._end]
+        self._workers = [Happening(env, []) for _ in range(workers.count)]
+        self._idle = self._workers[::-1]
+
+    def arrive(self, message: Message, now_s: float) -> None:
+        """A newcomer goes to an idle worker, into the queue, or is rejected."""
+        if self._idle:
+            self._start(self._idle.pop(), message, now_s)
+        elif not self._queue.offer(message):
+            self._diary.rejected.add(message.stream, now_s, 0.0)
+
+    def wake(self, now_s: float) -> None:
+        """A message came into the queue by another way than `arrive`: an idle worker takes it."""
+        if self._idle:
+            ahead = self._queue.take(now_s)
+            if ahead is not None:
+                self._start(self._idle.pop(), ahead, now_s)
+
+    def _start(self, worker: Happening, message: Message, now_s: float) -> None:
+        ended_s = now_s + self._service()
+        worker.message, worker.callbacks = message, self._on_end
+        worker.started_s = now_s
+        self._env.schedule(worker, NORMAL, ended_s - self._env.now)
+
+    def _end(self, worker: Happening) -> None:
+        """The service is over: ask the provider, then take the next message."""
+        now_s, message = self._env.now, worker.message
+        self._diary.attempts.add(message.stream, now_s, worker.started_s)
+        self._ask(message, now_s)
+        ahead = self._queue.take(now_s)
+        if ahead is None:
+            self._idle.append(worker)
+        else:
+            self._start(worker, ahead, now_s)
+
+    def in_service(self) -> tuple[Indices, Floats]:
+        """Streams of the messages that are with a worker, and when each was started."""
+        idle = set(map(id, self._idle))
+        busy = [worker for worker in self._workers if id(worker) not in idle]
+        streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
+        return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
+
+    def available_s(self, first_bin: int, n: int, bin_s: float) -> Floats:
+        """float64 (n,): seconds of all workers together in each bin, serving or not."""
+        return np.full(n, len(self._workers) * bin_s)
