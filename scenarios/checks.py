@@ -21,6 +21,7 @@ from scenarios.salvage import held
 from scenarios.scenario import Scenario, zone_of
 from scenarios.season import Growth, Response, Segment
 from scenarios.streams import EVERYONE, channel_complaints, name_complaints, stream_complaints, stream_names
+from scenarios.upstream import Stage
 from scenarios.words import Channel
 
 BINS_MAX = 5_000_000
@@ -49,6 +50,7 @@ def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) ->
     for channel in held(lambda: list(scenario.responses)):
         found += held(_funnel, channel, scenario.responses[channel])
     found += stream_complaints(scenario, elsewhere)
+    found += held(_stages, scenario, held(_known_streams, scenario, elsewhere))
     found += held(cycle_complaints, scenario)
     for channel in sorted(set((elsewhere or {}).values())):
         found += channel_complaints(scenario, ("demand", "history"), channel)
@@ -158,6 +160,16 @@ def _list_complaints(scenario: Scenario) -> list[Complaint]:
     return found
 
 
+def _stages(scenario: Scenario, streams: Sequence[str]) -> Iterator[Complaint]:
+    names: dict[str, int] = {}
+    for index, stage in enumerate(scenario.upstream):
+        yield from _is_new(("upstream", index), stage, names)
+        for position, name in enumerate(stage.to):
+            if streams and name not in streams:
+                path = ("upstream", index, "to", position)
+                yield Complaint(path, "unknown stream", listed(streams), nearest(name, streams))
+
+
 def _has_profile(path: KeyPath, provider: Provider) -> Iterator[Complaint]:
     known = profile_names()
     if provider.profile and provider.profile not in known:
@@ -171,7 +183,7 @@ def _limit_zones(path: KeyPath, provider: Provider) -> Iterator[Complaint]:
             yield from _is_zone((*path, "limits", position, "timezone"), limit.timezone)
 
 
-def _is_new(path: KeyPath, item: Segment | Provider, seen: dict[str, int]) -> Iterator[Complaint]:
+def _is_new(path: KeyPath, item: Segment | Provider | Stage, seen: dict[str, int]) -> Iterator[Complaint]:
     yield from name_complaints(path, item.name)
     if item.name in seen:
         yield Complaint((*path, "name"), "is a name that is taken already", "a name of its own")

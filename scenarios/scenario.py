@@ -13,6 +13,7 @@ from scenarios.pipeline import Pipeline
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
+from scenarios.upstream import Stage
 from scenarios.words import Channel, Word
 
 AnyWord = TypeVar("AnyWord", bound=Word)
@@ -63,6 +64,7 @@ class Scenario(Word):
     backgrounds: tuple[Background, ...] = Field(default=(), alias="background")
     triggers: tuple[Trigger, ...] = Field(default=(), alias="trigger")
     responses: dict[Channel, Response] = Field(default_factory=dict, alias="response")
+    upstream: tuple[Stage, ...] = ()
     pipeline: Pipeline
     providers: tuple[Provider, ...] = Field(alias="provider")
     objectives: Objectives = Objectives()

@@ -15,15 +15,17 @@ import simpy
 
 from scenarios.catalogue import Loaded
 from sim.closing import Books, Stopwatch, close
-from sim.ledger import DELIVERED, FRESH, QUANTITIES, Ledger
+from sim.ledger import DELIVERED, FRESH, OFFERED, QUANTITIES, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
+from sim.pipeline.lanes import Doors, lanes_of
 from sim.pipeline.planning import empty_state, plan_of, with_room
 from sim.pipeline.waits import delay_counts
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
+from sim.season.upstream import HoldUp, hold_ups
 from sim.seeds import stream as random_stream
-from sim.traffic import Traffic, with_triggered
+from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 600
 """Bins at most between two looks at the books and the watcher: about 0.01 s."""
@@ -37,7 +39,9 @@ class _Engine:
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
         self._traffic = traffic
-        self._plan = plan_of(scenario, traffic.streams, bins, traffic.bin_s)
+        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
+        self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
+        self._plan = plan_of(scenario, traffic.streams, self._lanes, bins, traffic.bin_s)
         self._state = empty_state(scenario, self._plan)
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
@@ -65,16 +69,18 @@ class _Engine:
                 raise Interrupted
 
     def _window(self, first: int, n: int) -> None:
-        window = np.zeros((len(QUANTITIES), len(self._traffic.streams), n))
+        window = np.zeros((len(QUANTITIES), len(self._lanes), n))
         self._state = with_room(self._state, n)
-        arrivals = self._arrivals(first, n)
+        arrivals = self._doors.arrivals(self._events(first, n))
         under_way, held = np.zeros(arrivals.shape), np.zeros(len(arrivals))
         busy = self.busy[first : first + n]
         kernel.advance(self._plan, self._state, first, arrivals, window, under_way, busy, held)
-        self.ledger.post(first, window, under_way, held)
+        streams = len(self._traffic.streams)
+        window, under_way = (self._doors.by_stream(each, streams) for each in (window, under_way))
+        self.ledger.post(first, window, under_way, self._doors.by_stream(held[:, None], streams)[:, 0])
         self._feedback.add(first, window[DELIVERED], window[FRESH])
 
-    def _arrivals(self, first: int, n: int) -> Floats:
+    def _events(self, first: int, n: int) -> Floats:
         arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
         if self._sent:
             expected = self._feedback.arrivals(first, n)
@@ -90,12 +96,15 @@ class _Engine:
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
-        return delay_counts(self._plan, self._state)
+        of_lanes = delay_counts(self._plan, self._state, self._lanes)
+        return self._doors.by_stream(of_lanes, len(self._traffic.streams))
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
     """Compile the kernel or fetch it from the cache, by a bin in which nothing happens."""
-    plan = plan_of(loaded.scenario, traffic.streams, 1, traffic.bin_s)
+    plan = plan_of(
+        loaded.scenario, traffic.streams, lanes_of([HoldUp()] * len(traffic.streams)), 1, traffic.bin_s
+    )
     state = empty_state(loaded.scenario, plan)
     streams = len(traffic.streams)
     window = np.zeros((len(QUANTITIES), streams, 1))
@@ -120,6 +129,8 @@ def run(
     env = simpy.Environment()
     env.run(env.process(engine.season(env, watcher)))
     complete = engine.traffic()
+    if loaded.scenario.upstream:
+        complete = at_door(complete, engine.ledger.counts[OFFERED])
     books = Books(
         "cohort", seed, engine.ledger, engine.delay_counts(), engine.busy, engine.customers(), watch
     )

@@ -19,7 +19,7 @@ from simpy.events import NORMAL, URGENT, Event
 from scenarios.catalogue import Loaded
 from sim.closing import Books, Stopwatch, close
 from sim.diary import Diary
-from sim.ledger import Ledger
+from sim.ledger import OFFERED, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import providers
 from sim.pipeline.crew import Crew
@@ -29,8 +29,9 @@ from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.retries import backoff_range_s
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
+from sim.season.upstream import Upstream
 from sim.seeds import stream as random_stream
-from sim.traffic import Traffic, with_triggered
+from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 60
 """Bins between two looks at the books; no result depends on it."""
@@ -65,7 +66,7 @@ class _Engine:
             self._ask,
             random_stream(seed, "workers"),
         )
-        self._arrive = self._crew.arrive
+        self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._attempts = scenario.pipeline.retries.attempts
         self._backoff = [
             backoff_range_s(scenario.pipeline.retries, k)
@@ -76,7 +77,8 @@ class _Engine:
         self._answers = Answers(scenario, streams, seed)
         self.customers = self._answers.customers
         self._prepare_providers(loaded, seed)
-        self._newcomers: Iterator[tuple[int, float]] = iter(())
+        self._upstream = Upstream(scenario, streams, seed)
+        self._newcomers: Iterator[tuple[int, float, float]] = iter(())
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
 
     def _prepare_providers(self, loaded: Loaded, seed: int) -> None:
@@ -107,7 +109,7 @@ class _Engine:
             self._queue.expired.clear()
             page = self.diary.close(first, n, self._crew.in_service())
             ledger.post(first, page.counts, page.under_way, self._held())
-            busy.append(page.busy_s / self._crew.available_s(first, n, self._bin_s))
+            busy.append(page.busy_s / self._crew.available_s(n, self._bin_s))
             watcher.tell("simulate", first + n, bins, "every message")
         return np.concatenate(busy)
 
@@ -117,22 +119,26 @@ class _Engine:
         return with_triggered(self._traffic, rows, self._triggered_counts[rows])
 
     def _arrange_newcomers(self, first: int, n: int) -> None:
-        """Due times of the window's messages, evenly at random within their bins."""
+        """The window's newcomers: due evenly at random within their bins, and then upstream for a while."""
         counts = self._traffic.counts[:, first : first + n]
         streams = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
         bins = np.concatenate([np.repeat(np.arange(first, first + n), row) for row in counts])
-        due_s = (bins + self._due.random(len(bins))) * self._bin_s
-        order = np.argsort(due_s, kind="stable")
-        self.diary.offered.extend(streams, due_s)
-        self._newcomers = zip(streams[order].tolist(), due_s[order].tolist(), strict=True)
+        due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
+        if self._upstream:
+            streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (first + n) * self._bin_s)
+        order = np.argsort(door_s, kind="stable")
+        self.diary.offered.extend(streams, door_s)
+        columns = (column[order].tolist() for column in (streams, due_s, door_s))
+        self._newcomers = zip(*columns, strict=True)
         self._await_newcomer()
 
     def _await_newcomer(self) -> None:
         ahead = next(self._newcomers, None)
         if ahead is not None:
+            stream, due_s, door_s = ahead
             event = Happening(self._env, self._on_newcomer)
-            event.message = Message(*ahead)
-            self._env.schedule(event, NORMAL, max(0.0, ahead[1] - self._env.now))
+            event.message = Message(stream, due_s)
+            self._env.schedule(event, NORMAL, max(0.0, door_s - self._env.now))
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
         step = self._env.step
@@ -146,18 +152,20 @@ class _Engine:
         raise Interrupted
 
     def _newcomer(self, event: Happening) -> None:
-        """Take in newcomers until one is due after something else happens."""
-        message, peek, arrive, following = event.message, self._env.peek, self._arrive, self._newcomers
+        """Take in newcomers until one is at the door after something else happens."""
+        message, now_s, peek = event.message, self._env.now, self._env.peek
+        arrive, following = self._arrive, self._newcomers
         for _ in range(_STEPS):
-            arrive(message, message.due_s)
+            arrive(message, now_s)
             ahead = next(following, None)
             if ahead is None:
                 return
-            message = Message(*ahead)
-            if message.due_s >= peek():
+            stream, due_s, now_s = ahead
+            message = Message(stream, due_s)
+            if now_s >= peek():
                 break
         event.message, event.callbacks = message, self._on_newcomer
-        self._env.schedule(event, NORMAL, message.due_s - self._env.now)
+        self._env.schedule(event, NORMAL, now_s - self._env.now)
 
     def _ask(self, message: Message, now_s: float) -> None:
         """Served: the provider takes the message or refuses it."""
@@ -199,10 +207,13 @@ class _Engine:
         self._crew.wake(self._env.now)
 
     def _trigger(self, stream: int, due_s: float) -> None:
-        if due_s < self._end_s:
+        door_s = due_s
+        if self._upstream:
+            door_s += float(self._upstream.delays_s(stream, 1)[0])
+        if door_s < self._end_s:
             event = Happening(self._env, self._on_triggered)
             event.message = Message(stream, due_s)
-            self._env.schedule(event, NORMAL, due_s - self._env.now)
+            self._env.schedule(event, NORMAL, door_s - self._env.now)
 
     def _triggered(self, event: Happening) -> None:
         message, now_s = event.message, self._env.now
@@ -241,5 +252,7 @@ def run(loaded: Loaded, traffic: Traffic, seed: int, watcher: Watcher) -> tuple[
     engine = _Engine(loaded, traffic, seed)
     worker_share = engine.run(ledger, watcher)
     complete, delay_counts = engine.traffic(), engine.diary.delay_counts
+    if loaded.scenario.upstream:
+        complete = at_door(complete, ledger.counts[OFFERED])
     books = Books("message", seed, ledger, delay_counts, worker_share, engine.customers(), watch)
     return complete, close(loaded.scenario, complete, books)

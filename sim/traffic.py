@@ -96,6 +96,15 @@ def with_triggered(traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray
     return replace(traffic, counts=counts, planned=planned)
 
 
+def at_door(traffic: Traffic, offered: npt.NDArray[Any]) -> Traffic:
+    """The traffic when it reaches the door: `offered` (streams, bins) messages, where stages held some up.
+
+    What they held up until after the season's end is not planned for it either.
+    """
+    counts = whole(offered.astype(np.float64))
+    return replace(traffic, counts=counts, planned=counts.sum(axis=1) + traffic.suppressed)
+
+
 @dataclass(frozen=True)
 class Peak:
     """The greatest minute of a season: its mean in messages/min, its start in seconds from bin 0."""

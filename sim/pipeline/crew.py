@@ -46,6 +46,13 @@ class Crew:
         elif not self._queue.offer(message):
             self._diary.rejected.add(message.stream, now_s, 0.0)
 
+    def arrive_aged(self, message: Message, now_s: float) -> None:
+        """As `arrive`, of a message that may be too old when it comes."""
+        if self._idle and self._queue.is_stale(message, now_s):
+            self._diary.expired.add(message.stream, now_s, 0.0)
+        else:
+            self.arrive(message, now_s)
+
     def wake(self, now_s: float) -> None:
         """A message came into the queue by another way than `arrive`: an idle worker takes it."""
         if self._idle:
@@ -77,6 +84,6 @@ class Crew:
         streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
         return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
 
-    def available_s(self, first_bin: int, n: int, bin_s: float) -> Floats:
+    def available_s(self, n: int, bin_s: float) -> Floats:
         """float64 (n,): seconds of all workers together in each bin, serving or not."""
         return np.full(n, len(self._workers) * bin_s)

@@ -11,8 +11,10 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
+from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid, law
 from sim.pipeline.retries import backoff_range_s
+from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     FIRST_PARCEL,
@@ -42,8 +44,10 @@ Brownian
 motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
-def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float) -> Plan:
-    """The pipeline in figures, for a season of `bins` bins of `bin_s`.
+def plan_of(
+    scenario: Scenario, streams: Sequence[Stream], lanes: Sequence[Lane], bins: int, bin_s: float
+) -> Plan:
+    """The pipeline in figures, for a season of `bins` bins of `bin_s`; its S streams are the `lanes`.
 
     Raises UserError for a channel uncarried.
     """
@@ -61,7 +65,7 @@ def plan_of(scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: flo
         residual_s=workers.service_time * (1.0 + cv2) / 2.0 / workers.count,
         unevenness=(1.0 + cv2) / (_TRANSIENT * min(capacity, 1e18)),
         busy_chance=erlang_c(np.linspace(0.0, 1.0, _UTILISATIONS), workers.count),
-        streams=_streams(scenario, streams),
+        streams=_streams(scenario, lane_streams(lanes, streams), lanes),
         limit_first=np.cumsum([0, *(len(p.limits) for p in scenario.providers)]).astype(np.int64),
         limit_figures=_figures(fluids),
         back=_stacked(back),
@@ -133,11 +137,11 @@ def _ahead(lags_and_jumps: Floats) -> int:
     return 2 + int(lags_and_jumps[:, :, 0].max(initial=0.0))
 
 
-def _streams(scenario: Scenario, streams: Sequence[Stream]) -> Floats:
+def _streams(scenario: Scenario, streams: Sequence[Stream], lanes: Sequence[Lane]) -> Floats:
     rows = np.zeros((len(streams), 4))
     rows[:, PRIORITY] = [PRIORITIES.index(stream.priority) for stream in streams]
     rows[:, PROVIDER] = providers.carriers(scenario, streams)
-    rows[:, FRESHNESS_S] = [stream.freshness_s for stream in streams]
+    rows[:, FRESHNESS_S] = [s.freshness_s - lane.age_s for s, lane in zip(streams, lanes, strict=True)]
     rows[:, ARRIVING_SHARE] = 1.0 - np.array(providers.lost_shares(scenario, streams))
     return rows
 
@@ -168,25 +172,12 @@ def _sum(first: Floats, second: Floats) -> Floats:
     return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
 
 
-def _laid(in_bins: Floats, lags: Indices) -> Floats:
-    """A delay of equally probable points on bins, for causes even over their bin: float64 (lags, 2), lags
-    and jumps.
-
-    Between two lags the share per bin is even; at a lag it changes by its jump. What comes before the
-    first lag waits until then; what comes after the last is dropped, for it is beyond the season.
-    """
-    arrived = np.clip(lags[:, None] - in_bins[None, :], 0.0, 1.0).mean(axis=1)
-    arrived[0] = 0.0
-    heights = np.diff(arrived) / np.diff(lags)
-    return np.column_stack((lags, np.diff(heights, prepend=0.0, append=0.0)))
-
-
 def _delivery(in_bins: Floats, bins: int) -> Floats:
     last = min(math.ceil(float(in_bins[-1])) + 1, bins + 1)
     lags = list(range(min(_EXACT_LAGS, last) + 1))
     while lags[-1] < last:
         lags.append(min(last, math.ceil(lags[-1] * _LAG_GROWTH)))
-    return _laid(in_bins, np.array(lags, dtype=np.int64))
+    return laid(in_bins, np.array(lags, dtype=np.int64))
 
 
 def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
@@ -196,7 +187,7 @@ def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
     least, most = ((end_s + service_s) / bin_s for end_s in ends_s)
     in_bins = np.linspace(least, most, 2 * POINTS + 1)[1::2]
     lags = {max(1, math.floor(end) + step) for end in (least, most) for step in (0, 1, 2)}
-    return _laid(in_bins, np.array(sorted(lags), dtype=np.int64))
+    return laid(in_bins, np.array(sorted(lags), dtype=np.int64))
 
 
 def _stacked(rows: Sequence[Floats]) -> Floats:

@@ -61,6 +61,10 @@ class PriorityQueue:
                 self.expired.append((message.stream, now_s))
         return None
 
+    def is_stale(self, message: Message, now_s: float) -> bool:
+        """Whether a message is older than its freshness."""
+        return now_s - message.due_s > self._freshness_s[message.stream]
+
     def waiting(self) -> Counter[int]:
         """How many messages of each stream wait here; those away in backoff are not here."""
         counts: Counter[int] = Counter()

@@ -5,9 +5,12 @@ waits in the queue plus service and delivery.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sim import histogram
+from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -25,8 +28,8 @@ _SUMS = 200_000
 """About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
 
 
-def delay_counts(plan: Plan, state: State) -> Floats:
-    """float64 (S, BINS): messages by delivered - due; those still with a provider included."""
+def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane]) -> Floats:
+    """float64 (lanes, BINS): messages by delivered - due; those still with a provider included."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
     slopes = np.cumsum(state.delays[SLOPES], axis=1)
@@ -35,8 +38,15 @@ def delay_counts(plan: Plan, state: State) -> Floats:
     counts = np.zeros(waits.shape)
     for s, v in enumerate(plan.streams[:, PROVIDER].astype(np.int64)):
         everybody = waits[s] + _exponential(state.light[s])
-        counts[s] = _spread(everybody, middles_s, plan.delay_points_s[v])
+        after_s, ages_s = plan.delay_points_s[v], lanes[s].ages_s
+        counts[s] = _spread(everybody, middles_s, after_s if ages_s is None else _sum(after_s, ages_s))
     return counts
+
+
+def _sum(first: Floats, second: Floats) -> Floats:
+    """Equally probable points, ascending, of the sum of two independent times."""
+    sums = np.sort(np.add.outer(first, second), axis=None)
+    return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
 
 
 def _middles() -> Floats:

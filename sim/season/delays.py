@@ -48,17 +48,17 @@ class Spread:
         return np.diff(np.concatenate(([0.0], heights, [0.0])))
 
 
-def points(delays: Sequence[Delay]) -> Floats:
-    """float64 (POINTS,), ascending: equally probable values (s) of the sum of independent `delays`."""
-    total = np.zeros(POINTS)
+def points(delays: Sequence[Delay], size: int = POINTS) -> Floats:
+    """float64 (size,), ascending: equally probable values (s) of the sum of independent `delays`."""
+    total = np.zeros(size)
     for delay in delays:
-        sums = np.add.outer(total, _points(delay)) if delay.sigma else total[:, None] + delay.median
-        total = np.sort(sums, axis=None).reshape(POINTS, -1).mean(axis=1)
+        sums = np.add.outer(total, _points(delay, size)) if delay.sigma else total[:, None] + delay.median
+        total = np.sort(sums, axis=None).reshape(size, -1).mean(axis=1)
     return total
 
 
-def _points(delay: Delay) -> Floats:
-    z = np.array([_NORMAL.inv_cdf((i + 0.5) / POINTS) for i in range(POINTS)])
+def _points(delay: Delay, size: int) -> Floats:
+    z = np.array([_NORMAL.inv_cdf((i + 0.5) / size) for i in range(size)])
     return np.asarray(delay.median * np.exp(delay.sigma * z))
 
 

@@ -35,6 +35,12 @@ delay = {{ median = "1min" }}
         ('name = "thank-you"', 'name = "flash-push"', "trigger.flash-push.name", "name of campaign number 1"),
         ('name = "active"', 'name = "everyone"', "audience.segments.everyone.name", "taken already"),
         ('name = "mail-provider"', 'name = "push-gateway"', "provider.push-gateway.name", "taken already"),
+        (
+            "[pipeline.queue]",
+            '[[upstream]]\nname = "sync"\ndelay = { median = "5s" }\nto = ["flash-pusch"]\n[pipeline.queue]',
+            "upstream.sync.to[0]",
+            "unknown stream",
+        ),
         ('name = "thank-you"', 'name = "thank [you]"', "trigger.thank [you].name", "is not a name"),
         ('segment = "active"', 'segment = "activ"', "campaign.flash-email.segment", "unknown segment"),
         (

@@ -28,6 +28,7 @@ def scenario(bins: int, workers: dict[str, Any], **parts: Any) -> Loaded:
         "response": parts.pop("response", {}),
         "trigger": parts.pop("trigger", []),
         "provider": parts.pop("provider", [UNLIMITED]),
+        "upstream": parts.pop("upstream", []),
         "pipeline": {"workers": workers, **parts},
     }
     made = Scenario.model_validate(told)
@@ -51,3 +52,9 @@ def traffic(streams: list[Stream], counts: npt.ArrayLike) -> Traffic:
 def poisson(rate_per_s: float, bins: int, seed: int) -> npt.NDArray[np.int64]:
     """int64 (bins,) Poisson counts in bins of 1 s."""
     return np.random.default_rng(seed).poisson(rate_per_s, bins)
+
+
+def block(rate_per_s: float, first: int, last: int, bins: int, seed: int) -> npt.NDArray[np.int64]:
+    """int64 (bins,) Poisson counts at a rate in the bins from `first` until `last`, nothing elsewhere."""
+    at = np.arange(bins)
+    return np.random.default_rng(seed).poisson(np.where((at >= first) & (at < last), rate_per_s, 0.0))

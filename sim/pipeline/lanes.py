@@ -1,0 +1,118 @@
+"""The cohort's lanes: what of a stream is alike in all that decides on its delay.
+
+A stream whose messages are held up upstream, each by a delay of its own, is cut into lanes by that delay, so
+that who is late already is told from who is not. Any other stream is one lane. Conservation is asserted on
+lanes as on streams: what a stream is, its lanes add up to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.pipeline.spreading import laid
+from sim.season.delays import points
+from sim.season.upstream import HoldUp
+from sim.traffic import Stream
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Lay = Callable[[Floats, Floats, Indices, Floats], None]
+"""As sim.season.response.lay_causes."""
+
+_CUTS = (0, 40, 150, 280, 410, 540, 670, 770, 850, 910, 950, 978, 996, 1007, 1014, 1019, 1022, 1024)
+"""Where 1024 equally probable delays are cut: finer where the tail is."""
+_LAGS = 48
+"""Lags at most on which a lane's delay is laid."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A `share` of the messages of one stream; ages_s: float64 (n,), equally probable ages at the door."""
+
+    stream: int
+    share: float = 1.0
+    ages_s: Floats | None = None
+
+    @property
+    def age_s(self) -> float:
+        """The mean age at the door."""
+        return 0.0 if self.ages_s is None else float(self.ages_s.mean())
+
+
+def lanes_of(hold_ups: Sequence[HoldUp]) -> list[Lane]:
+    """The lanes of all streams, each stream's together and in order."""
+    return [lane for stream, hold_up in enumerate(hold_ups) for lane in _lanes(stream, hold_up)]
+
+
+def _lanes(stream: int, hold_up: HoldUp) -> list[Lane]:
+    if hold_up.nothing:
+        return [Lane(stream)]
+    if not hold_up.delays:
+        return [Lane(stream, ages_s=np.array([hold_up.fixed_s]))]
+    ages_s = hold_up.fixed_s + points(hold_up.delays, _CUTS[-1])
+    return [Lane(stream, (last - first) / len(ages_s), ages_s[first:last]) for first, last in pairwise(_CUTS)]
+
+
+def lane_streams(lanes: Sequence[Lane], streams: Sequence[Stream]) -> list[Stream]:
+    """The stream of each lane."""
+    return [streams[lane.stream] for lane in lanes]
+
+
+class Doors:
+    """From the events of streams to the arrivals of lanes at the door, window by window.
+
+    lay: sim.pipeline.kernel has a compiled one.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], bin_s: float, lay: Lay) -> None:
+        self._stream_of = np.array([lane.stream for lane in lanes], dtype=np.int64)
+        self._lay = lay
+        self._rows = [i for i, lane in enumerate(lanes) if lane.ages_s is not None]
+        self._jumps = [_jumps(lanes[i], bin_s) for i in self._rows]
+        self._slopes = np.zeros(
+            (len(self._rows), max((1 + int(lags[-1]) for lags, _ in self._jumps), default=0))
+        )
+        self._levels = np.zeros((len(self._rows), 1))
+
+    def arrivals(self, events: Floats) -> Floats:
+        """float64 (lanes, n) from float64 (streams, n) events of the n bins that follow."""
+        arriving = events[self._stream_of]
+        if not self._rows:
+            return arriving
+        n = events.shape[1]
+        slopes = np.hstack((self._slopes, np.zeros((len(self._rows), n))))
+        for row, (lags, jumps), slope in zip(self._rows, self._jumps, slopes, strict=True):
+            if arriving[row].any():
+                self._lay(arriving[row], slope, lags, jumps)
+        levels = self._levels + np.cumsum(slopes[:, :n], axis=1)
+        self._levels, self._slopes = levels[:, -1:], slopes[:, n:]
+        # cumulated differences leave residues of about 1e-16 of the peak on either side of zero
+        arriving[self._rows] = np.where(levels > _RESIDUE, levels, 0.0)
+        return arriving
+
+    def by_stream(self, of_lanes: Floats, streams: int) -> Floats:
+        """The sums (..., streams, n) over each stream's lanes of (..., lanes, n) or (lanes, n)."""
+        firsts = np.searchsorted(self._stream_of, np.arange(streams))
+        if len(self._stream_of) == streams:
+            return of_lanes
+        return np.asarray(np.add.reduceat(of_lanes, firsts, axis=-2))
+
+
+_RESIDUE = 1e-9
+"""Less than this of a message is what rounding left."""
+
+
+def _jumps(lane: Lane, bin_s: float) -> tuple[Indices, Floats]:
+    """Lags in bins, and how the lane's arrivals a bin change at each for one event of its stream."""
+    assert lane.ages_s is not None
+    in_bins = lane.ages_s / bin_s
+    first, last = math.floor(in_bins[0]), math.ceil(in_bins[-1]) + 1
+    lags = np.unique(np.linspace(first, last, min(last - first, _LAGS) + 1).round().astype(np.int64))
+    told = laid(in_bins, lags)
+    return lags, lane.share * told[:, 1]

@@ -1,0 +1,69 @@
+"""Stages before the door, in both resolutions: the freshness clock starts at the event, not at the door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenarios.catalogue import Loaded
+from sim import cohort, message
+from sim.progress import SILENT
+from sim.traffic import Traffic
+from tests.sim.pipelines import block, scenario, stream, traffic
+from tests.theory.agreeing import disagreements
+
+BINS = 400
+SEEDS = (101, 102, 103)
+STREAMS = [stream("sale"), stream("code", priority="transactional")]
+SEGMENT = {"name": "segment build", "delay": {"median": "20s", "sigma": 0.7}, "to": ["sale"]}
+SYNC = {"name": "catalogue sync", "delay": {"median": "3s", "sigma": 1.0}, "to": ["sale", "code"]}
+APPROVAL = {"name": "approval", "delay": {"median": "30s", "sigma": 0.5}, "each": "stream"}
+
+
+def season(stages: list[dict[str, Any]], workers: int = 10, **parts: Any) -> Loaded:
+    return scenario(BINS, {"count": workers, "service_time": "50ms"}, upstream=stages, **parts)
+
+
+def sale(rate: float, last: int = 60, freshness_s: float = 1e6) -> Traffic:
+    streams = [stream("sale", freshness_s=freshness_s), STREAMS[1]]
+    return traffic(streams, [block(rate, 10, last, BINS, 1), block(40, 0, BINS, BINS, 2)])
+
+
+@pytest.mark.parametrize(
+    ("stages", "rate", "freshness_s"),
+    [
+        ([SEGMENT], 100, 1e6),
+        ([SEGMENT, SYNC], 600, 1e6),
+        ([SEGMENT, SYNC], 500, 90.0),
+        ([APPROVAL, SYNC], 500, 1e6),
+    ],
+    ids=["light load", "a backlog behind two stages", "expiry", "one delay for all and one each"],
+)
+def test_both_resolutions_tell_the_same_of_stages(stages: Any, rate: float, freshness_s: float) -> None:
+    assert disagreements(season(stages), sale(rate, freshness_s=freshness_s), SEEDS) == []
+
+
+@pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
+def test_a_message_that_is_held_up_beyond_its_freshness_expires_before_any_worker_takes_it(run: Any) -> None:
+    held = {"name": "approval", "delay": {"median": "2min"}}
+    after, outcome = run(season([held]), sale(100, freshness_s=119.0), 1, SILENT)
+    assert outcome.delivered[0].sum() == 0.0
+    assert outcome.expired[0].sum() == pytest.approx(outcome.offered[0].sum())
+    assert after.counts[0, :129].sum() == 0, "nobody is at the door before"
+    assert after.counts[0].sum() == pytest.approx(outcome.offered[0].sum(), abs=1.0)
+
+
+@pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
+def test_a_stage_for_whole_streams_holds_all_of_one_up_alike_and_the_same_in_both(run: Any) -> None:
+    due = sale(100)
+    after, _ = run(season([APPROVAL]), due, 7, SILENT)
+    events, doors = due.counts[0], after.counts[0]
+    shift = (np.arange(BINS) @ doors / doors.sum()) - (np.arange(BINS) @ events / events.sum())
+    assert 5.0 < shift < 180.0
+    _, other = cohort.run(season([APPROVAL]), due, 7, SILENT)
+    offered = other.offered[0].astype(np.float64)
+    assert shift == pytest.approx(
+        (np.arange(BINS) @ offered / offered.sum()) - (np.arange(BINS) @ events / events.sum()), abs=0.05
+    )
