@@ -42,6 +42,7 @@ def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) ->
         _growth,
         _demand_files,
         _retries,
+        _service_times,
         _rehearsal,
         _asks_for_messages,
     ):
@@ -122,6 +123,18 @@ def _retries(scenario: Scenario) -> Iterator[Complaint]:
             "is shorter than the first wait",
             f"{retries.backoff:g} s (`backoff`) or longer",
         )
+
+
+def _service_times(scenario: Scenario) -> Iterator[Complaint]:
+    workers = scenario.pipeline.workers
+    path = ("pipeline", "workers", "quantiles")
+    empirical = workers.distribution == "empirical"
+    if empirical and (len(workers.quantiles) < 2 or workers.quantiles[-1] == 0.0):
+        yield Complaint(path, "an empirical service time needs them", "two or more, or a file of `samples`")
+    if workers.quantiles and not empirical:
+        yield Complaint(path, f"{workers.distribution} needs none", 'distribution = "empirical"')
+    if any(later < earlier for earlier, later in pairwise(workers.quantiles)):
+        yield Complaint(path, "do not ascend", "from the least service time to the greatest")
 
 
 def _rehearsal(scenario: Scenario) -> Iterator[Complaint]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from scenarios.quantities import Count, Seconds, Share
+from scenarios.problems import BadValueError
+from scenarios.quantities import Count, Seconds, Share, parse_duration
 from scenarios.words import Word
 
 
@@ -17,12 +18,33 @@ class Queue(Word):
 
 
 class Workers(Word):
-    """`count` servers; each takes `service_time` a message."""
+    """`count` servers; each takes up to `batch` messages at once and holds them for one service time.
+
+    An empirical service time follows its `quantiles`, evenly spaced from the least to the greatest, straight
+    between them; `service_time` may be left out then, or it scales them to that mean. `samples` names a
+    file of measured times, one a line, that becomes the quantiles.
+    """
 
     count: Count = Field(gt=0)
     service_time: Seconds = Field(gt=0)
-    distribution: Literal["deterministic", "exponential", "lognormal"] = "lognormal"
+    distribution: Literal["deterministic", "exponential", "lognormal", "empirical"] = "lognormal"
     variation: float = Field(default=0.5, ge=0.0, le=5.0, description="standard deviation / mean")
+    quantiles: tuple[Seconds, ...] = ()
+    samples: str | None = None
+    batch: Count = Field(default=1, gt=0)
+
+    @classmethod
+    def prepared(cls, table: dict[str, Any]) -> dict[str, Any]:
+        """The table with the mean of its quantiles as service time where it tells none."""
+        quantiles = table.get("quantiles")
+        if "service_time" in table or not isinstance(quantiles, list) or len(quantiles) < 2:
+            return table
+        try:
+            times_s = [parse_duration(quantile) for quantile in quantiles]
+        except BadValueError:
+            return table  # told where it stands
+        mean_s = (sum(times_s) - (times_s[0] + times_s[-1]) / 2.0) / (len(times_s) - 1)
+        return {**table, "service_time": f"{mean_s!r}s"}
 
 
 class Retries(Word):

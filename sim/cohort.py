@@ -53,7 +53,7 @@ class _Engine:
         }
         self._rows = list(self._sent)
         self._triggered = np.zeros((len(self._sent), bins), dtype=np.int64)
-        self.busy = np.zeros(bins)
+        self.busy, self._workers = np.zeros(bins), scenario.pipeline.workers
         self.ledger = Ledger(*traffic.counts.shape)
         self.customers = self._feedback.customers
 
@@ -94,9 +94,13 @@ class _Engine:
         """The traffic with the sends that customers triggered."""
         return with_triggered(self._traffic, self._rows, self._triggered) if self._rows else self._traffic
 
+    def busy_share(self) -> Floats:
+        """float64 (bins,): a batch that is not full keeps its worker as long as a full one."""
+        return np.minimum(self.busy * self._workers.batch, 1.0)
+
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
-        of_lanes = delay_counts(self._plan, self._state, self._lanes)
+        of_lanes = delay_counts(self._plan, self._state, self._lanes, self._workers)
         return self._doors.by_stream(of_lanes, len(self._traffic.streams))
 
 
@@ -132,6 +136,6 @@ def run(
     if loaded.scenario.upstream:
         complete = at_door(complete, engine.ledger.counts[OFFERED])
     books = Books(
-        "cohort", seed, engine.ledger, engine.delay_counts(), engine.busy, engine.customers(), watch
+        "cohort", seed, engine.ledger, engine.delay_counts(), engine.busy_share(), engine.customers(), watch
     )
     return complete, close(loaded.scenario, complete, books)

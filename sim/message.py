@@ -22,11 +22,11 @@ from sim.diary import Diary
 from sim.ledger import OFFERED, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import providers
-from sim.pipeline.crew import Crew
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.limits import Limiter
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.retries import backoff_range_s
+from sim.pipeline.staff import crew_for
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.season.upstream import Upstream
@@ -58,7 +58,7 @@ class _Engine:
         self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
         self._on_back: Callbacks = [self._back]
-        self._crew = Crew(
+        self._crew = crew_for(scenario)(
             self._env,
             scenario.pipeline.workers,
             self._queue,
@@ -109,7 +109,7 @@ class _Engine:
             self._queue.expired.clear()
             page = self.diary.close(first, n, self._crew.in_service())
             ledger.post(first, page.counts, page.under_way, self._held())
-            busy.append(page.busy_s / self._crew.available_s(n, self._bin_s))
+            busy.append(self._crew.busy_share(page.busy_s, first, self._bin_s))
             watcher.tell("simulate", first + n, bins, "every message")
         return np.concatenate(busy)
 

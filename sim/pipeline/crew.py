@@ -84,6 +84,6 @@ class Crew:
         streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
         return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
 
-    def available_s(self, n: int, bin_s: float) -> Floats:
-        """float64 (n,): seconds of all workers together in each bin, serving or not."""
-        return np.full(n, len(self._workers) * bin_s)
+    def busy_share(self, busy_s: Floats, _first_bin: int, bin_s: float) -> Floats:
+        """float64 (n,): share of the workers' time that is used, from the seconds (n,) that they served."""
+        return busy_s / (len(self._workers) * bin_s)

@@ -162,12 +162,14 @@ def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, 
     own)), C being Erlang's for all classes together (Cobham 1954); other service times scale it by (1 +
     cv^2) / 2 (Lee, Longton 1959).
     """
-    where = min(1.0, load) * (plan.busy_chance.shape[0] - 1)
-    low = min(int(where), plan.busy_chance.shape[0] - 2)
-    chance = plan.busy_chance[low] + (where - low) * (plan.busy_chance[low + 1] - plan.busy_chance[low])
+    last = plan.busy_chance.shape[1] - 1
+    where = min(1.0, load) * last
+    low = min(int(where), last - 1)
+    chances, behind = plan.busy_chance[0], plan.busy_chance[1, int(min(1.0, above + own) * last)]
+    chance = chances[low] + (where - low) * (chances[low + 1] - chances[low])
     free_above = math.sqrt((1.0 - min(1.0, above)) ** 2 + plan.unevenness)
     free = math.sqrt((1.0 - min(1.0, above + own)) ** 2 + plan.unevenness)
-    mean_s = max(plan.residual_s / (free_above * free), LIGHT_LEAST_S)
+    mean_s = max(behind * plan.residual_s / (free_above * free), LIGHT_LEAST_S)
     cell = int(LIGHT_PER_OCTAVE * math.log2(mean_s / LIGHT_LEAST_S))
     return min(cell, LIGHT_BINS - 1), chance
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scenarios.pipeline import Workers
 from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
@@ -52,7 +53,8 @@ def plan_of(
     Raises UserError for a channel uncarried.
     """
     workers, cv2 = scenario.pipeline.workers, variation(scenario.pipeline.workers) ** 2
-    capacity = workers.count * bin_s / workers.service_time if workers.service_time else math.inf
+    batch = workers.batch
+    capacity = workers.count * batch * bin_s / workers.service_time if workers.service_time else math.inf
     fluids = _fluids(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
     served_s = service_points(workers, POINTS)
@@ -62,9 +64,9 @@ def plan_of(
         bin_s=bin_s,
         bound=float(scenario.pipeline.queue.bound or math.inf),
         capacity=min(capacity, 1e18),
-        residual_s=workers.service_time * (1.0 + cv2) / 2.0 / workers.count,
-        unevenness=(1.0 + cv2) / (_TRANSIENT * min(capacity, 1e18)),
-        busy_chance=erlang_c(np.linspace(0.0, 1.0, _UTILISATIONS), workers.count),
+        residual_s=workers.service_time * (1.0 + batch * cv2) / 2.0 / workers.count / batch,
+        unevenness=(1.0 + batch * cv2) / (_TRANSIENT * min(capacity, 1e18)),
+        busy_chance=_waiting(workers),
         streams=_streams(scenario, lane_streams(lanes, streams), lanes),
         limit_first=np.cumsum([0, *(len(p.limits) for p in scenario.providers)]).astype(np.int64),
         limit_figures=_figures(fluids),
@@ -131,6 +133,14 @@ def _grown(old: Floats, following: Indices, used: Sequence[int], size: int) -> F
         counters = np.arange(following[p] - used[p], following[p])
         new[p, counters % size] = old[p, counters % old.shape[1]]
     return new
+
+
+def _waiting(workers: Workers) -> Floats:
+    """As Plan.busy_chance. With batches of n all workers are busy from a utilisation of 1/n on; who waits
+    before a message delays it only where more than n wait at once."""
+    x = np.linspace(0.0, 1.0, _UTILISATIONS)
+    behind = x ** (math.sqrt(workers.batch) - 1.0)
+    return np.array([erlang_c(np.minimum(1.0, workers.batch * x), workers.count), behind])
 
 
 def _ahead(lags_and_jumps: Floats) -> int:

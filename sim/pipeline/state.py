@@ -58,14 +58,15 @@ class Plan(NamedTuple):
     capacity: float
     """Messages that all workers together serve in a bin."""
     residual_s: float
-    """Mean wait of a message that finds all workers busy and nobody before it: S (1 + cv^2) / 2c."""
+    """Mean wait behind others, at a small load: S (1 + n cv^2) / 2nc with batches of n."""
     unevenness: float
     """Keeps the wait below a bin finite at full load (see sim/README.md)."""
     slope: float
     offset: float
     """Bin of sim.histogram = log(seconds) x slope + offset."""
     busy_chance: Floats
-    """(n,): chance that all workers are busy, by utilisation from 0 to 1 evenly (Erlang C)."""
+    """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
+    much of `residual_s` there is (1 without batches)."""
     streams: Floats
     """(S, 4)"""
     limit_first: Indices

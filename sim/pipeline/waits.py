@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scenarios.pipeline import Workers
 from sim import histogram
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
@@ -21,6 +22,7 @@ from sim.pipeline.state import (
     Plan,
     State,
 )
+from sim.pipeline.workers import next_end_points
 
 _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
@@ -28,16 +30,20 @@ _SUMS = 200_000
 """About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
 
 
-def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane]) -> Floats:
-    """float64 (lanes, BINS): messages by delivered - due; those still with a provider included."""
+def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
+    """float64 (lanes, BINS): messages by delivered - due; those still with a provider included.
+
+    Who waits below a bin for a worker that takes batches waits for the next to be free, besides others.
+    """
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
     slopes = np.cumsum(state.delays[SLOPES], axis=1)
     waits = np.maximum(state.delays[WAITS] + slopes * widths_s, 0.0)
     middles_s = _middles()
+    next_s = next_end_points(workers, _EXPONENTIAL_POINTS) if workers.batch > 1 else np.zeros(1)
     counts = np.zeros(waits.shape)
     for s, v in enumerate(plan.streams[:, PROVIDER].astype(np.int64)):
-        everybody = waits[s] + _exponential(state.light[s])
+        everybody = waits[s] + _exponential(state.light[s], next_s)
         after_s, ages_s = plan.delay_points_s[v], lanes[s].ages_s
         counts[s] = _spread(everybody, middles_s, after_s if ages_s is None else _sum(after_s, ages_s))
     return counts
@@ -55,8 +61,9 @@ def _middles() -> Floats:
     return middles_s
 
 
-def _exponential(light: Floats) -> Floats:
-    """float64 (BINS,): messages by wait, for the amounts of State.light that wait exponential times."""
+def _exponential(light: Floats, next_s: Floats) -> Floats:
+    """float64 (BINS,): messages by wait, for the amounts of State.light that wait exponential times after
+    the equally probable times `next_s`."""
     cells = np.flatnonzero(light)
     if not len(cells):
         return np.zeros(histogram.BINS)
@@ -64,7 +71,9 @@ def _exponential(light: Floats) -> Floats:
     quantiles = -np.log1p(-(np.arange(_EXPONENTIAL_POINTS) + 0.5) / _EXPONENTIAL_POINTS)
     waits_s = np.outer(means_s, quantiles / quantiles.mean())
     weights = np.repeat(light[cells, None] / _EXPONENTIAL_POINTS, _EXPONENTIAL_POINTS, axis=1)
-    return histogram.count(waits_s, weights)
+    if not next_s.any():
+        return histogram.count(waits_s, weights)
+    return _spread(histogram.count(waits_s, weights), _middles(), next_s)
 
 
 def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:

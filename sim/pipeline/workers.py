@@ -21,7 +21,29 @@ Floats = npt.NDArray[np.float64]
 
 def variation(workers: Workers) -> float:
     """Standard deviation / mean of a service time."""
+    if workers.distribution == "empirical":
+        return _empirical_variation(workers)
     return {"deterministic": 0.0, "exponential": 1.0, "lognormal": workers.variation}[workers.distribution]
+
+
+def _empirical_variation(workers: Workers) -> float:
+    """Of times that are even between neighbouring quantiles."""
+    times_s = _quantiles_s(workers)
+    low, high = times_s[:-1], times_s[1:]
+    square = float(((low * low + low * high + high * high) / 3.0).mean())
+    return math.sqrt(max(0.0, square / workers.service_time**2 - 1.0))
+
+
+def _quantiles_s(workers: Workers) -> Floats:
+    """The empirical quantiles, scaled to the mean `service_time`."""
+    told_s = np.array(workers.quantiles)
+    mean_s = float(((told_s[:-1] + told_s[1:]) / 2.0).mean())
+    return np.asarray(told_s * (workers.service_time / mean_s))
+
+
+def _empirical(workers: Workers, chances: Floats) -> Floats:
+    times_s = _quantiles_s(workers)
+    return np.interp(chances, np.linspace(0.0, 1.0, len(times_s)), times_s)
 
 
 def draw_services(workers: Workers, size: int, random: np.random.Generator) -> Floats:
@@ -34,6 +56,8 @@ def draw_services(workers: Workers, size: int, random: np.random.Generator) -> F
         return np.full(size, mean_s)
     if workers.distribution == "exponential":
         return random.exponential(mean_s, size)
+    if workers.distribution == "empirical":
+        return _empirical(workers, random.random(size))
     sigma2 = math.log1p(spread**2)
     return random.lognormal(math.log(mean_s) - sigma2 / 2.0, math.sqrt(sigma2), size)
 
@@ -63,6 +87,7 @@ def serve(due_s: Floats, service_s: Floats, servers: int) -> tuple[Floats, Float
 
 
 _EXACT_SERVERS = 1000
+_LOOKS = 4000
 
 
 def erlang_c(utilisation: Floats, servers: int) -> Floats:
@@ -83,6 +108,19 @@ def erlang_c(utilisation: Floats, servers: int) -> Floats:
     return np.asarray(blocked / (1.0 - rho * (1.0 - blocked)))
 
 
+def next_end_points(workers: Workers, points: int) -> Floats:
+    """float64 (points,), ascending: equally probable seconds until the first of all workers ends, all busy,
+    from a random moment on.
+
+    What is left of a service in progress exceeds x with the chance E[(S - x)+] / E[S] (renewal theory).
+    """
+    service_s = service_points(workers, points)
+    at_s = np.linspace(0.0, float(service_s[-1]), _LOOKS + 1)
+    left = np.maximum(service_s[None, :] - at_s[:, None], 0.0).mean(axis=1) / service_s.mean()
+    ended = 1.0 - left**workers.count
+    return np.interp((np.arange(points) + 0.5) / points, ended, at_s)
+
+
 def service_points(workers: Workers, points: int) -> Floats:
     """float64 (points,), ascending: equally probable service times in seconds, with the exact mean."""
     chances = (np.arange(points) + 0.5) / points
@@ -91,6 +129,8 @@ def service_points(workers: Workers, points: int) -> Floats:
         return np.full(points, workers.service_time)
     if workers.distribution == "exponential":
         times_s = -np.log1p(-chances)
+    elif workers.distribution == "empirical":
+        times_s = _empirical(workers, chances)
     else:
         normal = NormalDist()
         sigma = math.sqrt(math.log1p(spread**2))
