@@ -10,11 +10,19 @@ from scenarios.problems import BadValueError
 from scenarios.quantities import Count, Seconds, Share, parse_duration
 from scenarios.words import Word
 
+Overflow = Literal["reject", "drop oldest", "spill"]
+OVERFLOWS: tuple[Overflow, ...] = ("reject", "drop oldest", "spill")
+
 
 class Queue(Word):
-    """Where accepted messages wait, priorities first. At `bound` it rejects the newcomer; 0 = unbounded."""
+    """Where accepted messages wait, priorities first. 0 = unbounded.
+
+    At `bound` it rejects the newcomer, drops what has waited longest in the lowest class, or lets newcomers
+    wait outside, in the order in which they came, until there is room.
+    """
 
     bound: Count = 0
+    overflow: Overflow = "reject"
 
 
 class Workers(Word):

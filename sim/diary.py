@@ -55,6 +55,12 @@ class Moments:
         self._times_s.frombytes(times_s.tobytes())
         self._due_s.frombytes(times_s.tobytes())
 
+    def drain(self, collected: list[tuple[int, float]]) -> None:
+        """Those that somebody else collected as (stream, time_s); they are forgotten there."""
+        for stream, time_s in collected:
+            self.add(stream, time_s, 0.0)
+        collected.clear()
+
     def take(self, until_s: float) -> tuple[Indices, Floats, Floats]:
         """Streams, times and due times of all that happened before `until_s`; they are forgotten here."""
         streams = np.array(self._streams, dtype=np.int64)
@@ -98,7 +104,7 @@ class Diary:
         self._streams = len(freshness_s)
         self.offered, self.rejected, self.expired = Moments(), Moments(), Moments()
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
-        self.delivered, self.bounced = Moments(), Moments()
+        self.delivered, self.bounced, self.dropped = Moments(), Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -122,8 +128,9 @@ class Diary:
             window[row] += self._counted(streams, times_s, first_bin, n)
         window[ACCEPTED] = window[OFFERED] - window[REJECTED]
         bounced = window[FAILED].copy()
-        streams, times_s, _ = self.exhausted.take(until_s)
-        window[FAILED] += self._counted(streams, times_s, first_bin, n)
+        for moments in (self.exhausted, self.dropped):
+            streams, times_s, _ = moments.take(until_s)
+            window[FAILED] += self._counted(streams, times_s, first_bin, n)
         self._close_deliveries(window, first_bin, until_s)
         streams, ended_s, started_s = self.attempts.take(until_s)
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)

@@ -24,7 +24,7 @@ from sim.outcome import Outcome
 from sim.pipeline import providers
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.limits import Limiter
-from sim.pipeline.queues import Message, PriorityQueue
+from sim.pipeline.queues import Message, queue_for
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.staff import crew_for
 from sim.progress import Interrupted, Watcher
@@ -53,7 +53,7 @@ class _Engine:
         self._env = simpy.Environment()
         self._freshness_s = [stream.freshness_s for stream in streams]
         self.diary = Diary(np.array(self._freshness_s), traffic.bin_s)
-        self._queue = PriorityQueue(scenario.pipeline.queue.bound, streams)
+        self._queue = queue_for(scenario.pipeline.queue, streams)
         self._away = [0] * len(streams)
         self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
@@ -104,9 +104,8 @@ class _Engine:
             n = min(WINDOW_BINS, bins - first)
             self._arrange_newcomers(first, n)
             self._advance(min((first + n) * self._bin_s, self._end_s), watcher)
-            for stream, found_s in self._queue.expired:
-                self.diary.expired.add(stream, found_s, 0.0)
-            self._queue.expired.clear()
+            self.diary.expired.drain(self._queue.expired)
+            self.diary.dropped.drain(self._queue.dropped)
             page = self.diary.close(first, n, self._crew.in_service())
             ledger.post(first, page.counts, page.under_way, self._held())
             busy.append(self._crew.busy_share(page.busy_s, first, self._bin_s))

@@ -43,7 +43,7 @@ class Crew:
         """A newcomer goes to an idle worker, into the queue, or is rejected."""
         if self._idle:
             self._start(self._idle.pop(), message, now_s)
-        elif not self._queue.offer(message):
+        elif not self._queue.offer(message, now_s):
             self._diary.rejected.add(message.stream, now_s, 0.0)
 
     def arrive_aged(self, message: Message, now_s: float) -> None:
@@ -54,11 +54,12 @@ class Crew:
             self.arrive(message, now_s)
 
     def wake(self, now_s: float) -> None:
-        """A message came into the queue by another way than `arrive`: an idle worker takes it."""
-        if self._idle:
+        """Messages came into the queue by another way than `arrive`: idle workers take them."""
+        while self._idle:
             ahead = self._queue.take(now_s)
-            if ahead is not None:
-                self._start(self._idle.pop(), ahead, now_s)
+            if ahead is None:
+                return
+            self._start(self._idle.pop(), ahead, now_s)
 
     def _start(self, worker: Happening, message: Message, now_s: float) -> None:
         ended_s = now_s + self._service()

@@ -7,19 +7,20 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, EXPIRED, FAILED, FRESH, LIMITED, OFFERED, REJECTED
+from sim.ledger import ATTEMPTS, DELIVERED, EXPIRED, FAILED, FRESH, LIMITED
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalm import all_pass, ask_for_all, deliver, fresh_at_once, is_calm, pass_all
+from sim.pipeline.kerneldoor import count_outside, due_in, enter_newcomers, plan_drops
 from sim.pipeline.kernelparts import (
     ask,
     ask_for_pieces,
     come_back,
+    drop,
     expire,
     fresh_share,
     hand_out,
     light_wait,
     note_wait,
-    put,
     set_back,
     wait_spans,
 )
@@ -28,6 +29,7 @@ from sim.pipeline.state import (
     AWAY,
     CELL,
     CHANCE,
+    DROP,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
@@ -55,50 +57,13 @@ _TINY = 1e-12
 
 
 @part
-def _kept_share(plan: Plan, state: State, newcomers: float) -> float:
-    """Share of this bin's newcomers that the queue's bound lets in, given what the workers take meanwhile."""
-    queued, away = 0.0, 0.0
-    for p in range(state.waiting.shape[0]):
-        queued += state.waiting[p]
-    for s in range(state.streams.shape[0]):
-        away += state.streams[s, AWAY]
-    over = queued + newcomers - min(plan.capacity, queued + newcomers) + away - plan.bound
-    return 1.0 - min(max(over / newcomers, 0.0), 1.0)
-
-
-@part
-def _due(arrivals: Floats, j: int) -> float:
-    total = 0.0
-    for s in range(arrivals.shape[0]):
-        total += arrivals[s, j]
-    return total
-
-
-@part
-def _newcomers(plan: Plan, state: State, t: int, j: int, arrivals: Floats, out: Floats) -> None:
-    """Messages due in bin `t` join their classes, or are rejected."""
-    total = _due(arrivals, j)
-    if total <= 0.0:
-        return
-    kept = _kept_share(plan, state, total)
-    due_s, var = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
-    for s in range(arrivals.shape[0]):
-        came = arrivals[s, j]
-        out[OFFERED, s, j] = came
-        out[ACCEPTED, s, j] = came * kept
-        out[REJECTED, s, j] = came - came * kept
-        if came * kept > 0.0:
-            put(plan, state, s, 0.0, came * kept, due_s, var)
-
-
-@part
 def _enter(plan: Plan, state: State, t: int, j: int, arrivals: Floats, out: Floats) -> None:
     """Newcomers and those whose backoff is over join each class as one batch."""
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[ENTERED_BIN], batch[LEFT] = t, 1.0
         batch[FIRST_PARCEL] = state.heads[p, NEXT_PARCEL]
-    _newcomers(plan, state, t, j, arrivals, out)
+    enter_newcomers(plan, state, t, j, arrivals, out)
     if t <= state.marks[UNTIL] + 1:
         for s in range(arrivals.shape[0]):
             come_back(plan, state, t, s)
@@ -107,6 +72,8 @@ def _enter(plan: Plan, state: State, t: int, j: int, arrivals: Floats, out: Floa
         batch[END_PARCEL] = state.heads[p, NEXT_PARCEL]
         if batch[END_PARCEL] > batch[FIRST_PARCEL]:
             state.heads[p, NEXT_BATCH] += 1
+    if plan.overflow == DROP:
+        plan_drops(plan, state)
 
 
 @part
@@ -123,26 +90,30 @@ def _waiting_before(state: State, p: int, t: int) -> float:
 
 @part
 def _serve_class(plan: Plan, state: State, p: int, t: int, j: int, out: Floats, capacity: float) -> float:
-    """The workers take up to `capacity` of one class, oldest batch first. Returns the messages served."""
-    served, before = 0.0, _waiting_before(state, p, t)
-    while (
-        state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and capacity - served > 1e-9 * plan.capacity
-    ):
+    """The workers take up to `capacity` of one class, oldest batch first. Returns the messages served.
+
+    What is dropped leaves with them: both take from the front.
+    """
+    leaving, before = capacity + state.drops[p], _waiting_before(state, p, t)
+    gone, kept = 0.0, 1.0 if state.drops[p] <= 0.0 else capacity / leaving
+    while state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and leaving - gone > 1e-9 * plan.capacity:
         batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
         mass = expire(plan, state, p, batch, t, j, out[EXPIRED])
-        taken = min(mass, capacity - served)
+        taken = min(mass, leaving - gone)
         if mass > 0.0:
             share = taken / mass
-            spans = wait_spans(plan, batch, t, share, (before, served, taken, capacity))
-            hand_out(state, p, batch, share, spans)
+            spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
+            hand_out(plan, state, p, batch, share * kept, spans)
+            if kept < 1.0:
+                drop(state, p, batch, share * (1.0 - kept) / (1.0 - share * kept), j, out[FAILED])
             batch[LEFT] *= 1.0 - share
-            served += taken
+            gone += taken
             state.waiting[p] -= taken
         if taken >= mass:
             state.heads[p, FIRST_BATCH] += 1
     if state.heads[p, FIRST_BATCH] == state.heads[p, NEXT_BATCH]:
         state.waiting[p] = 0.0
-    return served
+    return gone * kept
 
 
 @part
@@ -179,6 +150,7 @@ def _accepted(plan: Plan, state: State, t: int, piece: Floats, mass: float) -> N
 def _settle(plan: Plan, state: State, t: int, j: int, shares: Floats, out: Floats) -> None:
     """What the providers said to each piece, and what follows from it."""
     attempts = state.back_level.shape[1] + 1
+    state.drops[state.waiting.shape[0]] = 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         s, tries = int(piece[STREAM]), int(piece[TRIES]) + 1
@@ -193,6 +165,7 @@ def _settle(plan: Plan, state: State, t: int, j: int, shares: Floats, out: Float
                 out[FAILED, s, j] += refused
             else:
                 set_back(plan, state, t, s, tries, refused, piece)
+                state.drops[state.waiting.shape[0]] += refused
 
 
 @part
@@ -227,6 +200,7 @@ def _count_held(state: State, held: Floats) -> None:
             for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
                 parcel = state.parcels[p, i % state.parcels.shape[1]]
                 held[int(parcel[STREAM])] += parcel[MASS]
+    count_outside(state, held)
 
 
 @compiled
@@ -260,7 +234,7 @@ def advance(
     safe = fresh_at_once(plan, fresh_shares)
     for j in range(arrivals.shape[1]):
         t = first_bin + j
-        due = _due(arrivals, j)
+        due = due_in(arrivals, j)
         calm = safe and is_calm(plan, state, t, due)
         if calm:
             ask_for_all(plan, j, arrivals, shares)

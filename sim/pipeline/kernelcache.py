@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., object])
 _SOURCES = (
     "kernel.py",
     "kernelcalm.py",
+    "kerneldoor.py",
     "kernellimits.py",
     "kernelparts.py",
     "limitlaws.py",

@@ -134,7 +134,7 @@ def wait_spans(
 
 @part
 def hand_out(
-    state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
+    plan: Plan, state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
 ) -> None:
     """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
@@ -145,12 +145,22 @@ def hand_out(
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
-        if parcel[TRIES] > 0.0:
+        if parcel[TRIES] > 0.0 or parcel[DUE_S] < batch[ENTERED_BIN] * plan.bin_s:
             half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
         parcel[MASS] -= mass
         state.marks[PIECES] += 1
+
+
+@part
+def drop(state: State, p: int, batch: Floats, share: float, j: int, failed: Floats) -> None:
+    """Take `share` of what is left of a batch out of the queue. failed: float64 (S, n), column `j` counts."""
+    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+        parcel = state.parcels[p, i % state.parcels.shape[1]]
+        gone = parcel[MASS] * min(share, 1.0)
+        failed[int(parcel[STREAM]), j] += gone
+        parcel[MASS] -= gone
 
 
 @part

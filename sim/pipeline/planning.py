@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.pipeline import Workers
+from scenarios.pipeline import OVERFLOWS, Workers
 from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
@@ -18,10 +18,12 @@ from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
+    FIRST_OUTSIDE,
     FIRST_PARCEL,
     FRESHNESS_S,
     LIGHT_BINS,
     NEXT_BATCH,
+    NEXT_OUTSIDE,
     NEXT_PARCEL,
     PRIORITY,
     PROVIDER,
@@ -63,6 +65,7 @@ def plan_of(
     return Plan(
         bin_s=bin_s,
         bound=float(scenario.pipeline.queue.bound or math.inf),
+        overflow=OVERFLOWS.index(scenario.pipeline.queue.overflow),
         capacity=min(capacity, 1e18),
         residual_s=workers.service_time * (1.0 + batch * cv2) / 2.0 / workers.count / batch,
         unevenness=(1.0 + batch * cv2) / (_TRANSIENT * min(capacity, 1e18)),
@@ -91,7 +94,9 @@ def empty_state(scenario: Scenario, plan: Plan) -> State:
         pieces=np.zeros((p * _PARCELS, 10)),
         back=np.zeros((_ahead(plan.back), s, k, 3)),
         back_level=np.zeros((s, k, 3)),
-        marks=np.full(3, -2, dtype=np.int64),
+        marks=np.array([-2, -2, -2, 0, 0], dtype=np.int64),
+        drops=np.zeros(p + 1),
+        outside=np.zeros((1, s + 1)),
         coming=np.zeros((s, _ahead(plan.delivery), 2)),
         streams=np.zeros((s, 4)),
         delays=np.zeros((2, s, histogram.BINS)),
@@ -104,6 +109,7 @@ def empty_state(scenario: Scenario, plan: Plan) -> State:
 def with_room(state: State, bins: int) -> State:
     """The state with rings that take `bins` more bins of newcomers and of messages that come back."""
     per_bin = len(state.streams) * (1 + state.back_level.shape[1])
+    state = _with_room_outside(state, bins)
     used = [_used(state, p) for p in range(len(state.waiting))]
     batches = max(b for b, _ in used) + bins + 1
     parcels = max(n for _, n in used) + (bins + 1) * per_bin
@@ -115,6 +121,15 @@ def with_room(state: State, bins: int) -> State:
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
         pieces=np.zeros((len(state.waiting) * parcels, 10)),
     )
+
+
+def _with_room_outside(state: State, bins: int) -> State:
+    first, following = state.marks[[FIRST_OUTSIDE, NEXT_OUTSIDE]].tolist()
+    if following - first + bins + 1 <= len(state.outside):
+        return state
+    size = 2 * (following - first + bins + 1)
+    outside = _grown(state.outside[None], np.array([following]), [following - first], size)[0]
+    return state._replace(outside=outside)
 
 
 def _used(state: State, p: int) -> tuple[int, int]:

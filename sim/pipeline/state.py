@@ -43,8 +43,11 @@ LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH = range(4)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
-# count, how many pieces there are.
-UNTIL, ORIGIN, PIECES = range(3)
+# count, how many pieces there are; ever growing counters of the ring of what waits outside.
+UNTIL, ORIGIN, PIECES, FIRST_OUTSIDE, NEXT_OUTSIDE = range(5)
+
+# What a bounded queue does with more than it holds.
+REJECT, DROP, SPILL = range(3)
 
 # Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins.
 WAITS, SLOPES = range(2)
@@ -55,6 +58,7 @@ class Plan(NamedTuple):
 
     bin_s: float
     bound: float
+    overflow: int
     capacity: float
     """Messages that all workers together serve in a bin."""
     residual_s: float
@@ -109,7 +113,11 @@ class State(NamedTuple):
     messages that come back in this bin, their due times and squared due times weighted by them.
     """
     marks: Indices
-    """(3,)"""
+    """(5,)"""
+    drops: Floats
+    """(P + 1,): messages to be dropped from each class in this bin; messages set back in the last one."""
+    outside: Floats
+    """(bins, S + 1): messages that spilled in one bin, and which bin that was."""
     coming: Floats
     """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
     streams: Floats

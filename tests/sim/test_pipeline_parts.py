@@ -19,15 +19,15 @@ STREAMS = [stream("low", freshness_s=10.0), stream("high", priority="transaction
 def test_transactional_messages_go_first_and_each_class_keeps_its_order() -> None:
     queue = PriorityQueue(0, STREAMS)
     for i, which in enumerate([0, 1, 0, 1]):
-        assert queue.offer(Message(which, float(i)))
+        assert queue.offer(Message(which, float(i)), 0.0)
     taken = [queue.take(4.0) for _ in range(5)]
     assert [m.due_s if m else None for m in taken] == [1.0, 3.0, 0.0, 2.0, None]
 
 
 def test_a_message_older_than_its_freshness_expires_when_a_worker_would_take_it() -> None:
     queue = PriorityQueue(0, STREAMS)
-    queue.offer(Message(0, 0.0))
-    queue.offer(Message(0, 5.0))
+    queue.offer(Message(0, 0.0), 0.0)
+    queue.offer(Message(0, 5.0), 0.0)
     message = queue.take(15.0)
     assert message is not None
     assert message.due_s == 5.0, "an age of exactly the freshness is still fresh"
@@ -36,9 +36,9 @@ def test_a_message_older_than_its_freshness_expires_when_a_worker_would_take_it(
 
 def test_a_full_queue_rejects_newcomers_and_takes_back_those_it_accepted() -> None:
     queue = PriorityQueue(2, STREAMS)
-    assert queue.offer(Message(0, 0.0))
+    assert queue.offer(Message(0, 0.0), 0.0)
     queue.away = 1
-    assert not queue.offer(Message(1, 0.0)), "a message in backoff keeps its place"
+    assert not queue.offer(Message(1, 0.0), 0.0), "a message in backoff keeps its place"
     queue.put_back(Message(0, 0.0))
     assert queue.waiting() == {0: 2}
 
