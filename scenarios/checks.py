@@ -43,6 +43,8 @@ def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) ->
         _demand_files,
         _retries,
         _service_times,
+        _autoscaling,
+        _faults,
         _rehearsal,
         _asks_for_messages,
     ):
@@ -135,6 +137,29 @@ def _service_times(scenario: Scenario) -> Iterator[Complaint]:
         yield Complaint(path, f"{workers.distribution} needs none", 'distribution = "empirical"')
     if any(later < earlier for earlier, later in pairwise(workers.quantiles)):
         yield Complaint(path, "do not ascend", "from the least service time to the greatest")
+
+
+def _autoscaling(scenario: Scenario) -> Iterator[Complaint]:
+    workers, path = scenario.pipeline.workers, ("pipeline", "workers", "autoscaling")
+    scaling = workers.autoscaling
+    if scaling is None:
+        return
+    if scaling.most < workers.count:
+        yield Complaint((*path, "most"), "is below `count`, the least", f"{workers.count} or more")
+    if scaling.on == "utilisation" and scaling.target > 1.0:
+        yield Complaint((*path, "target"), "is no share of the workers' time", "above 0 to 1")
+
+
+def _faults(scenario: Scenario) -> Iterator[Complaint]:
+    if scenario.starts_at.tzinfo is None:
+        return
+    for index, fault in enumerate(scenario.faults):
+        if fault.from_.tzinfo is None:
+            continue  # the unknown time zone is complained of itself
+        after_s = (fault.from_ - scenario.starts_at).total_seconds()
+        if not 0 <= after_s < scenario.duration:
+            reason = f"is outside of the season's {scenario.duration / 3600:g} h"
+            yield Complaint(("fault", index, "from"), reason, f"from {scenario.starts_at.isoformat()} on")
 
 
 def _rehearsal(scenario: Scenario) -> Iterator[Complaint]:

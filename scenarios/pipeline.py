@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from scenarios.problems import BadValueError
-from scenarios.quantities import Count, Seconds, Share, parse_duration
+from scenarios.quantities import Count, PerSecond, Seconds, Share, parse_duration
 from scenarios.words import Word
 
 Overflow = Literal["reject", "drop oldest", "spill"]
@@ -25,12 +25,34 @@ class Queue(Word):
     overflow: Overflow = "reject"
 
 
+class Stalls(Word):
+    """While a worker serves it stalls at `rate`, at random, for `length` each: its service takes longer."""
+
+    rate: PerSecond
+    length: Seconds = Field(gt=0)
+
+
+class Autoscaling(Word):
+    """Between `count` and `most` workers, looked at `every` so often.
+
+    `target` is messages waiting per worker, or the share of the workers' time that is used. Nothing is
+    ordered for `cool_down` after an order.
+    """
+
+    most: Count = Field(gt=0)
+    on: Literal["backlog", "utilisation"]
+    target: float = Field(gt=0.0)
+    every: Seconds = Field(default=60.0, gt=0)
+    cool_down: Seconds = 300.0
+
+
 class Workers(Word):
     """`count` servers; each takes up to `batch` messages at once and holds them for one service time.
 
     An empirical service time follows its `quantiles`, evenly spaced from the least to the greatest, straight
     between them; `service_time` may be left out then, or it scales them to that mean. `samples` names a
-    file of measured times, one a line, that becomes the quantiles.
+    file of measured times, one a line, that becomes the quantiles. A worker that is ordered, or comes back
+    after a fault, serves `start_up` later.
     """
 
     count: Count = Field(gt=0)
@@ -40,6 +62,9 @@ class Workers(Word):
     quantiles: tuple[Seconds, ...] = ()
     samples: str | None = None
     batch: Count = Field(default=1, gt=0)
+    stalls: Stalls | None = None
+    start_up: Seconds = 0.0
+    autoscaling: Autoscaling | None = None
 
     @classmethod
     def prepared(cls, table: dict[str, Any]) -> dict[str, Any]:

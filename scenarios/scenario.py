@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from scenarios.faults import Fault
 from scenarios.objectives import scaled_objective
-from scenarios.pipeline import Pipeline
+from scenarios.pipeline import Pipeline, Workers
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
@@ -67,18 +68,23 @@ class Scenario(Word):
     upstream: tuple[Stage, ...] = ()
     pipeline: Pipeline
     providers: tuple[Provider, ...] = Field(alias="provider")
+    faults: tuple[Fault, ...] = Field(default=(), alias="fault")
     objectives: Objectives = Objectives()
     rehearsal: Rehearsal = Rehearsal()
     assumptions: tuple[Assumption, ...] = Field(default=(), alias="assumption")
 
     @classmethod
     def prepared(cls, table: dict[str, Any]) -> dict[str, Any]:
-        """The table with campaign starts on the scenario's clock where they carry no offset."""
+        """The table with the moments of campaigns and faults on its clock where they carry no offset."""
         zone = zone_of(table.get("timezone", "UTC"))
-        campaigns = table.get("campaign")
-        if zone is None or not isinstance(campaigns, list):
+        if zone is None:
             return table
-        return {**table, "campaign": [_with_start_in(zone, campaign) for campaign in campaigns]}
+        on_clock = {
+            name: [_with_moment_in(zone, row, key) for row in table[name]]
+            for name, key in (("campaign", "start"), ("fault", "from"))
+            if isinstance(table.get(name), list)
+        }
+        return {**table, **on_clock}
 
     def scaled(self, scale: float) -> Scenario:
         """The same season `scale` times as large; every time and every share is unchanged.
@@ -98,7 +104,7 @@ class Scenario(Word):
                 "providers": tuple(_scaled_provider(provider, scale) for provider in self.providers),
                 "pipeline": _with(
                     self.pipeline,
-                    workers=_with(workers, count=_at_least_one(workers.count * scale)),
+                    workers=_scaled_workers(workers, scale),
                     queue=_with(queue, bound=_at_least_one(queue.bound * scale) if queue.bound else 0),
                 ),
                 "objectives": _with(
@@ -131,14 +137,23 @@ def local_moment(value: Any, zone: ZoneInfo) -> Any:
     return value
 
 
-def _with_start_in(zone: ZoneInfo, campaign: Any) -> Any:
-    if not isinstance(campaign, dict) or "start" not in campaign:
-        return campaign
-    return {**campaign, "start": local_moment(campaign["start"], zone)}
+def _with_moment_in(zone: ZoneInfo, row: Any, key: str) -> Any:
+    if not isinstance(row, dict) or key not in row:
+        return row
+    return {**row, key: local_moment(row[key], zone)}
 
 
 def _scaled_provider(provider: Provider, scale: float) -> Provider:
     return _with(provider, limits=tuple(limit.scaled(scale) for limit in provider.limits))
+
+
+def _scaled_workers(workers: Workers, scale: float) -> Workers:
+    scaling = workers.autoscaling
+    return _with(
+        workers,
+        count=_at_least_one(workers.count * scale),
+        autoscaling=scaling and _with(scaling, most=_at_least_one(scaling.most * scale)),
+    )
 
 
 def _at_least_one(number: float) -> int:

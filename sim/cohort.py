@@ -19,7 +19,9 @@ from sim.ledger import DELIVERED, FRESH, OFFERED, QUANTITIES, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
 from sim.pipeline.lanes import Doors, lanes_of
-from sim.pipeline.planning import empty_state, plan_of, with_room
+from sim.pipeline.manning import manned
+from sim.pipeline.planning import empty_state, plan_of, waiting, with_room
+from sim.pipeline.staffing import Staffing
 from sim.pipeline.waits import delay_counts
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
@@ -42,7 +44,10 @@ class _Engine:
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         self._plan = plan_of(scenario, traffic.streams, self._lanes, bins, traffic.bin_s)
+        self._whole_plan = self._plan
         self._state = empty_state(scenario, self._plan)
+        self._staffing = Staffing(scenario, bins, traffic.bin_s)
+        self._manned, self._looked = np.full(bins, self._staffing.available), 0
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
@@ -60,13 +65,29 @@ class _Engine:
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
         bins = self._traffic.counts.shape[1]
-        for first in range(0, bins, self._window_bins):
+        first = 0
+        while first < bins:
             n = min(self._window_bins, bins - first)
+            if self._staffing.changes:
+                self._man(first)
+                n = min(n, self._staffing.next_change(first) - first)
             yield env.timeout(n * self._traffic.bin_s)
             self._window(first, n)
             watcher.tell("simulate", first + n, bins, "bins")
             if watcher.stopped():
                 raise Interrupted
+            first += n
+
+    def _man(self, first: int) -> None:
+        """The bin begins at which the number of workers, or whether the queue can be reached, may change."""
+        staffing, looked = self._staffing, self._looked
+        used = float((self.busy_share()[looked:first] * self._manned[looked:first]).sum())
+        there = float(self._manned[looked:first].sum())
+        staffing.advance(first, waiting(self._state), used / there if there else 0.0)
+        if staffing.looks(first):
+            self._looked = first
+        self._manned[first:] = staffing.available
+        self._plan = manned(self._whole_plan, self._workers, staffing)
 
     def _window(self, first: int, n: int) -> None:
         window = np.zeros((len(QUANTITIES), len(self._lanes), n))

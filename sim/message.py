@@ -60,7 +60,8 @@ class _Engine:
         self._on_back: Callbacks = [self._back]
         self._crew = crew_for(scenario)(
             self._env,
-            scenario.pipeline.workers,
+            scenario,
+            traffic,
             self._queue,
             self.diary,
             self._ask,

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import simpy
 from simpy.events import NORMAL
 
-from scenarios.pipeline import Workers
+from scenarios.scenario import Scenario
 from sim.diary import Diary
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.workers import service_times
+from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -22,17 +23,22 @@ Ask = Callable[[Message, float], None]
 
 
 class Crew:
-    """A fixed number of workers that take one message each from `queue` and then `ask` for it."""
+    """A fixed number of workers that take one message each from `queue` and then `ask` for it.
+
+    Other crews ask the traffic for the season's bins.
+    """
 
     def __init__(
         self,
         env: simpy.Environment,
-        workers: Workers,
+        scenario: Scenario,
+        _traffic: Traffic,
         queue: PriorityQueue,
         diary: Diary,
         ask: Ask,
         random: np.random.Generator,
     ) -> None:
+        workers = scenario.pipeline.workers
         self._env, self._queue, self._diary, self._ask = env, queue, diary, ask
         self._service = service_times(workers, random).__next__
         self._on_end: Callbacks = [self._end]

@@ -14,15 +14,21 @@ class Level:
     """Steps are written down as they happen, in time's order; `integral` forgets those before its end."""
 
     def __init__(self, level: float = 0.0) -> None:
-        self.now = level
-        self._opening = level
+        self.now = self._opening = level
+        self._total_s = self._since_s = 0.0
         self._times_s, self._steps = array("d"), array("d")
 
     def step(self, time_s: float, by: float) -> None:
         """From now on it is `by` greater."""
+        self._total_s += self.now * (time_s - self._since_s)
+        self._since_s = time_s
         self.now += by
         self._times_s.append(time_s)
         self._steps.append(by)
+
+    def total(self, time_s: float) -> float:
+        """Level x seconds from 0 to `time_s`, which no step lies behind."""
+        return self._total_s + self.now * (time_s - self._since_s)
 
     def integral(self, first_bin: int, n: int, bin_s: float) -> Floats:
         """float64 (n,): level x seconds in each of the `n` bins from `first_bin`, in which all steps lie."""

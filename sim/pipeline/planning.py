@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.pipeline import OVERFLOWS, Workers
+from scenarios.pipeline import OVERFLOWS
 from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid, law
+from sim.pipeline.manning import figures_of
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
@@ -32,19 +33,14 @@ from sim.pipeline.state import (
     Plan,
     State,
 )
-from sim.pipeline.workers import erlang_c, service_points, variation
+from sim.pipeline.workers import mean_s, service_points
 from sim.season.delays import POINTS, points
 from sim.traffic import Stream
 
 _SLOPE = histogram.PER_DECADE / math.log(10.0)
-_UTILISATIONS = 513
 _EXACT_LAGS = 8
 _LAG_GROWTH = 1.5
 _PARCELS = 4096
-_TRANSIENT = 1.13
-"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
-Brownian
-motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
 def plan_of(
@@ -54,9 +50,7 @@ def plan_of(
 
     Raises UserError for a channel uncarried.
     """
-    workers, cv2 = scenario.pipeline.workers, variation(scenario.pipeline.workers) ** 2
-    batch = workers.batch
-    capacity = workers.count * batch * bin_s / workers.service_time if workers.service_time else math.inf
+    workers = scenario.pipeline.workers
     fluids = _fluids(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
     served_s = service_points(workers, POINTS)
@@ -66,10 +60,7 @@ def plan_of(
         bin_s=bin_s,
         bound=float(scenario.pipeline.queue.bound or math.inf),
         overflow=OVERFLOWS.index(scenario.pipeline.queue.overflow),
-        capacity=min(capacity, 1e18),
-        residual_s=workers.service_time * (1.0 + batch * cv2) / 2.0 / workers.count / batch,
-        unevenness=(1.0 + batch * cv2) / (_TRANSIENT * min(capacity, 1e18)),
-        busy_chance=_waiting(workers),
+        **figures_of(workers, workers.count, bin_s),
         streams=_streams(scenario, lane_streams(lanes, streams), lanes),
         limit_first=np.cumsum([0, *(len(p.limits) for p in scenario.providers)]).astype(np.int64),
         limit_figures=_figures(fluids),
@@ -104,6 +95,13 @@ def empty_state(scenario: Scenario, plan: Plan) -> State:
         shares=np.zeros(len(plan.limit_first) - 1),
         fresh_shares=np.zeros(s),
     )
+
+
+def waiting(state: State) -> float:
+    """Messages that wait in the queue and outside of it."""
+    first, following = state.marks[[FIRST_OUTSIDE, NEXT_OUTSIDE]].tolist()
+    rows = np.arange(first, following) % len(state.outside)
+    return float(state.waiting.sum() + state.outside[rows, :-1].sum())
 
 
 def with_room(state: State, bins: int) -> State:
@@ -148,14 +146,6 @@ def _grown(old: Floats, following: Indices, used: Sequence[int], size: int) -> F
         counters = np.arange(following[p] - used[p], following[p])
         new[p, counters % size] = old[p, counters % old.shape[1]]
     return new
-
-
-def _waiting(workers: Workers) -> Floats:
-    """As Plan.busy_chance. With batches of n all workers are busy from a utilisation of 1/n on; who waits
-    before a message delays it only where more than n wait at once."""
-    x = np.linspace(0.0, 1.0, _UTILISATIONS)
-    behind = x ** (math.sqrt(workers.batch) - 1.0)
-    return np.array([erlang_c(np.minimum(1.0, workers.batch * x), workers.count), behind])
 
 
 def _ahead(lags_and_jumps: Floats) -> int:
@@ -207,7 +197,7 @@ def _delivery(in_bins: Floats, bins: int) -> Floats:
 
 def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
     """From being served in a bin to coming back: service, then a wait that is even between its ends."""
-    service_s = scenario.pipeline.workers.service_time
+    service_s = mean_s(scenario.pipeline.workers)
     ends_s = backoff_range_s(scenario.pipeline.retries, attempt)
     least, most = ((end_s + service_s) / bin_s for end_s in ends_s)
     in_bins = np.linspace(least, most, 2 * POINTS + 1)[1::2]

@@ -33,7 +33,7 @@ class PriorityQueue:
     """The message face. `expired` and `dropped` collect (stream, when); their owner empties them."""
 
     def __init__(self, bound: int, streams: Sequence[Stream]) -> None:
-        self._bound = bound or math.inf
+        self._bound = self._whole_bound = bound or math.inf
         self._lines: tuple[deque[Message], ...] = tuple(deque() for _ in PRIORITIES)
         self._line_of = [self._lines[PRIORITIES.index(stream.priority)] for stream in streams]
         self._freshness_s = [stream.freshness_s for stream in streams]
@@ -47,6 +47,10 @@ class PriorityQueue:
             return False
         self._line_of[message.stream].append(message)
         return True
+
+    def set_room(self, share: float) -> None:
+        """From now on the bound is this share of what it is."""
+        self._bound = self._whole_bound * share if share else 0.0
 
     def put_back(self, message: Message) -> None:
         """Take in a message whose backoff is over."""
@@ -67,6 +71,10 @@ class PriorityQueue:
         """Whether a message is older than its freshness."""
         return now_s - message.due_s > self._freshness_s[message.stream]
 
+    def __len__(self) -> int:
+        """Messages that wait here; those away in backoff do not."""
+        return sum(map(len, self._lines))
+
     def waiting(self) -> Counter[int]:
         """How many messages of each stream wait here; those away in backoff are not here."""
         counts: Counter[int] = Counter()
@@ -81,7 +89,7 @@ class DroppingQueue(PriorityQueue):
     def offer(self, message: Message, now_s: float) -> bool:
         """Take a newcomer in, always."""
         self._line_of[message.stream].append(message)
-        if sum(map(len, self._lines)) > max(0.0, self._bound - self.away):
+        while sum(map(len, self._lines)) > max(0.0, self._bound - self.away):
             oldest = next(line for line in reversed(self._lines) if line).popleft()
             self.dropped.append((oldest.stream, now_s))
         return True
@@ -111,6 +119,10 @@ class SpillingQueue(PriorityQueue):
             self._line_of[self._outside[0].stream].append(self._outside.popleft())
             room -= 1
         return message
+
+    def __len__(self) -> int:
+        """Those outside included."""
+        return super().__len__() + len(self._outside)
 
     def waiting(self) -> Counter[int]:
         """Those outside included."""

@@ -101,6 +101,18 @@ delay = {{ median = "1min" }}
             "response.email.purchase_share",
             "above click_share",
         ),
+        (
+            "[pipeline.workers]",
+            '[[fault]]\nkind = "worker-loss"\nfrom = 2026-11-12\nfor = "1s"\nshare = 1\n[pipeline.workers]',
+            "fault[0].from",
+            "outside of the season",
+        ),
+        (
+            "[pipeline.queue]",
+            '[pipeline.workers.autoscaling]\nmost = 1\non = "backlog"\ntarget = 5.0\n[pipeline.queue]',
+            "pipeline.workers.autoscaling.most",
+            "the least",
+        ),
         ("scale = 1.0", "scale = 0.2", "rehearsal.scale", "leaves 0.8 of 4 workers"),
         ("share = 1.0\nbatch", "share = 0.0\nbatch", "rehearsal.share", "leaves nothing"),
         ("[audience]", "[demand]\ngrowth = 3.0\n[audience]", "demand.growth", "nothing to multiply"),

@@ -29,6 +29,7 @@ def scenario(bins: int, workers: dict[str, Any], **parts: Any) -> Loaded:
         "trigger": parts.pop("trigger", []),
         "provider": parts.pop("provider", [UNLIMITED]),
         "upstream": parts.pop("upstream", []),
+        "fault": parts.pop("fault", []),
         "pipeline": {"workers": workers, **parts},
     }
     made = Scenario.model_validate(told)
