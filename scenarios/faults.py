@@ -34,8 +34,8 @@ class WorkerLoss(FaultWord):
 
 
 class RegionLoss(FaultWord):
-    """A region goes down that holds a `share` of the workers and of the queue's room: workers as with a worker
-    loss, and so much less `bound`. Accepted messages are kept in the other regions too: none is lost."""
+    """A region goes down that holds a `share` of the workers and of the queue's room: workers as with a
+    worker loss, and so much less `bound`. Accepted messages are kept in the other regions too: none is lost."""
 
     kind: Literal["region-loss"]
     share: Share = Field(gt=0)
