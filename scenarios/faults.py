@@ -34,8 +34,11 @@ class WorkerLoss(FaultWord):
 
 
 class RegionLoss(FaultWord):
-    """A region goes down that holds a `share` of the workers and of the queue's room: workers as with a
-    worker loss, and so much less `bound`. Accepted messages are kept in the other regions too: none is lost."""
+    """A region goes down that holds a `share` of the workers and of the queue's room.
+
+    Its workers are lost as with a worker loss, and there is so much less `bound`. Accepted messages are kept
+    in the other regions too: none is lost.
+    """
 
     kind: Literal["region-loss"]
     share: Share = Field(gt=0)
@@ -48,7 +51,8 @@ class QueueUnavailable(FaultWord):
     kind: Literal["queue-unavailable"]
 
 
-def _kind(fault: Any) -> str:
+def kind(fault: Any) -> str:
+    """The kind of a raw table or a fault."""
     told = fault.get("kind", "") if isinstance(fault, Mapping) else getattr(fault, "kind", "")
     return str(told)
 
@@ -57,5 +61,5 @@ Fault = Annotated[
     Annotated[WorkerLoss, Tag("worker-loss")]
     | Annotated[RegionLoss, Tag("region-loss")]
     | Annotated[QueueUnavailable, Tag("queue-unavailable")],
-    Discriminator(_kind),
+    Discriminator(kind),
 ]

@@ -113,6 +113,12 @@ delay = {{ median = "1min" }}
             "pipeline.workers.autoscaling.most",
             "the least",
         ),
+        (
+            "[pipeline.queue]",
+            '[[fault]]\nkind = "worker-lost"\nfrom = 2026-11-11\nfor = "1s"\nshare = 1\n[pipeline.queue]',
+            "fault[0].kind",
+            "unknown kind",
+        ),
         ("scale = 1.0", "scale = 0.2", "rehearsal.scale", "leaves 0.8 of 4 workers"),
         ("share = 1.0\nbatch", "share = 0.0\nbatch", "rehearsal.share", "leaves nothing"),
         ("[audience]", "[demand]\ngrowth = 3.0\n[audience]", "demand.growth", "nothing to multiply"),
