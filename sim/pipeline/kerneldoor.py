@@ -40,18 +40,20 @@ def _queued(state: State) -> float:
 @part
 def _room(plan: Plan, state: State) -> float:
     """Messages that may wait besides those in backoff, and those that will be refused in this bin: as many as
-    in the last one."""
+    in the last one. Below 0 if those are too many already."""
     away = float(state.drops[state.waiting.shape[0]])
     for s in range(state.streams.shape[0]):
         away += state.streams[s, AWAY]
-    return max(0.0, plan.bound - away)
+    return plan.bound - away
 
 
 @part
 def _kept_share(plan: Plan, state: State, newcomers: float) -> float:
     """Share of this bin's newcomers that the queue's bound lets in, given what the workers take meanwhile."""
-    left = max(0.0, _queued(state) + newcomers - plan.capacity)
-    return 1.0 - min(max(left - _room(plan, state), 0.0) / newcomers, 1.0)
+    left, room = max(0.0, _queued(state) + newcomers - plan.capacity), _room(plan, state)
+    if plan.overflow == SPILL:
+        room = max(0.0, room)
+    return 1.0 - min(max(left - room, 0.0) / newcomers, 1.0)
 
 
 @part
@@ -84,7 +86,7 @@ def enter_newcomers(plan: Plan, state: State, t: int, j: int, arrivals: Floats, 
 @part
 def _from_outside(plan: Plan, state: State) -> None:
     """Spilled messages come in as far as there is room, those of the earliest bin first."""
-    room = _room(plan, state) + plan.capacity - _queued(state)
+    room = max(0.0, _room(plan, state)) + plan.capacity - _queued(state)
     streams = state.streams.shape[0]
     while state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE] and room > 1e-9 * plan.capacity:
         row = state.outside[state.marks[FIRST_OUTSIDE] % state.outside.shape[0]]
@@ -105,7 +107,7 @@ def _from_outside(plan: Plan, state: State) -> None:
 @part
 def plan_drops(plan: Plan, state: State) -> None:
     """Into `state.drops` (P,): how much of each class is dropped in this bin, the lowest class first."""
-    over = max(0.0, _queued(state) - plan.capacity - _room(plan, state))
+    over = max(0.0, _queued(state) - plan.capacity - max(0.0, _room(plan, state)))
     for p in range(state.waiting.shape[0] - 1, -1, -1):
         above = 0.0
         for q in range(p):

@@ -38,7 +38,8 @@ class Staffing:
         ]
         self._closed = [(first, last) for fault, first, last in spans if isinstance(fault, QueueUnavailable)]
         self._edges = {edge for first, last, _ in self._losses for edge in (first, last)}
-        self._edges |= {edge for first, last, *_ in (*self._closed, *self._regions) for edge in (first, last)}
+        self._edges |= {edge for span in self._closed for edge in span}
+        self._edges |= {edge for first, last, _ in self._regions for edge in (first, last)}
         self._bins, self._ordered_at = bins, -math.inf
         self._present, self._starting = workers.count, dict[int, int]()
         self._lost = dict[int, int]()
