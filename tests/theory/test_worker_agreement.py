@@ -21,7 +21,7 @@ MEASURED = {"distribution": "empirical", "quantiles": ["50ms", "60ms", "80ms", "
 
 
 def sale(rate: float, codes: float = 40.0) -> Traffic:
-    return traffic(STREAMS, [block(rate, 10, 60, BINS, 1), block(codes, 0, BINS, BINS, 2)])
+    return traffic(STREAMS, [block(rate, 10, 60, BINS, 1), block(codes, 0, BINS - 20, BINS, 2)])
 
 
 @pytest.mark.parametrize(
