@@ -44,6 +44,8 @@ def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) ->
         _growth,
         _demand_files,
         _retries,
+        _service_times,
+        _autoscaling,
         _rehearsal,
         _asks_for_messages,
     ):
@@ -126,6 +128,29 @@ def _retries(scenario: Scenario) -> Iterator[Complaint]:
         )
 
 
+def _service_times(scenario: Scenario) -> Iterator[Complaint]:
+    workers = scenario.pipeline.workers
+    path = ("pipeline", "workers", "quantiles")
+    empirical = workers.distribution == "empirical"
+    if empirical and (len(workers.quantiles) < 2 or workers.quantiles[-1] == 0.0):
+        yield Complaint(path, "an empirical service time needs them", "two or more, or a file of `samples`")
+    if workers.quantiles and not empirical:
+        yield Complaint(path, f"{workers.distribution} needs none", 'distribution = "empirical"')
+    if any(later < earlier for earlier, later in pairwise(workers.quantiles)):
+        yield Complaint(path, "do not ascend", "from the least service time to the greatest")
+
+
+def _autoscaling(scenario: Scenario) -> Iterator[Complaint]:
+    workers, path = scenario.pipeline.workers, ("pipeline", "workers", "autoscaling")
+    scaling = workers.autoscaling
+    if scaling is None:
+        return
+    if scaling.most < workers.count:
+        yield Complaint((*path, "most"), "is below `count`, the least", f"{workers.count} or more")
+    if scaling.on == "utilisation" and scaling.target > 1.0:
+        yield Complaint((*path, "target"), "is no share of the workers' time", "above 0 to 1")
+
+
 def _rehearsal(scenario: Scenario) -> Iterator[Complaint]:
     workers, scale = scenario.pipeline.workers.count, scenario.rehearsal.scale
     if workers * scale < 1.0:
@@ -162,7 +187,7 @@ def _list_complaints(scenario: Scenario) -> list[Complaint]:
         found += held(_has_profile, ("provider", index), provider)
         found += held(_limit_zones, ("provider", index), provider)
     for index, fault in enumerate(held(lambda: scenario.faults)):
-        found += held(fault_complaints, ("fault", index), fault, list(names))
+        found += held(fault_complaints, ("fault", index), fault, list(names), scenario.starts_at)
     return found
 
 

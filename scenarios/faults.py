@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from scenarios.quantities import Seconds
+from scenarios.quantities import Seconds, Share
 from scenarios.words import Word
 
 
@@ -51,7 +51,34 @@ class HalvedLimit(ProviderFault):
     factor: float = Field(default=0.5, gt=0.0, le=1.0)
 
 
-def _kind(fault: Any) -> str:
+class WorkerLoss(FaultWord):
+    """A `share` of the workers there are, to the nearest whole one, takes no more messages; what they have in
+    hand they finish. When it is over they start up again."""
+
+    kind: Literal["worker-loss"]
+    share: Share = Field(gt=0)
+
+
+class RegionLoss(FaultWord):
+    """A region goes down that holds a `share` of the workers and of the queue's room.
+
+    Its workers are lost as with a worker loss, and there is so much less `bound`. Accepted messages are kept
+    in the other regions too: none is lost.
+    """
+
+    kind: Literal["region-loss"]
+    share: Share = Field(gt=0)
+
+
+class QueueUnavailable(FaultWord):
+    """Nothing enters the queue and nothing leaves it: newcomers are rejected, workers find no message, and
+    what comes back from a backoff waits."""
+
+    kind: Literal["queue-unavailable"]
+
+
+def kind(fault: Any) -> str:
+    """The kind of a raw table or a fault."""
     told = fault.get("kind", "") if isinstance(fault, Mapping) else getattr(fault, "kind", "")
     return str(told)
 
@@ -59,6 +86,9 @@ def _kind(fault: Any) -> str:
 Fault = Annotated[
     Annotated[ProviderOutage, Tag("provider-outage")]
     | Annotated[SlowProvider, Tag("slow-provider")]
-    | Annotated[HalvedLimit, Tag("halved-limit")],
-    Discriminator(_kind),
+    | Annotated[HalvedLimit, Tag("halved-limit")]
+    | Annotated[WorkerLoss, Tag("worker-loss")]
+    | Annotated[RegionLoss, Tag("region-loss")]
+    | Annotated[QueueUnavailable, Tag("queue-unavailable")],
+    Discriminator(kind),
 ]

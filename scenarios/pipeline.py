@@ -2,27 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from scenarios.quantities import Count, Seconds, Share
+from scenarios.problems import BadValueError
+from scenarios.quantities import Count, PerSecond, Seconds, Share, parse_duration
 from scenarios.words import Word
+
+Overflow = Literal["reject", "drop oldest", "spill"]
+OVERFLOWS: tuple[Overflow, ...] = ("reject", "drop oldest", "spill")
 
 
 class Queue(Word):
-    """Where accepted messages wait, priorities first. At `bound` it rejects the newcomer; 0 = unbounded."""
+    """Where accepted messages wait, priorities first. 0 = unbounded.
+
+    At `bound` it rejects the newcomer, drops what has waited longest in the lowest class, or lets newcomers
+    wait outside, in the order in which they came, until there is room.
+    """
 
     bound: Count = 0
+    overflow: Overflow = "reject"
+
+
+class Stalls(Word):
+    """While a worker serves it stalls at `rate`, at random, for `length` each: its service takes longer."""
+
+    rate: PerSecond
+    length: Seconds = Field(gt=0)
+
+
+class Autoscaling(Word):
+    """Between `count` and `most` workers, looked at `every` so often.
+
+    `target` is messages waiting per worker, or the share of the workers' time that is used. Nothing is
+    ordered for `cool_down` after an order.
+    """
+
+    most: Count = Field(gt=0)
+    on: Literal["backlog", "utilisation"]
+    target: float = Field(gt=0.0)
+    every: Seconds = Field(default=60.0, gt=0)
+    cool_down: Seconds = 300.0
 
 
 class Workers(Word):
-    """`count` servers; each takes `service_time` a message."""
+    """`count` servers; each takes up to `batch` messages at once and holds them for one service time.
+
+    An empirical service time follows its `quantiles`, evenly spaced from the least to the greatest, straight
+    between them; `service_time` may be left out then, or it scales them to that mean. `samples` names a
+    file of measured times, one a line, that becomes the quantiles. A worker that is ordered, or comes back
+    after a fault, serves `start_up` later.
+    """
 
     count: Count = Field(gt=0)
     service_time: Seconds = Field(gt=0)
-    distribution: Literal["deterministic", "exponential", "lognormal"] = "lognormal"
+    distribution: Literal["deterministic", "exponential", "lognormal", "empirical"] = "lognormal"
     variation: float = Field(default=0.5, ge=0.0, le=5.0, description="standard deviation / mean")
+    quantiles: tuple[Seconds, ...] = ()
+    samples: str | None = None
+    batch: Count = Field(default=1, gt=0)
+    stalls: Stalls | None = None
+    start_up: Seconds = 0.0
+    autoscaling: Autoscaling | None = None
+
+    @classmethod
+    def prepared(cls, table: dict[str, Any]) -> dict[str, Any]:
+        """The table with the mean of its quantiles as service time where it tells none."""
+        quantiles = table.get("quantiles")
+        if "service_time" in table or not isinstance(quantiles, list) or len(quantiles) < 2:
+            return table
+        try:
+            times_s = [parse_duration(quantile) for quantile in quantiles]
+        except BadValueError:
+            return table  # told where it stands
+        mean_s = (sum(times_s) - (times_s[0] + times_s[-1]) / 2.0) / (len(times_s) - 1)
+        return {**table, "service_time": f"{mean_s!r}s"}
 
 
 class Retries(Word):

@@ -19,6 +19,7 @@ from scenarios.rewriting import plain_text, resolved_table, resolved_text
 from scenarios.salvage import held, salvage
 from scenarios.scenario import Scenario
 from scenarios.season import Campaign
+from scenarios.service_times import with_quantiles
 from scenarios.settings import changed, settings_of
 from scenarios.words import Channel, UnreadError
 
@@ -56,7 +57,7 @@ def resolve(document: Document, text: str, folder: Path, settings: Sequence[str]
     if written_out is not document.table:
         text = plain_text(written_out)
     given, mistaken = settings_of(settings, written_out)
-    table = changed(written_out, given)
+    table, unread = with_quantiles(changed(written_out, given), folder)
     document = replace(document, table=table, settings={setting.path: setting.text for setting in given})
     half = salvage(Scenario, table)
     named = _named_files(half, folder)
@@ -71,7 +72,7 @@ def resolve(document: Document, text: str, folder: Path, settings: Sequence[str]
         replaced = {name for campaign in planned for name in held(_replaced, campaign)}
         named = replace(named, history=whole.without(replaced))
     scenario, problems = read_document(document, Scenario, partial(_checks, named, whole, folder))
-    problems = [*mistaken, *problems, *named.problems]
+    problems = [*mistaken, *unread, *problems, *named.problems]
     if scenario is None or problems:
         return Resolved(None, None, "", tuple(problems))
     wanted = resolved_table(table, named.campaigns)

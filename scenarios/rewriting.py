@@ -23,7 +23,7 @@ def resolved_text(
     text: str, settings: Sequence[Setting], campaigns: Sequence[Campaign], wanted: Mapping[str, Any]
 ) -> str:
     """The text of the `wanted` raw tables, with the comments and the order of `text` as far as that goes."""
-    if not settings and not campaigns:
+    if not settings and not campaigns and "samples" not in text:
         return text
     import tomlkit  # here: a run as the file has it need not pay its 50 ms
 

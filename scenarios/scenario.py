@@ -10,7 +10,7 @@ from pydantic import Field
 
 from scenarios.faults import Fault
 from scenarios.objectives import scaled_objective
-from scenarios.pipeline import Pipeline, Retries
+from scenarios.pipeline import Pipeline, Retries, Workers
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
@@ -90,8 +90,8 @@ class Scenario(Word):
         """The same season `scale` times as large; every time and every share is unchanged.
 
         Multiplied exactly: release and background rates, rates of limits. Rounded to whole numbers and at
-        least 1: audience size, worker count, queue bound (0 stays unbounded), messages and calls of limits, a
-        breaker's least calls, saved retries, limits of `backlog` objectives. Bursts are at least 1, since a
+        least 1: audience size, worker counts, queue bound (0 stays unbounded), messages and calls of limits,
+        a breaker's least calls, saved retries, limits of `backlog` objectives. Bursts are at least 1, since a
         smaller bucket admits no message ever. Rounding moves the workers' utilisation by up to half a worker:
         choose scales that leave several.
         """
@@ -105,7 +105,7 @@ class Scenario(Word):
                 "providers": tuple(_scaled_provider(provider, scale) for provider in self.providers),
                 "pipeline": _with(
                     self.pipeline,
-                    workers=_with(workers, count=_at_least_one(workers.count * scale)),
+                    workers=_scaled_workers(workers, scale),
                     queue=_with(queue, bound=_at_least_one(queue.bound * scale) if queue.bound else 0),
                     retries=_scaled_retries(retries, scale),
                     breaker=breaker and _with(breaker, calls=_at_least_one(breaker.calls * scale)),
@@ -154,6 +154,15 @@ def _scaled_retries(retries: Retries, scale: float) -> Retries:
     if retries.budget is None:
         return retries
     return _with(retries, budget_saved=_at_least_one(retries.budget_saved * scale))
+
+
+def _scaled_workers(workers: Workers, scale: float) -> Workers:
+    scaling = workers.autoscaling
+    return _with(
+        workers,
+        count=_at_least_one(workers.count * scale),
+        autoscaling=scaling and _with(scaling, most=_at_least_one(scaling.most * scale)),
+    )
 
 
 def _at_least_one(number: float) -> int:

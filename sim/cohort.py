@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,9 @@ from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
 from sim.pipeline.limits import bring_up
-from sim.pipeline.planning import empty_state, plan_of, with_room
+from sim.pipeline.manning import busy_share, manned
+from sim.pipeline.planning import empty_state, plan_of, waiting, with_room
+from sim.pipeline.staffing import Staffing
 from sim.pipeline.waits import delay_counts
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
@@ -45,13 +46,16 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
-        self._traffic = traffic
+        self._traffic, self._bins = traffic, int(bins)
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         self._eras = list(eras(scenario, bins, traffic.bin_s))
         plans = [plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s) for era in self._eras]
         self._plans = dict(zip((era.first_bin for era in self._eras), plans, strict=True))
-        self._plan = plans[0]
+        self._plan = self._whole_plan = plans[0]
+        self._staffing = Staffing(scenario, bins, traffic.bin_s)
+        self._workers = scenario.pipeline.workers
+        self._there, self._used, self._looked = np.zeros(bins), np.zeros(bins), 0
         self._state = empty_state(scenario, plans, len(self._lanes), bins)
         self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
@@ -69,28 +73,48 @@ class _Engine:
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
-        bins = self._traffic.counts.shape[1]
-        edges = sorted({*range(0, bins, self._window_bins), *self._plans, bins})
-        for first, end in pairwise(edges):
-            n = end - first
+        first, bins = 0, self._bins
+        while first < bins:
             self._enter(first)
+            n = self._end_of_window(first) - first
             yield env.timeout(n * self._traffic.bin_s)
             self._window(first, n)
             watcher.tell("simulate", first + n, bins, "bins")
             if watcher.stopped():
                 raise Interrupted
+            first += n
+
+    def _end_of_window(self, first: int) -> int:
+        """Where the plan may change, at the latest."""
+        ends = [first + self._window_bins, self._bins]
+        if self._staffing.changes:
+            ends.append(self._staffing.next_change(first))
+        ends += [begins for begins in self._plans if begins > first]
+        return min(ends)
 
     def _enter(self, first: int) -> None:
-        """A fault begins or ends: another plan. What was noted of waits belongs to the delays of the last."""
-        plan = self._plans.get(first, self._plan)
-        if plan is self._plan:
-            return
-        self._close_delays()
-        bring_up(list(self._state.limits), list(self._plan.limit_figures), first * plan.bin_s)
-        self._plan = plan
+        """A fault begins or ends, or there are more or fewer workers: another plan. What was noted of waits
+        belongs to the delays of the last."""
+        plan = self._plans.get(first, self._whole_plan)
+        if plan is not self._whole_plan:
+            self._close_delays()
+            bring_up(list(self._state.limits), list(self._plan.limit_figures), first * plan.bin_s)
+            self._plan = self._whole_plan = plan
+        if self._staffing.changes:
+            self._man(first)
+
+    def _man(self, first: int) -> None:
+        """The bin begins at which the number of workers, or whether the queue can be reached, may change."""
+        staffing, since = self._staffing, slice(self._looked, first)
+        used, there = float(self._used[since].sum()), float(self._there[since].sum())
+        staffing.advance(first, waiting(self._state), used / there if there else 0.0)
+        if staffing.looks(first):
+            self._looked = first
+        self._there[first:] = staffing.available
+        self._plan = manned(self._whole_plan, self._workers, staffing)
 
     def _close_delays(self) -> None:
-        self._delay_counts += delay_counts(self._plan, self._state, self._lanes)
+        self._delay_counts += delay_counts(self._plan, self._state, self._lanes, self._workers)
         self._state.delays[:] = 0.0
         self._state.light[:] = 0.0
 
@@ -101,7 +125,9 @@ class _Engine:
         streams = len(self._traffic.streams)
         out, under_way = (self._doors.by_stream(each, streams) for each in (window.out, window.under_way))
         held = self._doors.by_stream(window.held[:, None], streams)[:, 0]
-        self._ledger.post(first, out, under_way, held, window.busy)
+        busy = busy_share(self._plan, self._workers, window.busy)
+        self._used[first : first + n] = busy * self._there[first : first + n]
+        self._ledger.post(first, out, under_way, held, busy)
         self._feedback.add(first, out[DELIVERED], out[FRESH])
 
     def _events(self, first: int, n: int) -> Floats:

@@ -56,6 +56,12 @@ class Moments:
         self._times_s.frombytes(times_s.tobytes())
         self._due_s.frombytes(times_s.tobytes())
 
+    def drain(self, collected: list[tuple[int, float]]) -> None:
+        """Those that somebody else collected as (stream, time_s); they are forgotten there."""
+        for stream, time_s in collected:
+            self.add(stream, time_s, 0.0)
+        collected.clear()
+
     def take(self, until_s: float) -> tuple[Indices, Floats, Floats]:
         """Streams, times and due times of all that happened before `until_s`; they are forgotten here."""
         streams = np.array(self._streams, dtype=np.int64)
@@ -93,7 +99,7 @@ class Diary:
     Deliveries and bounces are written down when the provider accepts, with the moment at which they will
     happen; attempts with the moment at which their service started. A service ends with one attempt, but for
     a provider whose breaker is open (`withheld`) or a standby (`asked_again`). turned_away: taken by nobody;
-    lapsed: expired behind a provider's door. freshness_s: float64 (streams,).
+    lapsed: expired behind a provider's door; dropped: by a full queue. freshness_s: float64 (streams,).
     """
 
     def __init__(self, freshness_s: Floats, bin_s: float) -> None:
@@ -103,6 +109,7 @@ class Diary:
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
         self.asked_again, self.withheld, self.turned_away = Moments(), Moments(), Moments()
         self.delivered, self.bounced, self.lapsed = Moments(), Moments(), Moments()
+        self.dropped = Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -127,7 +134,7 @@ class Diary:
             window[row] += self._counted(streams, times_s, first_bin, n)
         window[ACCEPTED] = window[OFFERED] - window[REJECTED]
         left = window[FAILED] + self._taken(self.turned_away, first_bin, n)
-        window[FAILED] += window[DEAD_LETTERED]
+        window[FAILED] += window[DEAD_LETTERED] + self._taken(self.dropped, first_bin, n)
         lapsed = self._taken(self.lapsed, first_bin, n)
         window[EXPIRED] += lapsed
         self._close_deliveries(window, first_bin, until_s)

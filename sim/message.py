@@ -25,10 +25,10 @@ from sim.diary import Diary
 from sim.handover import Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
-from sim.pipeline.crew import Crew
 from sim.pipeline.eras import Era, eras
 from sim.pipeline.happenings import Callbacks, Happening
-from sim.pipeline.queues import Message, PriorityQueue
+from sim.pipeline.queues import Message, queue_for
+from sim.pipeline.staff import crew_for
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.season.upstream import Upstream
@@ -54,7 +54,7 @@ class _Engine:
         self._env = simpy.Environment()
         self._freshness_s = [stream.freshness_s for stream in streams]
         self.diary = Diary(np.array(self._freshness_s), traffic.bin_s)
-        self._queue = PriorityQueue(scenario.pipeline.queue.bound, streams)
+        self._queue = queue_for(scenario.pipeline.queue, streams)
         self._away = [0] * len(streams)
         self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
@@ -63,9 +63,10 @@ class _Engine:
         self._handover.delivered = self._delivered
         if scenario.faults:
             self._await_faults(scenario)
-        self._crew = Crew(
+        self._crew = crew_for(scenario)(
             self._env,
-            scenario.pipeline.workers,
+            scenario,
+            traffic,
             self._queue,
             self.diary,
             self._handover.ask,
@@ -92,11 +93,10 @@ class _Engine:
             n = min(WINDOW_BINS, bins - first)
             self._arrange_newcomers(first, n)
             self._advance(min((first + n) * self._bin_s, self._end_s), watcher)
-            for stream, found_s in self._queue.expired:
-                self.diary.expired.add(stream, found_s, 0.0)
-            self._queue.expired.clear()
+            self.diary.expired.drain(self._queue.expired)
+            self.diary.dropped.drain(self._queue.dropped)
             page = self.diary.close(first, n, self._crew.in_service())
-            busy = page.busy_s / self._crew.available_s(n, self._bin_s)
+            busy = self._crew.busy_share(page.busy_s, first, self._bin_s)
             ledger.post(first, page.counts, page.under_way, self._held(), busy)
             watcher.tell("simulate", first + n, bins, "every message")
 

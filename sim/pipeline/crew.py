@@ -9,11 +9,12 @@ import numpy.typing as npt
 import simpy
 from simpy.events import NORMAL
 
-from scenarios.pipeline import Workers
+from scenarios.scenario import Scenario
 from sim.diary import Diary
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.workers import service_times
+from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -22,17 +23,22 @@ Ask = Callable[[Message, float], None]
 
 
 class Crew:
-    """A fixed number of workers that take one message each from `queue` and then `ask` for it."""
+    """A fixed number of workers that take one message each from `queue` and then `ask` for it.
+
+    Other crews ask the traffic for the season's bins.
+    """
 
     def __init__(
         self,
         env: simpy.Environment,
-        workers: Workers,
+        scenario: Scenario,
+        _traffic: Traffic,
         queue: PriorityQueue,
         diary: Diary,
         ask: Ask,
         random: np.random.Generator,
     ) -> None:
+        workers = scenario.pipeline.workers
         self._env, self._queue, self._diary, self._ask = env, queue, diary, ask
         self._schedule = env.schedule
         self._service = service_times(workers, random).__next__
@@ -44,7 +50,7 @@ class Crew:
         """A newcomer goes to an idle worker, into the queue, or is rejected."""
         if self._idle:
             self._start(self._idle.pop(), message, now_s, now_s - self._env.now)
-        elif not self._queue.offer(message):
+        elif not self._queue.offer(message, now_s):
             self._diary.rejected.add(message.stream, now_s, 0.0)
 
     def arrive_aged(self, message: Message, now_s: float) -> None:
@@ -84,6 +90,6 @@ class Crew:
         streams = np.array([worker.message.stream for worker in busy], dtype=np.int64)
         return streams, np.array([worker.started_s for worker in busy], dtype=np.float64)
 
-    def available_s(self, n: int, bin_s: float) -> Floats:
-        """float64 (n,): seconds of all workers together in each bin, serving or not."""
-        return np.full(n, len(self._workers) * bin_s)
+    def busy_share(self, busy_s: Floats, _first_bin: int, bin_s: float) -> Floats:
+        """float64 (n,): share of the workers' time that is used, from the seconds (n,) that they served."""
+        return busy_s / (len(self._workers) * bin_s)

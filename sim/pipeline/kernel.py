@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.ledger import ACCEPTED, EXPIRED, OFFERED, QUANTITIES, REJECTED
+from sim.ledger import EXPIRED, QUANTITIES
 from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import address_of, call_at, refer
 from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
 from sim.pipeline.kerneldelivery import land
+from sim.pipeline.kerneldoor import due_in, enter_newcomers
+from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
     come_back,
     expire,
     hand_out,
     light_wait,
-    put,
     wait_spans,
 )
 from sim.pipeline.kernelsettle import settle
@@ -32,6 +33,9 @@ from sim.pipeline.state import (
     AWAY,
     CELL,
     CHANCE,
+    COUNT_OUTSIDE,
+    DROP,
+    DROP_SHARE,
     EARN_RETRIES,
     END_PARCEL,
     ENTERED_BIN,
@@ -45,6 +49,8 @@ from sim.pipeline.state import (
     NEXT_BATCH,
     NEXT_PARCEL,
     PIECES,
+    PLAN_DROPS,
+    REJECT,
     STREAM,
     TRY_AGAIN,
     UNDER_WAY,
@@ -58,58 +64,23 @@ from sim.pipeline.state import (
 
 
 @part
-def _kept_share(plan: Plan, state: State, newcomers: float) -> float:
-    """Share of this bin's newcomers that the queue's bound lets in, given what the workers take meanwhile."""
-    queued, away = 0.0, 0.0
-    for p in range(state.waiting.shape[0]):
-        queued += state.waiting[p]
-    for s in range(state.streams.shape[0]):
-        away += state.streams[s, AWAY]
-    over = queued + newcomers - min(plan.capacity, queued + newcomers) + away - plan.bound
-    return 1.0 - min(max(over / newcomers, 0.0), 1.0)
-
-
-@part
-def _due(arrivals: Floats, j: int) -> float:
-    total = 0.0
-    for s in range(arrivals.shape[0]):
-        total += arrivals[s, j]
-    return total
-
-
-@part
-def _newcomers(plan: Plan, state: State, t: int, j: int, arrivals: Floats, out: Floats) -> None:
-    """Messages due in bin `t` join their classes, or are rejected."""
-    total = _due(arrivals, j)
-    if total <= 0.0:
-        return
-    kept = _kept_share(plan, state, total)
-    due_s, var = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
-    for s in range(arrivals.shape[0]):
-        came = arrivals[s, j]
-        out[OFFERED, s, j] = came
-        out[ACCEPTED, s, j] = came * kept
-        out[REJECTED, s, j] = came - came * kept
-        if came * kept > 0.0:
-            put(plan, state, s, 0.0, came * kept, due_s, var)
-
-
-@part
-def _enter(plan: Plan, state: State, t: int, j: int, arrivals: Floats, out: Floats) -> None:
+def _enter(plan: Plan, state: State, window: Window, t: int) -> None:
     """Newcomers and those whose backoff is over join each class as one batch."""
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[ENTERED_BIN], batch[LEFT] = t, 1.0
         batch[FIRST_PARCEL] = state.heads[p, NEXT_PARCEL]
-    _newcomers(plan, state, t, j, arrivals, out)
+    enter_newcomers(plan, state, window, t)
     if t <= state.marks[UNTIL] + 1:
-        for s in range(arrivals.shape[0]):
+        for s in range(window.arrivals.shape[0]):
             come_back(plan, state, t, s)
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[END_PARCEL] = state.heads[p, NEXT_PARCEL]
         if batch[END_PARCEL] > batch[FIRST_PARCEL]:
             state.heads[p, NEXT_BATCH] += 1
+    if plan.overflow == DROP:
+        call_at(window.full, plan, state, window, PLAN_DROPS, t, 0, 0, 0.0)
 
 
 @part
@@ -125,37 +96,43 @@ def _waiting_before(state: State, p: int, t: int) -> float:
 
 
 @part
-def _serve_class(plan: Plan, state: State, p: int, t: int, j: int, out: Floats, capacity: float) -> float:
-    """The workers take up to `capacity` of one class, oldest batch first. Returns the messages served."""
-    served, before = 0.0, _waiting_before(state, p, t)
-    while (
-        state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and capacity - served > 1e-9 * plan.capacity
-    ):
+def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capacity: float) -> float:
+    """The workers take up to `capacity` of one class, oldest batch first. Returns the messages served.
+
+    What is dropped leaves with them: both take from the front.
+    """
+    leaving, before, j = capacity + state.drops[p], _waiting_before(state, p, t), t - window.first_bin
+    gone, kept = 0.0, 1.0 if state.drops[p] <= 0.0 else capacity / leaving
+    while state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and leaving - gone > 1e-9 * plan.capacity:
         batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
-        mass = expire(plan, state, p, batch, t, j, out[EXPIRED])
-        taken = min(mass, capacity - served)
+        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED])
+        taken = min(mass, leaving - gone)
         if mass > 0.0:
             share = taken / mass
-            spans = wait_spans(plan, batch, t, share, (before, served, taken, capacity))
-            hand_out(state, p, batch, share, spans)
+            spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
+            hand_out(plan, state, p, batch, share * kept, spans)
+            if kept < 1.0:
+                dropped = share * (1.0 - kept) / (1.0 - share * kept)
+                call_at(window.full, plan, state, window, DROP_SHARE, t, p, 0, dropped)
             batch[LEFT] *= 1.0 - share
-            served += taken
+            gone += taken
             state.waiting[p] -= taken
         if taken >= mass:
             state.heads[p, FIRST_BATCH] += 1
     if state.heads[p, FIRST_BATCH] == state.heads[p, NEXT_BATCH]:
         state.waiting[p] = 0.0
-    return served
+    state.drops[p] = 0.0
+    return gone * kept
 
 
 @part
-def _serve(plan: Plan, state: State, t: int, j: int, out: Floats) -> float:
+def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     """The workers take what they can, the highest class first. Returns the messages served."""
     total = 0.0
     state.marks[PIECES] = 0
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
-        served = _serve_class(plan, state, p, t, j, out, plan.capacity - total)
+        served = _serve_class(plan, state, window, p, t, plan.capacity - total)
         for i in range(start, state.marks[PIECES]):
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
             state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
@@ -197,9 +174,11 @@ def step(plan: Plan, state: State, first_bin: int, arrivals: Floats) -> Window:
     """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due."""
     lanes, bins = arrivals.shape
     out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
-    window = Window(first_bin, arrivals, out, under_way, np.zeros(bins), np.zeros(lanes), 0)
+    window = Window(first_bin, arrivals, out, under_way, np.zeros(bins), np.zeros(lanes), 0, 0)
     if goes_beyond(plan):
         window = window._replace(beyond=address_of(beyond, plan, state, window))
+    if len(state.outside) or plan.overflow != REJECT:
+        window = window._replace(full=address_of(full, plan, state, window))
     advance(plan, state, window)
     return window
 
@@ -212,13 +191,15 @@ def advance(plan: Plan, state: State, window: Window) -> None:
     for j in range(window.arrivals.shape[1]):
         _bin(plan, state, window, window.first_bin + j)
     _count_held(plan, state, window.held)
+    if window.full != 0:
+        call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
 
 
 @part
 def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
     """One bin."""
     arrivals, out, j = window.arrivals, window.out, t - window.first_bin
-    due = _due(arrivals, j)
+    due = due_in(arrivals, j)
     calm = is_calm(plan, state, t, due)
     if calm:
         ask_for_all(plan, j, arrivals, state.shares)
@@ -230,8 +211,8 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
         pass_all(plan, state, t, j, due, arrivals, state.fresh_shares, out)
         window.busy[j] = due / plan.capacity
     else:
-        _enter(plan, state, t, j, arrivals, out)
-        window.busy[j] = _serve(plan, state, t, j, out) / plan.capacity
+        _enter(plan, state, window, t)
+        window.busy[j] = _serve(plan, state, window, t) / plan.capacity
         if not calm:
             ask_for_pieces(plan, state, state.shares)
             ask(plan, state, window, t)

@@ -31,6 +31,8 @@ _SOURCES = (
     "kernelcalls.py",
     "kernelcalm.py",
     "kerneldelivery.py",
+    "kerneldoor.py",
+    "kernelfull.py",
     "kernellimits.py",
     "kernelparts.py",
     "kernelproviders.py",

@@ -133,7 +133,7 @@ def wait_spans(
 
 @part
 def hand_out(
-    state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
+    plan: Plan, state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
 ) -> None:
     """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
@@ -144,7 +144,7 @@ def hand_out(
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
-        if parcel[TRIES] > 0.0:
+        if parcel[TRIES] > 0.0 or parcel[DUE_S] < batch[ENTERED_BIN] * plan.bin_s:
             half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
@@ -161,13 +161,15 @@ def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, 
     own)), C being Erlang's for all classes together (Cobham 1954); other service times scale it by (1 +
     cv^2) / 2 (Lee, Longton 1959).
     """
-    where = min(1.0, load) * (plan.busy_chance.shape[0] - 1)
-    low = min(int(where), plan.busy_chance.shape[0] - 2)
-    chance = plan.busy_chance[low] + (where - low) * (plan.busy_chance[low + 1] - plan.busy_chance[low])
+    chances, last = plan.busy_chance[0], plan.busy_chance.shape[1] - 1
+    where = min(1.0, load) * last
+    low = min(int(where), last - 1)
+    chance = chances[low] + (where - low) * (chances[low + 1] - chances[low])
+    behind = plan.busy_chance[1, int(min(1.0, above + own) * last)]
     left_above, left = 1.0 - min(1.0, above), 1.0 - min(1.0, above + own)
     free_above = math.sqrt(left_above * left_above + plan.unevenness)
     free = math.sqrt(left * left + plan.unevenness)
-    mean_s = max(plan.residual_s / (free_above * free), LIGHT_LEAST_S)
+    mean_s = max(behind * plan.residual_s / (free_above * free), LIGHT_LEAST_S)
     return _light_cell(mean_s), chance
 
 

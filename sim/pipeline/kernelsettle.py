@@ -26,6 +26,7 @@ from sim.pipeline.state import (
 @part
 def settle(plan: Plan, state: State, window: Window, t: int) -> None:
     """Each piece is taken, taken by the standby, set back or given up."""
+    state.refused[0] = 0.0
     for i in range(state.marks[PIECES]):
         s = int(state.pieces[i, STREAM])
         v, detour = int(plan.streams[s, PROVIDER]), int(plan.streams[s, DETOUR])
@@ -65,6 +66,7 @@ def _back_off(
         granted = mass * state.providers[int(plan.streams[s, PROVIDER]), GRANTED]
         later = min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins)
         set_back(plan, state, t, s, tries, granted, piece, max(0, later))
+        state.refused[0] += granted
     if mass > granted:
         out[FAILED, s, j] += mass - granted
         out[DEAD_LETTERED, s, j] += mass - granted

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scenarios.pipeline import OVERFLOWS
 from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
@@ -14,6 +15,7 @@ from sim.pipeline import providers
 from sim.pipeline.eras import Era
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
+from sim.pipeline.manning import figures_of
 from sim.pipeline.provisions import (
     deferred_room,
     limit_rows,
@@ -28,32 +30,30 @@ from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     DETOUR,
+    FIRST_OUTSIDE,
     FIRST_PARCEL,
     FRESHNESS_S,
     LANE,
     LIGHT_BINS,
     NEXT_BATCH,
+    NEXT_OUTSIDE,
     NEXT_PARCEL,
     PRIORITY,
     PROVIDER,
+    SPILL,
     Floats,
     Indices,
     Plan,
     State,
 )
-from sim.pipeline.workers import erlang_c, service_points, variation
+from sim.pipeline.workers import mean_s, service_points
 from sim.season.delays import POINTS, points
 from sim.traffic import Stream
 
 _SLOPE = histogram.PER_DECADE / math.log(10.0)
-_UTILISATIONS = 513
 _EXACT_LAGS = 8
 _LAG_GROWTH = 1.5
 _PARCELS = 4096
-_TRANSIENT = 1.13
-"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
-Brownian
-motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
 def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: int, bin_s: float) -> Plan:
@@ -63,8 +63,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     Raises UserError for a channel uncarried.
     """
     scenario = era.scenario
-    workers, cv2 = scenario.pipeline.workers, variation(scenario.pipeline.workers) ** 2
-    capacity = workers.count * bin_s / workers.service_time if workers.service_time else math.inf
+    workers = scenario.pipeline.workers
     fluids, first_rows = limit_rows(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
     served_s = service_points(workers, POINTS)
@@ -75,10 +74,8 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         bins=bins,
         told_bins=told_ahead(scenario, bin_s),
         bound=float(scenario.pipeline.queue.bound or math.inf),
-        capacity=min(capacity, 1e18),
-        residual_s=workers.service_time * (1.0 + cv2) / 2.0 / workers.count,
-        unevenness=(1.0 + cv2) / (_TRANSIENT * min(capacity, 1e18)),
-        busy_chance=erlang_c(np.linspace(0.0, 1.0, _UTILISATIONS), workers.count),
+        overflow=OVERFLOWS.index(scenario.pipeline.queue.overflow),
+        **figures_of(workers, workers.count, bin_s),
         streams=_streams(scenario, lane_streams(lanes, streams), lanes),
         providers=provider_figures(era, bin_s, first_rows),
         limit_first=first_rows,
@@ -109,7 +106,10 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         pieces=np.zeros((p * _PARCELS, 10)),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
-        marks=np.full(4, -2, dtype=np.int64),
+        marks=np.array([-2, -2, -2, -2, 0, 0], dtype=np.int64),
+        drops=np.zeros(p),
+        refused=np.zeros(1),
+        outside=np.zeros((int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, coming, 2)),
         streams=np.zeros((s, 5)),
         providers=provider_states(scenario),
@@ -123,12 +123,21 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
     )
 
 
+def waiting(state: State) -> float:
+    """Messages that wait in the queue and outside of it."""
+    return float(state.waiting.sum() + state.outside[_outside(state), :-1].sum())
+
+
 def with_room(state: State, bins: int) -> State:
-    """The state with rings that take `bins` more bins of newcomers and of messages that come back."""
-    per_bin = len(state.streams) * (1 + state.back_level.shape[1])
+    """The state with rings that take `bins` more bins of newcomers and of messages that come back, whatever
+    waits outside coming in meanwhile."""
+    per_bin, outside = len(state.streams) * (1 + state.back_level.shape[1]), len(_outside(state))
+    if len(state.outside):
+        state = _with_room_outside(state, outside, bins)
+        outside += bins
     used = [_used(state, p) for p in range(len(state.waiting))]
     batches = max(b for b, _ in used) + bins + 1
-    parcels = max(n for _, n in used) + (bins + 1) * per_bin
+    parcels = max(n for _, n in used) + (bins + 1) * per_bin + outside * len(state.streams)
     if batches <= state.batches.shape[1] and parcels <= state.parcels.shape[1]:
         return state
     batches, parcels = max(state.batches.shape[1], 2 * batches), max(state.parcels.shape[1], 2 * parcels)
@@ -137,6 +146,20 @@ def with_room(state: State, bins: int) -> State:
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
         pieces=np.zeros((len(state.waiting) * parcels, 10)),
     )
+
+
+def _outside(state: State) -> Indices:
+    """Rows of `state.outside` that are in use."""
+    first, following = state.marks[[FIRST_OUTSIDE, NEXT_OUTSIDE]].tolist()
+    return np.arange(first, following) % max(1, len(state.outside))
+
+
+def _with_room_outside(state: State, used: int, bins: int) -> State:
+    if used + bins + 1 <= len(state.outside):
+        return state
+    following = state.marks[[NEXT_OUTSIDE]]
+    outside = _grown(state.outside[None], following, [used], 2 * (used + bins + 1))[0]
+    return state._replace(outside=outside)
 
 
 def _used(state: State, p: int) -> tuple[int, int]:
@@ -209,7 +232,7 @@ def _delivery(in_bins: Floats, bins: int) -> Floats:
 
 def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
     """From being served in a bin to coming back: service, then a wait that is even between its ends."""
-    service_s = scenario.pipeline.workers.service_time
+    service_s = mean_s(scenario.pipeline.workers)
     ends_s = backoff_range_s(scenario.pipeline.retries, attempt)
     least, most = ((end_s + service_s) / bin_s for end_s in ends_s)
     in_bins = np.linspace(least, most, 2 * POINTS + 1)[1::2]

@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from operator import attrgetter
 
+from scenarios.pipeline import Queue
 from scenarios.words import PRIORITIES
 from sim.traffic import Stream
 
@@ -29,22 +30,27 @@ class Message:
 
 
 class PriorityQueue:
-    """The message face. `expired` collects (stream, when it was found); its owner empties it."""
+    """The message face. `expired` and `dropped` collect (stream, when); their owner empties them."""
 
     def __init__(self, bound: int, streams: Sequence[Stream]) -> None:
-        self._bound = bound or math.inf
+        self._bound = self._whole_bound = bound or math.inf
         self._lines: tuple[deque[Message], ...] = tuple(deque() for _ in PRIORITIES)
         self._line_of = [self._lines[PRIORITIES.index(stream.priority)] for stream in streams]
         self._freshness_s = [stream.freshness_s for stream in streams]
         self.away = 0
         self.expired: list[tuple[int, float]] = []
+        self.dropped: list[tuple[int, float]] = []
 
-    def offer(self, message: Message) -> bool:
+    def offer(self, message: Message, _now_s: float) -> bool:
         """Take a newcomer in; False = rejected, the queue is full."""
         if sum(map(len, self._lines)) + self.away >= self._bound:
             return False
         self._line_of[message.stream].append(message)
         return True
+
+    def set_room(self, share: float) -> None:
+        """From now on the bound is this share of what it is."""
+        self._bound = self._whole_bound * share if share else 0.0
 
     def put_back(self, message: Message) -> None:
         """Take in a message whose backoff is over."""
@@ -65,9 +71,67 @@ class PriorityQueue:
         """Whether a message is older than its freshness."""
         return now_s - message.due_s > self._freshness_s[message.stream]
 
+    def __len__(self) -> int:
+        """Messages that wait here; those away in backoff do not."""
+        return sum(map(len, self._lines))
+
     def waiting(self) -> Counter[int]:
         """How many messages of each stream wait here; those away in backoff are not here."""
         counts: Counter[int] = Counter()
         for line in self._lines:
             counts.update(map(attrgetter("stream"), line))
         return counts
+
+
+class DroppingQueue(PriorityQueue):
+    """At its bound it drops what has waited longest in the lowest class, which may be the newcomer."""
+
+    def offer(self, message: Message, now_s: float) -> bool:
+        """Take a newcomer in, always."""
+        self._line_of[message.stream].append(message)
+        while sum(map(len, self._lines)) > max(0.0, self._bound - self.away):
+            oldest = next(line for line in reversed(self._lines) if line).popleft()
+            self.dropped.append((oldest.stream, now_s))
+        return True
+
+
+class SpillingQueue(PriorityQueue):
+    """At its bound newcomers wait outside, first in, first out; they come in when there is room."""
+
+    def __init__(self, bound: int, streams: Sequence[Stream]) -> None:
+        super().__init__(bound, streams)
+        self._outside: deque[Message] = deque()
+
+    def offer(self, message: Message, now_s: float) -> bool:
+        """Take a newcomer in, always."""
+        if self._outside or not super().offer(message, now_s):
+            self._outside.append(message)
+        return True
+
+    def take(self, now_s: float) -> Message | None:
+        """As without spilling; an idle worker finds what waits outside even where there is no room."""
+        message = super().take(now_s)
+        if message is None and self._outside:
+            self._line_of[self._outside[0].stream].append(self._outside.popleft())
+            return self.take(now_s)
+        room = self._bound - sum(map(len, self._lines)) - self.away
+        while room > 0 and self._outside:
+            self._line_of[self._outside[0].stream].append(self._outside.popleft())
+            room -= 1
+        return message
+
+    def __len__(self) -> int:
+        """Those outside included."""
+        return super().__len__() + len(self._outside)
+
+    def waiting(self) -> Counter[int]:
+        """Those outside included."""
+        counts = super().waiting()
+        counts.update(map(attrgetter("stream"), self._outside))
+        return counts
+
+
+def queue_for(queue: Queue, streams: Sequence[Stream]) -> PriorityQueue:
+    """The queue that the scenario asks for."""
+    kinds: dict[str, type[PriorityQueue]] = {"drop oldest": DroppingQueue, "spill": SpillingQueue}
+    return kinds.get(queue.overflow, PriorityQueue)(queue.bound, streams)

@@ -45,14 +45,21 @@ LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
-# count, how many pieces there are, whether what does not wait is served before it expires.
-UNTIL, ORIGIN, PIECES, SAFE = range(4)
+# count, how many pieces there are, whether what does not wait is served before it expires; ever growing
+# counters of the ring of what waits outside.
+UNTIL, ORIGIN, PIECES, SAFE, FIRST_OUTSIDE, NEXT_OUTSIDE = range(6)
+
+# What a bounded queue does with more than it holds.
+REJECT, DROP, SPILL = range(3)
 
 # Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins.
 WAITS, SLOPES = range(2)
 
 # Steps of sim.pipeline.kernelbeyond.
 ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
+
+# Steps of sim.pipeline.kernelfull.
+COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
 
 
 class Plan(NamedTuple):
@@ -64,17 +71,20 @@ class Plan(NamedTuple):
     told_bins: int
     """Bins that a message is told to wait at most."""
     bound: float
+    overflow: int
+    """REJECT, DROP or SPILL."""
     capacity: float
     """Messages that all workers together serve in a bin."""
     residual_s: float
-    """Mean wait of a message that finds all workers busy and nobody before it: S (1 + cv^2) / 2c."""
+    """Mean wait behind others, at a small load: S (1 + n cv^2) / 2nc with batches of n."""
     unevenness: float
     """Keeps the wait below a bin finite at full load (see sim/README.md)."""
     slope: float
     offset: float
     """Bin of sim.histogram = log(seconds) x slope + offset."""
     busy_chance: Floats
-    """(n,): chance that all workers are busy, by utilisation from 0 to 1 evenly (Erlang C)."""
+    """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
+    much of `residual_s` there is (1 without batches)."""
     streams: Floats
     """(S, 6)"""
     providers: Floats
@@ -120,7 +130,13 @@ class State(NamedTuple):
     messages that come back in this bin, their due times and squared due times weighted by them.
     """
     marks: Indices
-    """(4,)"""
+    """(6,)"""
+    drops: Floats
+    """(P,): messages to be dropped from each class in this bin."""
+    refused: Floats
+    """(1,): messages set back in the last bin."""
+    outside: Floats
+    """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
     """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
     streams: Floats
@@ -160,3 +176,5 @@ class Window(NamedTuple):
     """(S,): messages in hand at the window's end."""
     beyond: int
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
+    full: int
+    """Address of sim.pipeline.kernelfull.full for a queue that drops or spills, else 0."""

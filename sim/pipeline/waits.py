@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scenarios.pipeline import Workers
 from sim import histogram
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
@@ -19,9 +20,11 @@ from sim.pipeline.state import (
     SLOPES,
     WAITS,
     Floats,
+    Indices,
     Plan,
     State,
 )
+from sim.pipeline.workers import batch_step_s, next_end_points
 
 _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
@@ -29,7 +32,7 @@ _SUMS = 200_000
 """About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
 
 
-def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane]) -> Floats:
+def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
     """float64 (lanes, BINS): messages by delivered - due; those still with a provider included."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
@@ -38,9 +41,12 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane]) -> Floats:
     middles_s = _middles()
     counts = np.zeros((len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
-        everybody = waits[s] + _exponential(state.light[s])
+        light = state.light[s]
+        below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
         after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
-        counts[lane] += _spread(everybody, middles_s, after_s if ages_s is None else _sum(after_s, ages_s))
+        counts[lane] += _spread(
+            waits[s] + below, middles_s, after_s if ages_s is None else _sum(after_s, ages_s)
+        )
     return counts
 
 
@@ -61,11 +67,34 @@ def _exponential(light: Floats) -> Floats:
     cells = np.flatnonzero(light)
     if not len(cells):
         return np.zeros(histogram.BINS)
-    means_s = LIGHT_LEAST_S * np.exp2((cells + 0.5) / LIGHT_PER_OCTAVE)
+    return histogram.count(*_drawn(_means_s(cells), light[cells]))
+
+
+def _behind_batches(light: Floats, workers: Workers) -> Floats:
+    """The same for workers that take batches: all that wait, wait for the next worker to end; some, for more.
+
+    They come after whole batches: a geometric number of them, none with the chance that makes State.light's
+    mean of one of no others (see sim.pipeline.manning).
+    """
+    cells = np.flatnonzero(light)
+    if not len(cells):
+        return np.zeros(histogram.BINS)
+    means_s, least_s = _means_s(cells), batch_step_s(workers)
+    share = means_s / (means_s + least_s)
+    waits = histogram.count(*_drawn(means_s + least_s, light[cells] * share))
+    waits[0] += float((light[cells] * (1.0 - share)).sum())
+    return _spread(waits, _middles(), next_end_points(workers, _EXPONENTIAL_POINTS))
+
+
+def _means_s(cells: Indices) -> Floats:
+    return np.asarray(LIGHT_LEAST_S * np.exp2((cells + 0.5) / LIGHT_PER_OCTAVE))
+
+
+def _drawn(means_s: Floats, messages: Floats) -> tuple[Floats, Floats]:
+    """Equally probable points of exponential times with these means, and the messages of each."""
     quantiles = -np.log1p(-(np.arange(_EXPONENTIAL_POINTS) + 0.5) / _EXPONENTIAL_POINTS)
     waits_s = np.outer(means_s, quantiles / quantiles.mean())
-    weights = np.repeat(light[cells, None] / _EXPONENTIAL_POINTS, _EXPONENTIAL_POINTS, axis=1)
-    return histogram.count(waits_s, weights)
+    return waits_s, np.repeat(messages[:, None] / _EXPONENTIAL_POINTS, _EXPONENTIAL_POINTS, axis=1)
 
 
 def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:

@@ -19,9 +19,47 @@ _BLOCK = 4096
 Floats = npt.NDArray[np.float64]
 
 
+def mean_s(workers: Workers) -> float:
+    """Mean seconds for which a service keeps its worker, stalls included."""
+    stalls = workers.stalls
+    return workers.service_time * (1.0 + stalls.rate * stalls.length if stalls else 1.0)
+
+
+def spread(workers: Workers) -> float:
+    """Standard deviation / mean of how long a service keeps its worker, stalls included: their number is
+    Poisson's for the service time, which varies itself."""
+    own, stalls = variation(workers), workers.stalls
+    if not stalls or workers.service_time == 0.0:
+        return own
+    longer = 1.0 + stalls.rate * stalls.length
+    return math.sqrt(own**2 + stalls.rate * stalls.length**2 / workers.service_time / longer**2)
+
+
 def variation(workers: Workers) -> float:
     """Standard deviation / mean of a service time."""
+    if workers.distribution == "empirical":
+        return _empirical_variation(workers)
     return {"deterministic": 0.0, "exponential": 1.0, "lognormal": workers.variation}[workers.distribution]
+
+
+def _empirical_variation(workers: Workers) -> float:
+    """Of times that are even between neighbouring quantiles."""
+    times_s = _quantiles_s(workers)
+    low, high = times_s[:-1], times_s[1:]
+    square = float(((low * low + low * high + high * high) / 3.0).mean())
+    return math.sqrt(max(0.0, square / workers.service_time**2 - 1.0))
+
+
+def _quantiles_s(workers: Workers) -> Floats:
+    """The empirical quantiles, scaled to the mean `service_time`."""
+    told_s = np.array(workers.quantiles)
+    mean_s = float(((told_s[:-1] + told_s[1:]) / 2.0).mean())
+    return np.asarray(told_s * (workers.service_time / mean_s))
+
+
+def _empirical(workers: Workers, chances: Floats) -> Floats:
+    times_s = _quantiles_s(workers)
+    return np.interp(chances, np.linspace(0.0, 1.0, len(times_s)), times_s)
 
 
 def draw_services(workers: Workers, size: int, random: np.random.Generator) -> Floats:
@@ -29,18 +67,26 @@ def draw_services(workers: Workers, size: int, random: np.random.Generator) -> F
 
     The lognormal has the mean `service_time` and the standard deviation / mean `variation`.
     """
-    mean_s, spread = workers.service_time, variation(workers)
-    if spread == 0.0 or mean_s == 0.0:
-        return np.full(size, mean_s)
+    time_s, varying = workers.service_time, variation(workers)
+    if varying == 0.0 or time_s == 0.0:
+        return np.full(size, time_s)
     if workers.distribution == "exponential":
-        return random.exponential(mean_s, size)
-    sigma2 = math.log1p(spread**2)
-    return random.lognormal(math.log(mean_s) - sigma2 / 2.0, math.sqrt(sigma2), size)
+        return random.exponential(time_s, size)
+    if workers.distribution == "empirical":
+        return _empirical(workers, random.random(size))
+    sigma2 = math.log1p(varying**2)
+    return random.lognormal(math.log(time_s) - sigma2 / 2.0, math.sqrt(sigma2), size)
+
+
+def draw_kept(workers: Workers, size: int, random: np.random.Generator) -> Floats:
+    """float64 (size,), seconds that services keep their workers: with stalls."""
+    served_s, stalls = draw_services(workers, size, random), workers.stalls
+    return served_s if stalls is None else served_s + stalls.length * random.poisson(stalls.rate * served_s)
 
 
 def service_times(workers: Workers, random: np.random.Generator) -> Iterator[float]:
-    """Endless service times in seconds, one message each."""
-    return chain.from_iterable(draw_services(workers, _BLOCK, random).tolist() for _ in repeat(None))
+    """Endless seconds that services keep their workers."""
+    return chain.from_iterable(draw_kept(workers, _BLOCK, random).tolist() for _ in repeat(None))
 
 
 def serve(due_s: Floats, service_s: Floats, servers: int) -> tuple[Floats, Floats]:
@@ -63,6 +109,8 @@ def serve(due_s: Floats, service_s: Floats, servers: int) -> tuple[Floats, Float
 
 
 _EXACT_SERVERS = 1000
+_LOOKS = 4000
+_STALL_POINTS = 1024
 
 
 def erlang_c(utilisation: Floats, servers: int) -> Floats:
@@ -77,22 +125,66 @@ def erlang_c(utilisation: Floats, servers: int) -> Floats:
         below = np.array([0.5 * math.erfc(-b / math.sqrt(2.0)) for b in beta])
         density = np.exp(-(np.minimum(beta, 37.0) ** 2) / 2.0) / math.sqrt(2.0 * math.pi)
         return np.asarray(1.0 / (1.0 + beta * below / density))
-    load, blocked = rho * servers, np.ones_like(rho)
-    for server in range(1, servers + 1):
-        blocked = load * blocked / (server + load * blocked)
+    blocked = erlang_b(rho * servers, servers)
     return np.asarray(blocked / (1.0 - rho * (1.0 - blocked)))
 
 
+def erlang_b(load: Floats, servers: int) -> Floats:
+    """Chance that a call finds all servers busy where nobody waits, by load (n,) in erlangs."""
+    blocked = np.ones_like(load)
+    for server in range(1, servers + 1):
+        blocked = load * blocked / (server + load * blocked)
+    return blocked
+
+
+def batch_step_s(workers: Workers) -> float:
+    """From one worker's end to the next, all busy; scaled as more or less varied services scale waits behind
+    batches (1 for exponential ones, see Plan.residual_s)."""
+    batch, kept_s = workers.batch, mean_s(workers)
+    return kept_s / workers.count * (1.0 + batch * spread(workers) ** 2) / (1.0 + batch)
+
+
+def next_end_points(workers: Workers, points: int) -> Floats:
+    """float64 (points,), ascending: equally probable seconds until the first of all workers ends, all busy,
+    from a random moment on.
+
+    What is left of a service in progress exceeds x with the chance E[(S - x)+] / E[S] (renewal theory).
+    """
+    service_s = service_points(workers, points)
+    at_s = np.linspace(0.0, float(service_s[-1]), _LOOKS + 1)
+    left = np.maximum(service_s[None, :] - at_s[:, None], 0.0).mean(axis=1) / service_s.mean()
+    ended = 1.0 - left**workers.count
+    return np.interp((np.arange(points) + 0.5) / points, ended, at_s)
+
+
 def service_points(workers: Workers, points: int) -> Floats:
-    """float64 (points,), ascending: equally probable service times in seconds, with the exact mean."""
+    """float64 (points,), ascending: equally probable seconds that services keep their workers, with the exact
+    mean."""
+    served_s = _served_points(workers, points)
+    if workers.stalls is None:
+        return served_s
+    chances = (np.arange(_STALL_POINTS) + 0.5) / _STALL_POINTS
+    means = workers.stalls.rate * served_s
+    most = int(means[-1] + 8.0 * math.sqrt(means[-1]) + 8.0)
+    counts = np.arange(most + 1)
+    factorials = np.array([math.lgamma(count + 1.0) for count in counts])
+    below = np.cumsum(np.exp(np.outer(np.log(means), counts) - means[:, None] - factorials), axis=1)
+    stalled = np.array([np.searchsorted(row, chances) for row in below]) * workers.stalls.length
+    kept_s = np.sort(served_s[:, None] + stalled, axis=None).reshape(points, -1).mean(axis=1)
+    return np.asarray(kept_s * (mean_s(workers) / kept_s.mean()))
+
+
+def _served_points(workers: Workers, points: int) -> Floats:
+    """As `service_points`, without stalls."""
     chances = (np.arange(points) + 0.5) / points
-    spread = variation(workers)
-    if spread == 0.0:
+    if variation(workers) == 0.0:
         return np.full(points, workers.service_time)
     if workers.distribution == "exponential":
         times_s = -np.log1p(-chances)
+    elif workers.distribution == "empirical":
+        times_s = _empirical(workers, chances)
     else:
         normal = NormalDist()
-        sigma = math.sqrt(math.log1p(spread**2))
+        sigma = math.sqrt(math.log1p(variation(workers) ** 2))
         times_s = np.exp(sigma * np.array([normal.inv_cdf(chance) for chance in chances]))
     return np.asarray(times_s * (workers.service_time / times_s.mean()))

@@ -215,3 +215,27 @@ def test_settings_that_are_none_are_told_together_with_the_values_that_are_wrong
     assert len(refused.value.problems) == len(settings)
     assert all(text.split("=")[0] in told for text in settings)
     assert "did you mean 'count'?" in told
+
+
+def written(folder: Path, times: str) -> Path:
+    (folder / "times.txt").write_text(times, encoding="utf-8")
+    text = (SHIPPED / "smoke.toml").read_text(encoding="utf-8")
+    text = text.replace("[pipeline.workers]", '[pipeline.workers]\nsamples = "times.txt"', 1)
+    (folder / "mine.toml").write_text(text, encoding="utf-8")
+    return folder / "mine.toml"
+
+
+def test_a_file_of_service_times_becomes_quantiles_that_a_run_keeps(tmp_path: Path) -> None:
+    path = written(tmp_path, "# seen in March\n" + "\n".join(f"{ms}ms" for ms in range(100, 0, -1)))
+    loaded = load(path, ["pipeline.workers.distribution=empirical", "pipeline.workers.service_time=50ms"])
+    workers = loaded.scenario.pipeline.workers
+    assert (workers.samples, len(workers.quantiles)) == (None, 201)
+    assert (workers.quantiles[0], workers.quantiles[-1]) == (0.001, 0.1)
+    (tmp_path / "times.txt").unlink()
+    assert load_text(loaded.toml, path).scenario == loaded.scenario
+
+
+def test_what_is_wrong_in_a_file_of_service_times_is_told_line_by_line(tmp_path: Path) -> None:
+    assert "times.txt:2" in "".join(told(written(tmp_path, "5ms\n7\n")))
+    assert "has 1 service times" in "".join(told(written(tmp_path, "5ms\n")))
+    assert "no such file" in "".join(told(written(tmp_path, ""), 'pipeline.workers.samples="missing.txt"'))

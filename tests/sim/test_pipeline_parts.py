@@ -10,7 +10,7 @@ from scenarios.problems import UserError
 from sim.pipeline.providers import carriers
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.workers import draw_services, erlang_c, serve, service_points
+from sim.pipeline.workers import draw_services, erlang_c, next_end_points, serve, service_points, variation
 from tests.sim.pipelines import scenario, stream
 
 STREAMS = [stream("low", freshness_s=10.0), stream("high", priority="transactional")]
@@ -19,15 +19,15 @@ STREAMS = [stream("low", freshness_s=10.0), stream("high", priority="transaction
 def test_transactional_messages_go_first_and_each_class_keeps_its_order() -> None:
     queue = PriorityQueue(0, STREAMS)
     for i, which in enumerate([0, 1, 0, 1]):
-        assert queue.offer(Message(which, float(i)))
+        assert queue.offer(Message(which, float(i)), 0.0)
     taken = [queue.take(4.0) for _ in range(5)]
     assert [m.due_s if m else None for m in taken] == [1.0, 3.0, 0.0, 2.0, None]
 
 
 def test_a_message_older_than_its_freshness_expires_when_a_worker_would_take_it() -> None:
     queue = PriorityQueue(0, STREAMS)
-    queue.offer(Message(0, 0.0))
-    queue.offer(Message(0, 5.0))
+    queue.offer(Message(0, 0.0), 0.0)
+    queue.offer(Message(0, 5.0), 0.0)
     message = queue.take(15.0)
     assert message is not None
     assert message.due_s == 5.0, "an age of exactly the freshness is still fresh"
@@ -36,9 +36,9 @@ def test_a_message_older_than_its_freshness_expires_when_a_worker_would_take_it(
 
 def test_a_full_queue_rejects_newcomers_and_takes_back_those_it_accepted() -> None:
     queue = PriorityQueue(2, STREAMS)
-    assert queue.offer(Message(0, 0.0))
+    assert queue.offer(Message(0, 0.0), 0.0)
     queue.away = 1
-    assert not queue.offer(Message(1, 0.0)), "a message in backoff keeps its place"
+    assert not queue.offer(Message(1, 0.0), 0.0), "a message in backoff keeps its place"
     queue.put_back(Message(0, 0.0))
     assert queue.waiting() == {0: 2}
 
@@ -75,6 +75,26 @@ def test_service_times_have_their_mean_and_spread(distribution: str) -> None:
     points = service_points(workers, 512)
     assert points.mean() == pytest.approx(2.0)
     assert np.quantile(drawn, 0.9) == pytest.approx(np.quantile(points, 0.9), rel=0.01)
+
+
+def test_measured_service_times_are_drawn_as_their_quantiles_say() -> None:
+    told = {"count": 1, "distribution": "empirical", "quantiles": ["0s", "1s", "2s", "9s"]}
+    workers = Workers.model_validate(told)
+    assert workers.service_time == pytest.approx((0.5 + 1.5 + 5.5) / 3)
+    drawn = draw_services(workers, 100_000, np.random.default_rng(1))
+    assert np.quantile(drawn, [1 / 3, 2 / 3, 5 / 6]) == pytest.approx([1.0, 2.0, 5.5], rel=0.03)
+    assert drawn.std() / drawn.mean() == pytest.approx(variation(workers), rel=0.02)
+    scaled = Workers.model_validate(told | {"service_time": "5s"})
+    assert service_points(scaled, 512) == pytest.approx(2.0 * service_points(workers, 512), rel=1e-6)
+
+
+def test_the_next_of_busy_workers_is_free_after_what_renewal_theory_says() -> None:
+    told = {"service_time": "2s", "distribution": "deterministic"}
+    for count, mean_s in ((1, 1.0), (3, 0.5)):
+        points_s = next_end_points(Workers.model_validate({"count": count, **told}), 512)
+        assert points_s.mean() == pytest.approx(mean_s, rel=0.01)
+    memoryless = Workers.model_validate({"count": 1, "service_time": "2s", "distribution": "exponential"})
+    assert next_end_points(memoryless, 512).mean() == pytest.approx(2.0, rel=0.01)
 
 
 def test_erlang_c_is_as_tabulated() -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 
 def erlang_b(servers: int, load: float) -> float:
     """Chance that a call is lost where nobody waits (Erlang 1917)."""
@@ -61,3 +64,22 @@ def impatient_loss(load: float, patience_in_services: float) -> float:
     """Share lost of M/M/1 whose customers leave unserved after so many mean services (Barrer 1957)."""
     passed = math.exp(-(1.0 - load) * patience_in_services)
     return (1.0 - load) * load * passed / (1.0 - load**2 * passed)
+
+
+def bulk_wait_s(load: float, service_s: float, batch: int) -> float:
+    """Mean wait of M/D^[1,n]/1, which serves up to n = `batch` that are there, as a chain at services' ends.
+
+    From q left behind: an empty system waits for one arrival and serves it; else min(q, n) are served (Bailey
+    1954). Rewards: the area under the queue from end to end; Little's law makes a wait of it.
+    """
+    states, rate_per_s = 400, load / service_s
+    arrivals = np.array([math.exp(k * math.log(load) - load - math.lgamma(k + 1)) for k in range(states)])
+    chain: npt.NDArray[np.float64] = np.zeros((states, states))
+    for q in range(states):
+        left = max(q - batch, 0)
+        chain[q, left:] = arrivals[: states - left]
+    chain /= chain.sum(axis=1, keepdims=True)
+    share = np.linalg.matrix_power(chain, 4096)[0]
+    left_behind = np.maximum(np.arange(states) - batch, 0)
+    area = float(share @ (service_s * left_behind)) + load * service_s / 2.0
+    return area / (service_s + float(share[0]) / rate_per_s) / rate_per_s

@@ -80,6 +80,11 @@ def case(
     return pytest.param(Case(queue, figure, exact, messages), id=name)
 
 
+def batches(load: float) -> Queue:
+    """One worker that takes up to four messages at once."""
+    return at(load, crew(1, S, "deterministic") | {"batch": 4})
+
+
 def varied(variation: float) -> dict[str, Any]:
     """One worker."""
     return crew(1, S, "lognormal", variation)
@@ -104,6 +109,8 @@ every_case = pytest.mark.parametrize(
         case("M/M/3/8, inside", 7e5, EIGHT_PLACES, sojourn_s, theory.mmck_sojourn_s(3, 8, 3.6, 3.6 / S)),
         case("Erlang B, workers", 4e5, UNWAITING, share("expired"), theory.erlang_b(4, 5.0)),
         case("Erlang B, calls", 4e5, CALLS, share("failed"), theory.erlang_b(4, 5.0)),
+        case("batches, half full", 8e5, batches(1.2), wait_s, theory.bulk_wait_s(1.2, S, 4)),
+        case("batches, full", 8e5, batches(2.2), wait_s, theory.bulk_wait_s(2.2, S, 4)),
         case("patience", 3e6, IMPATIENT, share("expired"), theory.impatient_loss(0.9, 3.0)),
     ],
 )

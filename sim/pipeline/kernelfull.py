@@ -1,0 +1,109 @@
+"""A full queue that drops what waits longest, or lets newcomers wait outside: compiled apart from
+sim.pipeline.kernel, when a plan needs it.
+"""
+
+from __future__ import annotations
+
+from sim.ledger import ACCEPTED, FAILED, REJECTED
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldoor import queued, room
+from sim.pipeline.kernelparts import put
+from sim.pipeline.state import (
+    COME_IN,
+    COUNT_OUTSIDE,
+    DROP_SHARE,
+    END_PARCEL,
+    FIRST_BATCH,
+    FIRST_OUTSIDE,
+    FIRST_PARCEL,
+    MASS,
+    NEXT_OUTSIDE,
+    PLAN_DROPS,
+    SPILL_OVER,
+    STREAM,
+    Plan,
+    State,
+    Window,
+)
+
+
+def full(
+    plan: Plan, state: State, window: Window, step: int, t: int, at: int, _row: int, mass: float
+) -> float:
+    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class."""
+    if step == COME_IN:
+        _come_in(plan, state)
+    elif step == SPILL_OVER:
+        _spill_over(state, window, t)
+    elif step == PLAN_DROPS:
+        _plan_drops(plan, state)
+    elif step == DROP_SHARE:
+        _drop(state, window, t, at, mass)
+    elif step == COUNT_OUTSIDE:
+        _count_outside(state, window)
+    return 0.0
+
+
+@part
+def _come_in(plan: Plan, state: State) -> None:
+    """Spilled messages come in as far as there is room, those of the earliest bin first."""
+    left, streams = max(0.0, room(plan, state)) + plan.capacity - queued(state), state.outside.shape[1] - 1
+    while state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE] and left > 1e-9 * plan.capacity:
+        row = state.outside[state.marks[FIRST_OUTSIDE] % state.outside.shape[0]]
+        mass = 0.0
+        for s in range(streams):
+            mass += row[s]
+        share = min(1.0, left / mass) if mass > 0.0 else 1.0
+        due_s, var = (row[streams] + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
+        for s in range(streams):
+            if row[s] > 0.0:
+                put(plan, state, s, 0.0, row[s] * share, due_s, var)
+                row[s] -= row[s] * share
+        left -= mass * share
+        if share >= 1.0:
+            state.marks[FIRST_OUTSIDE] += 1
+
+
+@part
+def _spill_over(state: State, window: Window, t: int) -> None:
+    """What was rejected in bin `t` is taken in all the same, to wait outside."""
+    row, j = state.outside[state.marks[NEXT_OUTSIDE] % state.outside.shape[0]], t - window.first_bin
+    streams = window.arrivals.shape[0]
+    for s in range(streams):
+        row[s] = window.out[REJECTED, s, j]
+        window.out[ACCEPTED, s, j] = window.arrivals[s, j]
+        window.out[REJECTED, s, j] = 0.0
+    row[streams] = t
+    state.marks[NEXT_OUTSIDE] += 1
+
+
+@part
+def _plan_drops(plan: Plan, state: State) -> None:
+    """Into `state.drops` (P,): how much of each class is dropped in this bin, the lowest class first."""
+    over = max(0.0, queued(state) - plan.capacity - max(0.0, room(plan, state)))
+    for p in range(state.waiting.shape[0] - 1, -1, -1):
+        above = 0.0
+        for q in range(p):
+            above += state.waiting[q]
+        stays = max(0.0, state.waiting[p] - max(0.0, plan.capacity - above))
+        state.drops[p] = min(over, stays)
+        over -= state.drops[p]
+
+
+@part
+def _drop(state: State, window: Window, t: int, p: int, share: float) -> None:
+    """Take `share` of what is left of the oldest batch of class `p` out of the queue."""
+    batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
+    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+        parcel = state.parcels[p, i % state.parcels.shape[1]]
+        gone = parcel[MASS] * min(share, 1.0)
+        window.out[FAILED, int(parcel[STREAM]), t - window.first_bin] += gone
+        parcel[MASS] -= gone
+
+
+@part
+def _count_outside(state: State, window: Window) -> None:
+    """Add the messages that wait outside to those in hand."""
+    for i in range(state.marks[FIRST_OUTSIDE], state.marks[NEXT_OUTSIDE]):
+        for s in range(window.held.shape[0]):
+            window.held[s] += state.outside[i % state.outside.shape[0], s]

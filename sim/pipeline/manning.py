@@ -1,0 +1,85 @@
+"""What a cohort plan says of the number of its workers."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from scenarios.pipeline import Workers
+from sim.pipeline.staffing import Staffing
+from sim.pipeline.state import REJECT, Floats, Plan
+from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread
+
+_UTILISATIONS = 513
+_HALVES = 50
+_MANY = 1000
+"""So many workers are either all busy or not, as more would be."""
+NOTHING = 1e-6
+"""Messages a bin that a pipeline without workers serves: nothing, but not zero."""
+_TRANSIENT = 1.13
+"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
+Brownian
+motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
+
+
+def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
+    """The plan with the workers there are now, and with a queue that has so much room, if any."""
+    plan = plan._replace(bound=plan.bound * staffing.room_share if staffing.room_share else 0.0)
+    if staffing.is_open and staffing.available:
+        return plan._replace(**figures_of(workers, staffing.available, plan.bin_s))
+    if staffing.is_open:
+        return plan._replace(capacity=NOTHING)
+    return plan._replace(capacity=NOTHING, bound=0.0, overflow=REJECT)
+
+
+def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
+    """What a plan says of `count` workers."""
+    batch, kept_s, cv2 = workers.batch, mean_s(workers), spread(workers) ** 2
+    capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
+    return {
+        "capacity": capacity,
+        "residual_s": kept_s * (1.0 + batch * cv2) / 2.0 / count / batch,
+        "unevenness": (1.0 + batch * cv2) / (_TRANSIENT * capacity),
+        "busy_chance": _waiting(batch, count),
+    }
+
+
+def busy_share(plan: Plan, workers: Workers, served_share: Floats) -> Floats:
+    """float64 (n,): share of the workers' time that is used, from what they served of their capacity (n,). A
+    batch that is not full keeps its worker as long as a full one."""
+    if plan.capacity <= NOTHING:
+        return np.zeros_like(served_share)
+    return np.minimum(served_share * workers.batch, 1.0)
+
+
+@functools.lru_cache(maxsize=256)
+def _waiting(batch: int, count: int) -> Floats:
+    """As Plan.busy_chance.
+
+    Exponential services decide on the chances: with a message that waits w times as likely as one less, w the
+    root of n x (1 - w) = w (1 - w^n), all workers are busy as in M/M^[1,n]/c (Medhi 2003, ch. 4), and whoever
+    waits then waits behind others with the chance w^n.
+    """
+    x = np.linspace(0.0, 1.0, _UTILISATIONS)
+    if batch == 1:
+        return np.array([erlang_c(x, count), np.ones_like(x)])
+    w = _likelier(x, batch)
+    few = min(count, _MANY)
+    full = erlang_b(x * batch * few, few - 1) * x * batch / np.maximum(1.0 - w, 1e-12)
+    ahead = w**batch
+    behind = 2.0 * batch / (batch + 1.0) * ahead * (1.0 - x) / np.maximum(1.0 - ahead, 1e-12)
+    behind[-1] = 1.0
+    return np.array([full / (full + 1.0), behind])
+
+
+def _likelier(x: Floats, batch: int) -> Floats:
+    """The root w of n x (1 - w) = w (1 - w^n) from 0 to 1 that is not 1 itself, by halves; 1 at x = 1."""
+    low, high = np.zeros_like(x), np.ones_like(x)
+    for _ in range(_HALVES):
+        w = (low + high) / 2.0
+        # divided by 1 - w, which both sides have: n x = w + w^2 + ... + w^n
+        above = sum(w**k for k in range(1, batch + 1)) > batch * x
+        low, high = np.where(above, low, w), np.where(above, w, high)
+    return np.asarray((low + high) / 2.0)

@@ -1,0 +1,83 @@
+"""A bounded queue that overflows: reject, drop oldest, spill, in both resolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenarios.catalogue import Loaded
+from sim import cohort, message
+from sim.progress import SILENT
+from sim.summary import summary
+from sim.traffic import Traffic
+from tests.sim.pipelines import block, scenario, stream, traffic
+from tests.theory.agreeing import disagreements
+
+BINS = 300
+SEEDS = (311, 312, 313)
+STREAMS = [stream("sale"), stream("code", priority="transactional")]
+POLICIES = ("reject", "drop oldest", "spill")
+
+
+def season(overflow: str, bound: int = 2000, **parts: Any) -> Loaded:
+    queue = {"bound": bound, "overflow": overflow}
+    return scenario(BINS, {"count": 10, "service_time": "50ms"}, queue=queue, **parts)
+
+
+def sale(rate: float, codes: float = 50.0) -> Traffic:
+    return traffic(STREAMS, [block(rate, 10, 60, BINS, 1), block(codes, 0, BINS, BINS, 2)])
+
+
+@pytest.mark.parametrize("overflow", POLICIES)
+def test_both_resolutions_tell_the_same_of_a_full_queue(overflow: str) -> None:
+    assert disagreements(season(overflow), sale(500), SEEDS) == []
+
+
+@pytest.mark.parametrize("overflow", POLICIES)
+def test_both_resolutions_tell_the_same_when_transactional_messages_fill_the_queue(overflow: str) -> None:
+    due = traffic(STREAMS, [block(80, 0, BINS, BINS, 1), block(400, 20, 50, BINS, 2)])
+    assert disagreements(season(overflow, 500), due, SEEDS) == []
+
+
+@pytest.mark.parametrize("overflow", ["drop oldest", "spill"])
+def test_both_resolutions_tell_the_same_of_a_full_queue_with_backoffs(overflow: str) -> None:
+    limits = [{"rate": "150/s", "burst": 150}]
+    provider = [{"name": "p", "channels": ["email"], "limits": limits}]
+    loaded = season(overflow, 1000, provider=provider, retries={"attempts": 100, "cap": "8s"})
+    due = traffic(STREAMS[:1], [block(350, 10, 40, BINS, 1)])
+    assert disagreements(loaded, due, SEEDS) == []
+
+
+def fates(run: Any, overflow: str, i: int = 0) -> Any:
+    """What became of one stream when 500/s came to 200/s."""
+    return summary(run(season(overflow), sale(500), 1, SILENT)[1])["streams"][i]
+
+
+@pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
+def test_whom_a_full_queue_turns_away_depends_on_its_policy(run: Any) -> None:
+    lost = {overflow: fates(run, overflow)["messages"] for overflow in POLICIES}
+    assert lost["reject"]["rejected"] > 10_000 > lost["reject"]["failed"] == 0
+    assert lost["drop oldest"]["failed"] > 10_000 > lost["drop oldest"]["rejected"] == 0
+    assert lost["spill"]["rejected"] == lost["spill"]["failed"] == 0
+
+
+@pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
+def test_what_spills_is_served_in_the_order_of_a_queue_without_bound(run: Any) -> None:
+    """One class: the fluid's delays are those of one long queue, bound or not."""
+    due = traffic([stream("a")], [block(400, 10, 60, BINS, 1)])
+    outcomes = [run(season("spill", bound), due, 1, SILENT)[1] for bound in (0, 500)]
+    for quantity in ("delivered", "backlog"):
+        one, other = (np.cumsum(getattr(o, quantity)[0], dtype=np.float64) for o in outcomes)
+        assert other == pytest.approx(one, rel=1e-3, abs=1.0), quantity
+    one, other = (summary(o)["delay_s"]["p99"] for o in outcomes)
+    assert other == pytest.approx(one, rel=0.01)
+
+
+def test_a_transactional_message_that_spills_waits_behind_marketing() -> None:
+    told = [
+        summary(message.run(season(o), sale(500), 1, SILENT)[1])["streams"][1] for o in ("reject", "spill")
+    ]
+    assert told[0]["delay_s"]["p95"] < 1.0
+    assert told[1]["delay_s"]["p95"] > 30.0
