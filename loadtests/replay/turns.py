@@ -1,4 +1,4 @@
-"""How a reactor spends its time between two ticks: turn by turn, with one address or with several."""
+"""How a reactor spends its time between two chores: turn by turn, with one address or with several."""
 
 from __future__ import annotations
 
