@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import cycle
 
-from loadtests.replay.pauses import Pauses
+from loadtests.replay.pauses import Ints, longest_pause_ns
 
 ROUND_NS = 10_000_000
 SENDS_GO_NS = 20_000
@@ -17,11 +17,10 @@ Chore = Callable[[int], object]
 
 class Chores:
     """Takes `chores` in turn, each about every ROUND_NS, and none behind another: what they delay adds up
-    nowhere."""
+    nowhere. upcoming_ns: when the next sends are due, as far as is known."""
 
-    def __init__(self, pauses: Pauses, chores: Sequence[Chore], start_ns: int, now_ns: int) -> None:
-        self._pauses = pauses
-        self._start_ns = start_ns
+    def __init__(self, upcoming_ns: Callable[[], Ints], chores: Sequence[Chore], now_ns: int) -> None:
+        self._upcoming_ns = upcoming_ns
         self._chores = cycle(chores)
         self._share_ns = ROUND_NS // len(chores)
         self.next_ns = now_ns
@@ -30,7 +29,6 @@ class Chores:
     def do_next(self, now_ns: int) -> None:
         """Do it, and choose the moment of the one after it."""
         next(self._chores)(now_ns)
-        earliest_ns = now_ns + self._share_ns // 2
-        from_s = (earliest_ns - self._start_ns) / 1e9
-        begins_s = self._pauses.longest(from_s, from_s + self._share_ns / 1e9)
-        self.next_ns = max(earliest_ns, self._start_ns + round(begins_s * 1e9) + SENDS_GO_NS)
+        from_ns = now_ns + self._share_ns // 2
+        begins_ns = longest_pause_ns(self._upcoming_ns(), from_ns, from_ns + self._share_ns)
+        self.next_ns = begins_ns + SENDS_GO_NS

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from loadtests.replay.chores import Chores
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.kernel import Kernel
-from loadtests.replay.pauses import Pauses
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows, Sink
 from loadtests.replay.ways import Way, turns_of
@@ -39,7 +38,7 @@ class Reactor:
         breathe: Callable[[], object] = lambda: None,
         control: tuple[int, Callable[[], None]] | None = None,
     ) -> None:
-        self._schedule = ways[0].agenda.schedule
+        self._duration_s = ways[0].agenda.schedule.duration_s
         self._rows = Rows(sink)
         self._bounds = bounds
         self._clock = clock
@@ -65,11 +64,10 @@ class Reactor:
     def run(self, start_ns: int) -> float:
         """Replay with time 0 at `start_ns` of the clock; how many seconds of the schedule were replayed."""
         self._turns.begin(start_ns)
-        duration_s = self._schedule.duration_s
-        self._end_ns = start_ns + int((duration_s + self._bounds.drain_s) * 1e9)
+        self._end_ns = start_ns + int((self._duration_s + self._bounds.drain_s) * 1e9)
         self._flush_ns = self._clock()
         each = (self._turns.look_after, self._hand_over, self._let_breathe)
-        chores = Chores(Pauses(self._schedule.due_s), each, start_ns, self._flush_ns)
+        chores = Chores(self._turns.upcoming_ns, each, self._flush_ns)
         try:
             while self._running:
                 if self._control_fd in self._turns.turn(chores.next_ns):
@@ -81,7 +79,7 @@ class Reactor:
         finally:
             self._turns.close()
         replayed_s = (over_ns - start_ns) / 1e9
-        return min(duration_s, max(0.0, replayed_s)) if self._stopped else duration_s
+        return min(self._duration_s, max(0.0, replayed_s)) if self._stopped else self._duration_s
 
     def stop(self) -> None:
         """End now: what waits is dropped, what is under way stays unanswered, the rest was never due.
