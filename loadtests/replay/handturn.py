@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
 
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.exchange import Exchange
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.multiplexed import Multiplexed
+from loadtests.replay.pauses import Ints
 from loadtests.replay.turns import NEVER_NS, OneWay
 
 BURST_SENDS = 16
 AHEAD_SENDS = 64
 AHEAD_GAP_NS = 100_000
+UPCOMING_SEEN = 64
 
 
 class HandTurn(OneWay):
@@ -62,6 +67,10 @@ class HandTurn(OneWay):
         if not self._upcoming:
             self._upcoming.extend(next(self._chunks, ()))
         return self._upcoming[0][0] if self._upcoming else NEVER_NS
+
+    def upcoming_ns(self) -> Ints:
+        """When the next sends are due, UPCOMING_SEEN at most."""
+        return np.array([send[0] for send in islice(self._upcoming, UPCOMING_SEEN)], dtype=np.int64)
 
     def turn(self, until_ns: int) -> list[int]:
         """Start what is due, then sleep until there is news, something is due or `until_ns`, and take up the

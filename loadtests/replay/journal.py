@@ -32,12 +32,15 @@ class Journal:
             pass
 
     def steps(self, rows: RawRows, now_ns: int) -> Iterator[None]:
-        """The same in steps of some tenths of a millisecond; written in the first."""
+        """The same in steps of some tenths of a millisecond."""
         block = columns(rows, self._schedule, self._start_ns)
+        yield
         if len(rows):
             self._writer.write(block)
             yield
             self._listener(block)
             yield
+        self.live.count(block)
+        yield
         self.live.fold(block, (now_ns - self._start_ns) / 1e9)
         yield

@@ -24,6 +24,7 @@ from loadtests.replay.waiting import Waiting
 
 FIRST_QUEUE = 4096
 FIRST_DESCRIPTORS = 256
+UPCOMING_SEEN = 256
 Ints = npt.NDArray[np.int64]
 
 
@@ -101,6 +102,12 @@ class Lane:
         """Of the first upcoming one."""
         return int(self._row(layout.PICKED)[layout.DUE_NS])
 
+    @property
+    def upcoming_ns(self) -> Ints:
+        """When the first upcoming sends are due, ascending; as far as the queue goes on in one piece."""
+        first = int(self._s[layout.PICKED]) & (len(self._a.queue) - 1)
+        return self._a.queue[first : first + min(self.upcoming, UPCOMING_SEEN), layout.DUE_NS]
+
     def feed(self, sends: Ints) -> None:
         """More sends to come, int64 (sends, 5), due after those that came before."""
         head, tail = (int(self._s[at]) for at in (layout.HEAD, layout.TAIL))
@@ -173,10 +180,14 @@ class Lane:
             assert connection is not None
             yield connection
 
-    def started_before(self, then_ns: int) -> list[int]:
-        """Descriptors of those that carry something since then or longer."""
-        carries = self._a.held[:, layout.OWNER] == layout.CARRIES
-        return np.flatnonzero(carries & (self._a.held[:, layout.STARTED_NS] <= then_ns)).tolist()
+    def started_before(self, then_ns: int) -> tuple[list[int], int | None]:
+        """Descriptors of those that carry something since then or longer; since when the oldest of the others
+        does, None where there is none."""
+        carrying = np.flatnonzero(self._a.held[:, layout.OWNER] == layout.CARRIES)
+        started_ns = self._a.held[carrying, layout.STARTED_NS]
+        before = started_ns <= then_ns
+        others_ns = started_ns[~before]
+        return carrying[before].tolist(), int(others_ns.min()) if others_ns.size else None
 
     @property
     def lent(self) -> list[int]:

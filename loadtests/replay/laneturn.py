@@ -6,9 +6,6 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from errno import EAGAIN
 
-import numpy as np
-import numpy.typing as npt
-
 from loadtests.replay import lanelayout as layout
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Connection
@@ -16,6 +13,7 @@ from loadtests.replay.exchange import Exchange
 from loadtests.replay.handturn import AHEAD_GAP_NS, AHEAD_SENDS, BURST_SENDS
 from loadtests.replay.lane import Lane, Odd
 from loadtests.replay.limits import BadResponse
+from loadtests.replay.pauses import Ints
 from loadtests.replay.pool import fault_of
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows
@@ -38,8 +36,9 @@ class LaneTurn(OneWay):
         self._pool = exchange.pool
         self._lane = Lane(self._pool.epoll.fileno(), agenda, rows, spin_ns)
         exchange.behind = self._lane
-        self._blocks: Iterator[npt.NDArray[np.int64]] = iter(())
+        self._blocks: Iterator[Ints] = iter(())
         self._more = True
+        self._expiry_ns = 0
 
     @property
     def in_flight(self) -> int:
@@ -68,6 +67,10 @@ class LaneTurn(OneWay):
         if not self._lane.upcoming:
             self._feed()
         return self._lane.next_due_ns if self._lane.upcoming else NEVER_NS
+
+    def upcoming_ns(self) -> Ints:
+        """When the next sends are due."""
+        return self._lane.upcoming_ns
 
     def turn(self, until_ns: int) -> list[int]:
         """Start, wait, hear, until `until_ns` or until Python has something to do; descriptors of others that
@@ -99,8 +102,11 @@ class LaneTurn(OneWay):
         then_ns = now_ns - exchange.timeout_ns
         if overdue := lane.due_before(then_ns):
             exchange.waiting.extend(lane.release(overdue))
-        for fd in lane.started_before(then_ns):
-            self._take_back(fd)
+        if now_ns >= self._expiry_ns:
+            late, oldest_ns = lane.started_before(then_ns)
+            for fd in late:
+                self._take_back(fd)
+            self._expiry_ns = (now_ns if oldest_ns is None else oldest_ns) + exchange.timeout_ns
         exchange.expire(now_ns)
 
     def _let_go(self, now_ns: int) -> None:

@@ -9,18 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from loadtests.replay.chores import Chores
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows, Sink
 from loadtests.replay.ways import Way, turns_of
 
-TICK_NS = 10_000_000
 FLUSH_NS = 200_000_000
-CALM_NS = 400_000
-PUT_OFF_NS_MAX = 25_000_000
-"""Rows are handed over every FLUSH_NS, step by step in gaps at least CALM_NS long, PUT_OFF_NS_MAX after the
-last step in any case."""
+"""Rows are handed over so often, step by step."""
 
 
 class Reactor:
@@ -50,7 +47,7 @@ class Reactor:
         self._turns = turns_of(ways, self._rows, bounds, kernel, clock)
         if control:
             self._turns.listen(self._control_fd)
-        self._tick_ns = self._flush_ns = self._step_ns = self._end_ns = 0
+        self._flush_ns = self._end_ns = 0
         self._running = True
         self._stopped = False
 
@@ -68,13 +65,15 @@ class Reactor:
         """Replay with time 0 at `start_ns` of the clock; how many seconds of the schedule were replayed."""
         self._turns.begin(start_ns)
         self._end_ns = start_ns + int((self._duration_s + self._bounds.drain_s) * 1e9)
-        self._tick_ns = self._flush_ns = self._clock()
+        self._flush_ns = self._clock()
+        each = (self._turns.look_after, self._hand_over, self._let_breathe)
+        chores = Chores(self._turns.upcoming_ns, each, self._flush_ns)
         try:
             while self._running:
-                if self._control_fd in self._turns.turn(self._tick_ns):
+                if self._control_fd in self._turns.turn(chores.next_ns):
                     self._on_control()
-                if self._clock() >= self._tick_ns:
-                    self._tick()
+                if (now_ns := self._clock()) >= chores.next_ns:
+                    chores.do_next(now_ns)
             over_ns = self._clock()
             self._settle(over_ns)
         finally:
@@ -85,27 +84,20 @@ class Reactor:
     def stop(self) -> None:
         """End now: what waits is dropped, what is under way stays unanswered, the rest was never due.
 
-        Any thread may say so: the turn that is being taken is over within a tick.
+        Any thread may say so: the turn that is being taken is over within some ms.
         """
         self._running = False
         self._stopped = True
 
-    def _tick(self) -> None:
-        now_ns = self._clock()
-        self._tick_ns = now_ns + TICK_NS
-        self._turns.look_after(now_ns)
-        self._hand_over_in_a_gap(now_ns)
+    def _hand_over(self, now_ns: int) -> None:
+        if not self._rows.go_on() and now_ns >= self._flush_ns:
+            self._rows.flush()
+            self._flush_ns = now_ns + FLUSH_NS
+
+    def _let_breathe(self, now_ns: int) -> None:
         self._breathe()
         if now_ns >= self._end_ns or self._turns.over:
             self._running = False
-
-    def _hand_over_in_a_gap(self, now_ns: int) -> None:
-        """One step a tick, where it makes no send late or was put off for long."""
-        if self._turns.next_due_ns() - now_ns > CALM_NS or now_ns >= self._step_ns + PUT_OFF_NS_MAX:
-            self._step_ns = now_ns
-            if not self._rows.go_on() and now_ns >= self._flush_ns:
-                self._rows.flush()
-                self._flush_ns = now_ns + FLUSH_NS
 
     def _settle(self, over_ns: int) -> None:
         """Account for all that was due when it was over."""

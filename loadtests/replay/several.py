@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from loadtests.replay.kernel import Kernel
+from loadtests.replay.pauses import Ints
 from loadtests.replay.turns import OneWay, Turns
 
 
@@ -50,6 +53,15 @@ class Several(Turns):
     def next_due_ns(self) -> int:
         """When the next send is due; NEVER_NS where none is known."""
         return min(way.next_due_ns() for way in self._ways)
+
+    def upcoming_ns(self) -> Ints:
+        """When the next sends are due, up to the first end of what one of them knows."""
+        known = [due_ns for way in self._ways if (due_ns := way.upcoming_ns()).size]
+        if not known:
+            return np.empty(0, dtype=np.int64)
+        merged = np.sort(np.concatenate(known))
+        last = np.searchsorted(merged, min(due_ns[-1] for due_ns in known), side="right")
+        return merged[:last]
 
     def turn(self, until_ns: int) -> list[int]:
         """Start what is due, hear what came, then sleep until then at most; descriptors that had news."""

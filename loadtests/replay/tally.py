@@ -14,6 +14,7 @@ from loadtests.replay.rows import Columns
 
 Codes = npt.NDArray[np.integer[Any]]
 
+_ACCEPTED, _PARTLY = int(Reply.ACCEPTED), int(Reply.PARTLY)
 _REFUSALS = {Reply.LIMITED: "limited", Reply.REJECTED: "rejected", Reply.FAILED: "failed"}
 
 
@@ -70,7 +71,9 @@ def _rounded(times_ms: npt.NDArray[np.float64]) -> dict[int, int]:
 
 def failures(status: Codes, reply: Codes, fault: Codes) -> dict[str, int]:
     """How often each thing went wrong, by its words."""
-    failed = (reply != Reply.ACCEPTED) & (reply != Reply.PARTLY)
+    failed = (reply != _ACCEPTED) & (reply != _PARTLY)
+    if not failed.any():
+        return {}
     keys = (status[failed].astype(np.int64) * 256 + reply[failed]) * 256 + fault[failed]
     found: dict[str, int] = {}
     for key in keys.tolist():

@@ -1,4 +1,4 @@
-"""How a reactor spends its time between two ticks: turn by turn, with one address or with several."""
+"""How a reactor spends its time between two chores: turn by turn, with one address or with several."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from select import EPOLLIN
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.exchange import Exchange
 from loadtests.replay.multiplexed import Multiplexed
+from loadtests.replay.pauses import Ints
 
 NEVER_NS = 1 << 62
 
@@ -42,6 +43,10 @@ class Turns(ABC):
     @abstractmethod
     def next_due_ns(self) -> int:
         """When the next send is due; NEVER_NS where none is known."""
+
+    @abstractmethod
+    def upcoming_ns(self) -> Ints:
+        """When the next sends are due, ascending, as far as is known at once: int64 (sends,)."""
 
     @abstractmethod
     def turn(self, until_ns: int) -> list[int]:

@@ -20,7 +20,7 @@ from loadtests.targets.target import at, shipped
 from tests.benchmarks.book import say
 
 PAIRS = 5
-REQUESTS = 40_000
+REQUESTS = 160_000
 RATIO_MIN = 0.9
 CONNECTIONS = 64
 

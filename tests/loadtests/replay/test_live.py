@@ -40,6 +40,7 @@ def mixed() -> Columns:
 
 def test_figures_count_each_kind_apart_and_failures_as_slow() -> None:
     live = Live(SCHEDULE)
+    live.count(mixed())
     live.fold(mixed(), 1.0)
     figures = live.figures(1.0, in_flight=7, waiting=3)
     assert (figures.due, figures.started, figures.dropped) == (500, 11, 1)
