@@ -1,4 +1,4 @@
-"""The cohort kernel's second unit: only for plans that ask for it, and nothing changes for the others."""
+"""The cohort kernel's further units: only for plans that ask for them, and nothing changes for the others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from sim import cohort
 from sim.outcome import Outcome
 from sim.pipeline.eras import Era
+from sim.pipeline.kernel import step
 from sim.pipeline.lanes import lanes_of
-from sim.pipeline.planning import plan_of
+from sim.pipeline.planning import empty_state, plan_of
 from sim.pipeline.provisions import goes_beyond
 from sim.progress import SILENT
 from sim.season.upstream import HoldUp
@@ -48,6 +49,14 @@ def test_limits_that_refuse_and_forget_need_one_unit() -> None:
 )
 def test_what_only_some_providers_do_needs_both_units(more: dict[str, Any], parts: dict[str, Any]) -> None:
     assert asks_for_more({**OTHER, **more}, **parts)
+
+
+@pytest.mark.parametrize("overflow", ["reject", "drop oldest", "spill"])
+def test_only_a_queue_that_drops_or_spills_needs_the_third_unit(overflow: str) -> None:
+    loaded = scenario(BINS, WORKERS, provider=[PLAIN, OTHER], queue={"bound": 9, "overflow": overflow})
+    plan = plan_of(Era(0, loaded.scenario), STREAMS, lanes_of([HoldUp()] * len(STREAMS)), BINS, 1.0)
+    window = step(plan, empty_state(loaded.scenario, [plan], len(STREAMS), BINS), 0, np.zeros((2, 1)))
+    assert (window.full != 0, window.beyond) == (overflow != "reject", 0)
 
 
 def season(provider: dict[str, Any]) -> Outcome:

@@ -12,7 +12,7 @@ from sim import cohort, message
 from sim.progress import SILENT
 from sim.summary import summary
 from sim.traffic import Traffic
-from tests.sim.pipelines import block, scenario, stream, traffic
+from tests.sim.pipelines import STARTS_AT, block, scenario, stream, traffic
 from tests.theory.agreeing import disagreements
 
 BINS = 300
@@ -73,6 +73,16 @@ def test_what_spills_is_served_in_the_order_of_a_queue_without_bound(run: Any) -
         assert other == pytest.approx(one, rel=1e-3, abs=1.0), quantity
     one, other = (summary(o)["delay_s"]["p99"] for o in outcomes)
     assert other == pytest.approx(one, rel=0.01)
+
+
+def test_all_that_spilled_in_an_hour_may_come_in_at_once() -> None:
+    """However many bins it came from: none is lost, or the ledger would say so."""
+    bins, away = 3000, {"kind": "worker-loss", "from": STARTS_AT, "for": "2900s", "share": 1.0}
+    queue = {"bound": 10, "overflow": "spill"}
+    loaded = scenario(bins, {"count": 1000, "service_time": "50ms"}, queue=queue, fault=[away])
+    due = traffic(STREAMS, np.ones((2, bins), dtype=np.int64))
+    outcome = cohort.run(loaded, due, 1, SILENT)[1]
+    assert outcome.delivered[:, 2900:2903].sum() == pytest.approx(2 * 2900, abs=10.0)
 
 
 def test_a_transactional_message_that_spills_waits_behind_marketing() -> None:

@@ -54,6 +54,15 @@ SEASONS: dict[str, tuple[Loaded, Traffic]] = {
         sale(300),
     ),
     "queue unavailable": (season(fault("queue-unavailable", 30, 20)), sale(300)),
+    "queue unavailable, dropping": (
+        season(fault("queue-unavailable", 70, 20), queue={"bound": 1000, "overflow": "drop oldest"}),
+        sale(300),
+    ),
+    "nothing used while the queue is unavailable": (
+        season(fault("queue-unavailable", 25, 30), autoscaling=USED, start_up="5s"),
+        sale(250, 150),
+    ),
+    "the only region lost, unbounded": (season(fault("region-loss", 40, 30, share=1.0)), sale(250)),
     "queue unavailable, spilling": (
         season(fault("queue-unavailable", 70, 20), queue={"bound": 1000, "overflow": "spill"}),
         sale(300),
