@@ -19,8 +19,8 @@ WIRES = (openapi_sendgrid, openapi_twilio, openapi_braze, openapi_ses, openapi_p
 DESCRIPTION = (
     "A send API to rehearse against, with the wire formats of SendGrid v3, Twilio Messages, Braze "
     "messages/send, Amazon SES v2 and Postmark. A message is on disk before success is said. Fields that are "
-    "not described are taken as they are. A request that bears an Idempotency-Key of an earlier one is answered "
-    "as that was and stored once."
+    "not described are taken as they are. A request that bears an Idempotency-Key of an earlier one is "
+    "answered as that was and stored once."
 )
 
 
