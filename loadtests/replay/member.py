@@ -176,9 +176,9 @@ class Member:
         """The target's addresses are checked here too: a master's word moves no load off this machine."""
         begin = self._begin
         target = Target.model_validate_json(begin.target)
-        addresses = () if begin.port else safety.check_each(target)
+        addresses = () if begin.stand_in else safety.check_each(target)
         kit = kit_of(target, Settings(addresses, begin.run, begin.bounds))
-        return kit.standing_in(begin.port, begin.connections)
+        return kit.standing_in(begin.stand_in)
 
     def _clock_ahead_ns(self) -> int:
         """How far the master's clock is ahead of ours, by the quickest of some questions (Cristian 1989)."""
