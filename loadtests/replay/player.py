@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from loadtests.replay import footprint
 from loadtests.replay.agenda import Agenda
+from loadtests.replay.ahead import AHEAD_S_MAX
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
@@ -158,6 +159,7 @@ class Player:
         """Play and leave the records; seconds of the schedule that were played."""
         writer = Writer(records)
         spare_garbage()
+        self._reactor.open_ahead(time.monotonic_ns() + int(AHEAD_S_MAX * 1e9))
         self._start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
         self._journal = Journal(self._schedule, self._start_ns, writer, self._listeners.block)
         self._listeners.began(time.time() + (self._start_ns - time.monotonic_ns()) / 1e9)
