@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtests.ceiling import search
-from loadtests.ceiling.search import Tried
+from loadtests.ceiling.shown import Tried, believed_per_s, reported
 from loadtests.ceiling.trial import Trial, delivered_of_accepted_per_s
 
 
@@ -50,8 +49,8 @@ def _delivering(trial: Trial) -> Tried:
 
 
 def _bound(tried: Sequence[Tried]) -> Bound:
-    low, high, point = search.reported(tried)
-    believed = search.believed_per_s(tried)
+    low, high, point = reported(tried)
+    believed = believed_per_s(tried)
     return Bound(
         point_per_s=point,
         low_per_s=low,

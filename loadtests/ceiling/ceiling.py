@@ -12,7 +12,8 @@ from loadtests.ceiling.bounds import Bound as Bound  # the type of this seam's o
 from loadtests.ceiling.bounds import accepting
 from loadtests.ceiling.holding import Holding
 from loadtests.ceiling.holding import Player as Player
-from loadtests.ceiling.search import Found, Next, Plan, Tried
+from loadtests.ceiling.search import Found, Next, Plan
+from loadtests.ceiling.shown import Tried, reported
 from loadtests.ceiling.trial import Trial as Trial  # the type of this seam's own fields
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.selftest import USABLE_SHARE
@@ -131,7 +132,7 @@ def conclude(
 ) -> Ceiling:
     """The ceiling that the trials show; `found` None = the search was interrupted."""
     tried = [_tried(trial, trial.duration_s) for trial in trials]
-    low, high, point = search.reported(tried)
+    low, high, point = reported(tried)
     stopped_by = found.stopped_by if found else "interrupted"
     because = _why_invalid(trials, low, high, stopped_by)
     return Ceiling(

@@ -8,18 +8,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtests.ceiling.search import (
-    GROWTH,
-    Found,
-    Next,
-    Plan,
-    Tried,
-    Verdict,
-    believed_per_s,
-    interval,
-    reported,
-    step,
-)
+from loadtests.ceiling.search import GROWTH, Found, Next, Plan, step
+from loadtests.ceiling.shown import Tried, Verdict, believed_per_s, interval, reported
 
 OVERHEAD_S = 0.2
 
@@ -152,3 +142,18 @@ def test_a_rate_that_held_by_a_hair_vouches_for_what_got_through() -> None:
         Tried(124.8, 1.666, "holds", 120.1),
     ]
     assert reported(tried) == (120.1, 126.1, 120.1)
+
+
+def test_a_break_that_nothing_else_speaks_for_is_tried_again() -> None:
+    """The first of these was disturbed; twice what held is found to hold after all."""
+    tried = [
+        Tried(500.0, 2.0, "breaks", 450.0, 2.2),
+        Tried(446.0, 4.0, "holds", 446.0, 4.2),
+        Tried(463.0, 4.0, "holds", 463.0, 4.2),
+    ]
+    again = step(Plan(60.0), tried)
+    assert isinstance(again, Next)
+    assert again.rate_per_s == 500.0
+    after = step(Plan(60.0), [*tried, Tried(500.0, 4.0, "holds", 500.0, 4.2)])
+    assert isinstance(after, Next)
+    assert after.rate_per_s == 1000.0
