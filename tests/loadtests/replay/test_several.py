@@ -160,13 +160,24 @@ def target_file(folder: Path, first: str, second: str, more: str = "") -> Target
     return read_target(path)
 
 
+def has_ipv6() -> bool:
+    """Whether this machine's loopback has it."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_locust_replays_a_target_file_whose_operations_live_at_two_addresses(
     serve, answering, certified, tmp_path: Path
 ) -> None:
-    """One in the clear, one over TLS; the generator tests itself without a word to either."""
+    """One in the clear, one over TLS and IPv6; the generator tests itself without a word to either."""
     shutil.copy(certified.ca, tmp_path / "ours.pem")
-    mails, texts = serve(answering(ACCEPTED)), serve(answering(ACCEPTED), certified.server())
-    urls = (f"http://127.0.0.1:{mails.port}", f"https://localhost:{texts.port}")
+    mails = serve(answering(ACCEPTED))
+    host, there = ("::1", "[::1]") if has_ipv6() else ("127.0.0.1", "localhost")
+    texts = serve(answering(ACCEPTED), certified.server(), host)
+    urls = (f"http://127.0.0.1:{mails.port}", f"https://{there}:{texts.port}")
     target = target_file(tmp_path, *urls, 'ca_file = "ours.pem"')
     schedule = two_streams(400.0, 0.5, pattern="aab")
     with Engine(target, tmp_path / "records") as engine:
