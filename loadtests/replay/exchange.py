@@ -204,7 +204,7 @@ class Exchange:
             return self._discard(connection)
         try:
             if inbox.empty and (known := self._known[send[4]].get(data)) and known[1] == send[3]:
-                self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3])
+                self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3], known[2])
                 return self._reuse(connection) if connection.unsent is None else None
             whole = data if inbox.empty else b""
             complete = (inbox.feed(data) if data else inbox.end()) or (connection.ended and inbox.end())
@@ -216,7 +216,7 @@ class Exchange:
         ended_ns = self._clock()
         inbox = connection.inbox
         reply, accepted, come_again_s = self._answers.read(send, inbox, whole)
-        self._finish(connection, send, ended_ns, inbox.status, reply, accepted)
+        self._finish(connection, send, ended_ns, inbox.status, reply, accepted, len(inbox.body))
         self._comebacks.take_back(send, connection.attempt, reply, Fault.NONE, come_again_s, ended_ns)
         if not inbox.keep_alive:
             self._discard(connection)
@@ -224,10 +224,17 @@ class Exchange:
             self._reuse(connection)
 
     def _finish(
-        self, connection: Connection, send: Send, ended_ns: int, status: int, reply: int, accepted: int
+        self,
+        connection: Connection,
+        send: Send,
+        ended_ns: int,
+        status: int,
+        reply: int,
+        accepted: int,
+        body_bytes: int,
     ) -> None:
         times = (connection.picked_ns, connection.started_ns, ended_ns)
-        self._rows.add(send[1], connection.attempt, *times, status, reply, 0, accepted)
+        self._rows.add(send[1], connection.attempt, *times, status, reply, 0, accepted, body_bytes)
         connection.send = None
         connection.served += 1
         self.in_flight -= 1

@@ -160,7 +160,7 @@ def _start_waiting(a: Arrays) -> Any:
 
 
 @part
-def _record(a: Arrays, fd: Any, status: Any) -> None:
+def _record(a: Arrays, fd: Any, status: Any, body_bytes: Any) -> None:
     """An answer that accepts everything."""
     s, rows, held = a.s, a.rows, a.held
     at = s[FILLED]
@@ -173,6 +173,7 @@ def _record(a: Arrays, fd: Any, status: Any) -> None:
     rows[at, 6] = _ACCEPTED
     rows[at, 7] = 0
     rows[at, 8] = held[fd, MESSAGES]
+    rows[at, 9] = body_bytes
     s[FILLED] = at + 1
     held[fd, OWNER] = IDLE
     held[fd, SERVED] += 1
@@ -191,11 +192,11 @@ def _hear(a: Arrays, fd: Any, news: Any, place: Any) -> None:
     got, has_more = read(a, fd, at)
     if got == NOTHING:
         return
-    status = ordinary(a.inbox, at, at + got) if got > 0 and not has_more else 0
+    status, body_bytes = ordinary(a.inbox, at, at + got) if got > 0 and not has_more else (0, 0)
     if status == 0 or a.accepts[a.held[fd, STREAM], status] == 0:
         _put_aside(a, READ_ON if has_more else READ, fd, got, place)
     else:
-        _record(a, fd, status)
+        _record(a, fd, status, body_bytes)
 
 
 @part

@@ -203,7 +203,7 @@ class Multiplexed:
         send, attempt = carried.send, carried.attempt
         reply, accepted, come_again_s = self._agenda.read(send, answer.status, answer.head, answer.body)
         times = (carried.picked_ns, carried.started_ns, now_ns)
-        self._rows.add(send[1], attempt, *times, answer.status, reply, 0, accepted)
+        self._rows.add(send[1], attempt, *times, answer.status, reply, 0, accepted, len(answer.body))
         self._comebacks.take_back(send, attempt, reply, Fault.NONE, come_again_s, now_ns)
 
     def _fail(self, carried: Carried, fault: Fault, now_ns: int, *, again: bool) -> None:
