@@ -25,7 +25,7 @@ from loadtests.replay.player import Surroundings
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.retrying import BUDGET_FLOOR
 from loadtests.replay.schedule import Schedule, constant
-from loadtests.replay.selftest import own_maximum
+from loadtests.replay.selftest import null_server, own_maximum
 from loadtests.targets.target import Target, read_target
 from tests.loadtests.replay.accounts import assert_accounted, faults
 
@@ -188,8 +188,11 @@ def test_locust_replays_a_target_file_whose_operations_live_at_two_addresses(
             budget_s=1.0,
             mix=lambda s: replace(schedule, due_s=schedule.due_s / 1e3),
         )
+        with null_server(tmp_path / "null.log", tls=engine.over_tls) as stand_in:
+            tested = engine.play_at(stand_in, schedule, "as it tests itself")
         records = engine.play(schedule, "both")
     assert own.per_s > 100.0
+    assert faults(tested) == {"NONE": 200}
     assert records.complete
     assert_accounted(records, 200)
     assert faults(records) == {"NONE": 200}
