@@ -73,20 +73,21 @@ def _body_from(data: Any, at: Any, end: Any, length: Any) -> Any:
 
 @part
 def ordinary(data: Any, at: Any, end: Any) -> Any:
-    """The status of an answer that is whole, of a stated length, and keeps the connection; 0: Python must
-    look. `http1.Inbox` says the same of each one that this takes."""
+    """Status and bytes of the body of an answer that is whole, of a stated length, and keeps the connection;
+    0, 0: Python must look. `http1.Inbox` says the same of each one that this takes."""
     if at + 13 > end:
-        return 0
+        return 0, 0
     for i in range(_VERSION.size):
         if data[at + i] != _VERSION[i]:
-            return 0
+            return 0, 0
     status = 0
     for digit in range(at + 9, at + 12):
         if data[digit] < _ZERO or data[digit] > _NINE:
-            return 0
+            return 0, 0
         status = status * 10 + (data[digit] - _ZERO)
     if status < 200 or status >= STATUSES or status in (_NO_CONTENT, _NOT_MODIFIED):
-        return 0
+        return 0, 0
     if data[at + 12] != _SPACE and data[at + 12] != _CR:
-        return 0
-    return status if _body_from(data, at + 12, end, -1) >= 0 else 0
+        return 0, 0
+    body_at = _body_from(data, at + 12, end, -1)
+    return (status, end - body_at) if body_at >= 0 else (0, 0)

@@ -15,8 +15,9 @@ class Answers:
 
     def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
-        self.known: list[dict[bytes, tuple[int, int]]] = [{} for _ in agenda.schedule.streams]
-        """By stream: a whole answer that kept the connection and accepted all -> (status, messages)."""
+        self.known: list[dict[bytes, tuple[int, int, int]]] = [{} for _ in agenda.schedule.streams]
+        """By stream: a whole answer that kept the connection and accepted all -> (status, messages, bytes of
+        its body)."""
 
     def read(self, send: Send, inbox: Inbox, data: bytes) -> tuple[Reply, int, float | None]:
         """(reply, messages accepted, seconds until it is worth coming again) of a complete answer.
@@ -28,5 +29,5 @@ class Answers:
             known = self.known[send[4]]
             if len(known) >= KNOWN_MAX:
                 known.clear()
-            known[data] = (inbox.status, send[3])
+            known[data] = (inbox.status, send[3], len(inbox.body))
         return read

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from errno import EADDRNOTAVAIL, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from typing import Protocol
 
 from loadtests.replay.agenda import Send
 from loadtests.replay.http1 import Inbox
+from loadtests.replay.limits import BadResponse
 
 READ_BYTES = 16384
 
@@ -72,6 +75,12 @@ class Connection:
     def read_on(self, data: bytes) -> bytes:
         """What came after `data`, which compiled code read, as well. Raises what `read` does."""
         return data
+
+    def last_words(self) -> Iterator[bytes]:
+        """What lies unread, once nothing can be written any more."""
+        with contextlib.suppress(OSError, BadResponse):
+            while data := self.read():
+                yield data
 
     def write(self, data: bytes) -> bool:
         """Write what the socket takes now; True when that was all. Raises OSError when it is broken."""

@@ -63,6 +63,7 @@ class Counting:
         entry.total_response_time = tally.total_ms
         entry.min_response_time, entry.max_response_time = tally.min_ms, tally.max_ms
         entry.response_times = tally.response_times
+        entry.total_content_length = tally.body_bytes
         entry.num_reqs_per_sec = {int(now_s): tally.requests}
         entry.num_fail_per_sec = {int(now_s): failures} if failures else {}
         entry.last_request_timestamp = now_s
@@ -71,7 +72,9 @@ class Counting:
 
 def _tell(handler: Callable[..., None], schedule: Schedule, columns: Columns) -> None:
     """One call an attempt; response times from the due time, None for what was never started."""
-    _, attempt, due_s, _, started_s, ended_s, status, reply, fault, messages, accepted, stream = columns
+    _, attempt, due_s, _, started_s, ended_s, status, reply, fault, messages, accepted, stream, length = (
+        columns
+    )
     good = (reply == Reply.ACCEPTED) | (reply == Reply.PARTLY)
     for at in range(due_s.size):
         why = None
@@ -81,7 +84,7 @@ def _tell(handler: Callable[..., None], schedule: Schedule, columns: Columns) ->
             request_type=METHOD,
             name=schedule.streams[stream[at]],
             response_time=None if started_s[at] != started_s[at] else (ended_s[at] - due_s[at]) * 1e3,
-            response_length=0,
+            response_length=int(length[at]),
             exception=why,
             context={
                 "messages": int(messages[at]),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from select import EPOLLOUT
 
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answers import Answers
+from loadtests.replay.bounds import Bounds as Bounds  # the type of this seam's own argument
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.limits import BadResponse
@@ -28,30 +28,13 @@ IDLE_NS = 1_000_000_000
 ACCEPTED = int(Reply.ACCEPTED)
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """connections: open at once at most, to each address. timeout_s: of a wait for a connection, from the due
-    time, and of a wait for the response, from the start. drain_s: how long after its duration a replay waits
-    for what is under way. spin_s: the last part of every pause that is spent awake: less lateness for more
-    of the core. retries: of a refused or lost send, at most; of the sends to an address at most
-    `retry_budget_share` of their number.
-    """
-
-    connections: int = 1000
-    timeout_s: float = 30.0
-    drain_s: float = 10.0
-    spin_s: float = 0.0
-    retries: int = 0
-    retry_budget_share: float = 0.2
-
-
 class Exchange:
     """Every send handed in leaves exactly one last row, and one for each attempt before it.
 
     An attempt is repeated at once in one case: the target had closed an idle connection and the request met
-    that on its way (not a byte of a response came on a connection that had served before, or had been there
-    for IDLE_NS). Others come back as `retrying` says. `in_flight` counts sends that were started and not answered; `waiting` holds those
-    that have no connection, in order.
+    that on its way (not a byte of a response came on a connection that had served before, or was there for
+    IDLE_NS). Others come back as `retrying` says. `in_flight` counts sends that were started and not
+    answered; `waiting` holds those that have no connection, in order.
     """
 
     sends_each = 1
@@ -101,7 +84,7 @@ class Exchange:
                 self.open_needed(picked_ns)
 
     def hear(self, wait_s: float = 0.0) -> list[int]:
-        """Take what the sockets have within that time, a few at a time; descriptors of others are returned."""
+        """Take what the sockets have by then, a few at a time; descriptors of others are returned."""
         return [fd for fd, event in self.epoll.poll(wait_s, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
 
     def has_news(self, fd: int, event: int) -> bool:
@@ -188,15 +171,21 @@ class Exchange:
     def _writable(self, connection: Connection) -> None:
         try:
             done = connection.write_on()
-        except OSError:
-            # The answer may lie unread before the broken pipe; reading finds it or says reset.
-            done = False
-        if done:
-            self.pool.watch(connection)
+        except OSError as error:
+            return self.broken(connection, fault_of(error))
+        if not done:
+            return self._readable(connection)
+        self.pool.watch(connection)
+        return self._reuse(connection) if connection.send is None else None
+
+    def broken(self, connection: Connection, fault: Fault) -> None:
+        """It takes no more of its request: an answer that lies unread before that counts."""
+        for data in connection.last_words():
+            self.received(connection, data)
             if connection.send is None:
-                self._reuse(connection)
-        else:
-            self._readable(connection)
+                break
+        if self.pool.has(connection):
+            self.lost(connection, fault)
 
     def _readable(self, connection: Connection) -> None:
         try:
@@ -215,7 +204,7 @@ class Exchange:
             return self._discard(connection)
         try:
             if inbox.empty and (known := self._known[send[4]].get(data)) and known[1] == send[3]:
-                self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3])
+                self._finish(connection, send, self._clock(), known[0], ACCEPTED, send[3], known[2])
                 return self._reuse(connection) if connection.unsent is None else None
             whole = data if inbox.empty else b""
             complete = (inbox.feed(data) if data else inbox.end()) or (connection.ended and inbox.end())
@@ -227,7 +216,7 @@ class Exchange:
         ended_ns = self._clock()
         inbox = connection.inbox
         reply, accepted, come_again_s = self._answers.read(send, inbox, whole)
-        self._finish(connection, send, ended_ns, inbox.status, reply, accepted)
+        self._finish(connection, send, ended_ns, inbox.status, reply, accepted, len(inbox.body))
         self._comebacks.take_back(send, connection.attempt, reply, Fault.NONE, come_again_s, ended_ns)
         if not inbox.keep_alive:
             self._discard(connection)
@@ -235,10 +224,17 @@ class Exchange:
             self._reuse(connection)
 
     def _finish(
-        self, connection: Connection, send: Send, ended_ns: int, status: int, reply: int, accepted: int
+        self,
+        connection: Connection,
+        send: Send,
+        ended_ns: int,
+        status: int,
+        reply: int,
+        accepted: int,
+        body_bytes: int,
     ) -> None:
         times = (connection.picked_ns, connection.started_ns, ended_ns)
-        self._rows.add(send[1], connection.attempt, *times, status, reply, 0, accepted)
+        self._rows.add(send[1], connection.attempt, *times, status, reply, 0, accepted, body_bytes)
         connection.send = None
         connection.served += 1
         self.in_flight -= 1

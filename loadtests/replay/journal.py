@@ -36,7 +36,7 @@ class Journal:
         block = columns(rows, self._schedule, self._start_ns)
         yield
         if len(rows):
-            self._writer.write(block)
+            self._writer.write(block[:-1])
             yield
             self._listener(block)
             yield

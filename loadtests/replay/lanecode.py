@@ -7,6 +7,7 @@ arrays of `lanelayout`; it decides nothing that Python would decide otherwise.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ from loadtests.replay.lanelayout import (
     Arrays,
 )
 from loadtests.replay.lanesockets import NOTHING, read, write
+from loadtests.replay.rows import FIELDS
 from loadtests.replay.stencils import ID_DIGITS
 from sim.pipeline.kernelcache import compiled, kept_by, part
 
@@ -160,7 +162,7 @@ def _start_waiting(a: Arrays) -> Any:
 
 
 @part
-def _record(a: Arrays, fd: Any, status: Any) -> None:
+def _record(a: Arrays, fd: Any, status: Any, body_bytes: Any) -> None:
     """An answer that accepts everything."""
     s, rows, held = a.s, a.rows, a.held
     at = s[FILLED]
@@ -173,6 +175,7 @@ def _record(a: Arrays, fd: Any, status: Any) -> None:
     rows[at, 6] = _ACCEPTED
     rows[at, 7] = 0
     rows[at, 8] = held[fd, MESSAGES]
+    rows[at, 9] = body_bytes
     s[FILLED] = at + 1
     held[fd, OWNER] = IDLE
     held[fd, SERVED] += 1
@@ -191,11 +194,11 @@ def _hear(a: Arrays, fd: Any, news: Any, place: Any) -> None:
     got, has_more = read(a, fd, at)
     if got == NOTHING:
         return
-    status = ordinary(a.inbox, at, at + got) if got > 0 and not has_more else 0
+    status, body_bytes = ordinary(a.inbox, at, at + got) if got > 0 and not has_more else (0, 0)
     if status == 0 or a.accepts[a.held[fd, STREAM], status] == 0:
         _put_aside(a, READ_ON if has_more else READ, fd, got, place)
     else:
-        _record(a, fd, status)
+        _record(a, fd, status, body_bytes)
 
 
 @part
@@ -252,14 +255,22 @@ def mark() -> Path | None:
     """The file that stands where this code is kept compiled for this machine; None: nowhere."""
     if not numba.config.CACHE_DIR:
         return None
-    what = [numba.__version__.encode(), get_host_cpu_name().encode(), *(p.read_bytes() for p in _SOURCES)]
-    return Path(numba.config.CACHE_DIR) / f"replay-{hashlib.sha256(b'/'.join(what)).hexdigest()[:16]}"
+    return Path(numba.config.CACHE_DIR) / f"replay-{identity(_SOURCES)}"
+
+
+def identity(sources: Sequence[Path]) -> str:
+    """What numba knows compiled code again by: itself, this processor, the sources - of the first, which is
+    the compiled function's, also where it lies and when it was written."""
+    own = sources[0].stat()
+    machine = (numba.__version__, get_host_cpu_name(), str(sources[0].resolve()), str(own.st_mtime_ns))
+    what = [*(word.encode() for word in machine), *(source.read_bytes() for source in sources)]
+    return hashlib.sha256(b"/".join(what)).hexdigest()[:16]
 
 
 def try_on_nothing() -> Any:
     """Compile the turn, or load it, and take one without an epoll; its error, EBADF where all is well."""
     arrays = lanelayout.arrays(
-        np.zeros((EVENTS_AT_ONCE, 9), dtype=np.int64), 1, 1, np.zeros((1, STATUSES), dtype=np.uint8)
+        np.zeros((EVENTS_AT_ONCE, FIELDS), dtype=np.int64), 1, 1, np.zeros((1, STATUSES), dtype=np.uint8)
     )
     arrays.s[EPOLL] = -1
     return turn(arrays)

@@ -149,7 +149,8 @@ class LaneTurn(OneWay):
         try:
             data = self._carry_on(connection, odd)
         except (OSError, BadResponse) as error:
-            self._exchange.lost(connection, fault_of(error))
+            ends = self._exchange.broken if odd.kind == layout.WRITTEN else self._exchange.lost
+            ends(connection, fault_of(error))
             return True
         if connection.unsent is not None:
             self._pool.watch(connection)
@@ -161,7 +162,7 @@ class LaneTurn(OneWay):
         if connection is None or connection.send is not None:
             return self._exchange.has_news(odd.fd, odd.value)
         self._exchange.has_news(odd.fd, odd.value)
-        if self._pool.connections.get(odd.fd) is connection:
+        if self._pool.has(connection):
             # It was for TLS itself, such as a ticket for a later session: the connection is still free.
             self._pool.free.append(connection)
         return True

@@ -74,7 +74,7 @@ class Live:
         self._started = self._dropped = self._accepted = self._limited = self._errors = 0
 
     def count(self, columns: Columns) -> None:
-        """Count attempts, in the order of SendRecords' columns."""
+        """Count attempts, in the order of `rows.columns`."""
         attempt, status, reply, fault = (columns[at] for at in (1, 6, 7, 8))
         never = _NEVER_STARTED[fault]
         accepted = (reply == _ACCEPTED) | (reply == _PARTLY)
@@ -92,7 +92,7 @@ class Live:
 
     def fold(self, columns: Columns, at_s: float) -> None:
         """Add the times of attempts that were counted to those of the last seconds."""
-        _, attempt, due_s, picked_s, _, ended_s, _, _, fault, messages, _, _ = columns
+        _, attempt, due_s, picked_s, _, ended_s, _, _, fault, messages, _, _, _ = columns
         answered = fault == 0
         latency_s = np.where(answered, ended_s - due_s, np.inf)
         first = (attempt == 1) & ~np.isnan(picked_s)

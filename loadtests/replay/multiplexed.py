@@ -24,9 +24,6 @@ from loadtests.replay.rows import Rows
 from loadtests.replay.waiting import Waiting
 from scenarios.pipeline import Retries
 
-ROOM_EXPECTED = 100
-"""Streams that a connection is taken to have room for until its target says (RFC 9113, 6.5.2)."""
-
 
 class Multiplexed:
     """What `exchange.Exchange` is for HTTP/1.1, by the same words.
@@ -35,7 +32,8 @@ class Multiplexed:
     that leaves it out) or where a connection that had served before closed without a word after it.
     """
 
-    sends_each = ROOM_EXPECTED
+    sends_each = 100
+    """Streams that a connection is taken to have room for until its target says (RFC 9113, 6.5.2)."""
 
     def __init__(
         self, peer: Peer, agenda: Agenda, rows: Rows, bounds: Bounds, kernel: Kernel, clock: Callable[[], int]
@@ -68,7 +66,7 @@ class Multiplexed:
         self._begin((send, 1, picked_ns, data, send[0]), picked_ns)
 
     def hear(self, wait_s: float = 0.0) -> list[int]:
-        """Take what the sockets have within that time, a few at a time; descriptors of others are returned."""
+        """Take what the sockets have by then, a few at a time; descriptors of others are returned."""
         foreign = []
         for fd, event in self.epoll.poll(wait_s, EVENTS_AT_ONCE):
             connection = self.pool.connections.get(fd)
@@ -144,20 +142,34 @@ class Multiplexed:
             if event & EPOLLOUT and connection.write_on():
                 self.pool.watch(connection)
                 self._write(line)
+        except OSError as error:
+            return self._broken(line, fault_of(error))
+        try:
             data = connection.read()
         except BlockingIOError:
-            return
+            return None
         except (OSError, BadResponse) as error:
-            self._lost(line, fault_of(error))
-            return
-        if data:
-            self._take(line, line.session.feed(data))
-        else:
-            self._lost(line, Fault.CLOSED_EARLY)
+            return self._lost(line, fault_of(error))
+        return self._take(line, data) if data else self._lost(line, Fault.CLOSED_EARLY)
 
-    def _take(self, line: Line, news: list[News]) -> None:
+    def _broken(self, line: Line, fault: Fault) -> None:
+        """It takes no more of any request: answers that lie unread before that count."""
+        for data in line.connection.last_words():
+            self._told(line, line.session.feed(data), self._clock())
+        self._lost(line, fault)
+
+    def _take(self, line: Line, data: bytes) -> None:
+        """What came, and what follows from it."""
+        now_ns = self._clock()
+        self._told(line, line.session.feed(data), now_ns)
+        self._write(line)
+        if line.session.useless:
+            self._give_up(line, line.session.fault)
+        self._go_on(now_ns)
+
+    def _told(self, line: Line, news: list[News], now_ns: int) -> None:
         """What the session made of what came."""
-        now_ns = line.heard_ns = self._clock()
+        line.heard_ns = now_ns
         for one in news:
             carried = line.carried.pop(one.stream)
             self.in_flight -= 1
@@ -165,10 +177,6 @@ class Multiplexed:
                 self._answered(line, carried, one, now_ns)
             else:
                 self._fail(carried, one.fault, now_ns, again=one.untouched)
-        self._write(line)
-        if line.session.useless:
-            self._give_up(line, line.session.fault)
-        self._go_on(now_ns)
 
     def _go_on(self, now_ns: int) -> None:
         """Start what waits where there is room now."""
@@ -188,14 +196,14 @@ class Multiplexed:
                 if not connection.write(data):
                     self.pool.watch(connection)
             except OSError as error:
-                self._lost(line, fault_of(error))
+                self._broken(line, fault_of(error))
 
     def _answered(self, line: Line, carried: Carried, answer: Answer, now_ns: int) -> None:
         line.served += 1
         send, attempt = carried.send, carried.attempt
         reply, accepted, come_again_s = self._agenda.read(send, answer.status, answer.head, answer.body)
         times = (carried.picked_ns, carried.started_ns, now_ns)
-        self._rows.add(send[1], attempt, *times, answer.status, reply, 0, accepted)
+        self._rows.add(send[1], attempt, *times, answer.status, reply, 0, accepted, len(answer.body))
         self._comebacks.take_back(send, attempt, reply, Fault.NONE, come_again_s, now_ns)
 
     def _fail(self, carried: Carried, fault: Fault, now_ns: int, *, again: bool) -> None:
@@ -259,7 +267,7 @@ class Multiplexed:
         """Begin to open connections for the sends that wait, each with the room that is to be expected."""
         ready = sum(line.session.ready for line in self._lines.values())
         opening = len(self.pool.connections) - ready
-        while len(self.waiting) > ROOM_EXPECTED * opening and self.pool.has_room:
+        while len(self.waiting) > self.sends_each * opening and self.pool.has_room:
             if not self.pool.begin(now_ns):
                 return
             opening += 1

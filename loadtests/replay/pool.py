@@ -15,8 +15,8 @@ OPEN_AGAIN_NS = 100_000_000
 OPENING_MAX = 8
 OPENING_SHARE = 8
 ROUND_NS = 20_000_000
-"""Of what was begun within a round at most OPENING_MAX are still being opened, or one to OPENING_SHARE that are
-open: a hundred handshakes at once make each other late, and what waits for them asks for more of them."""
+"""Of what was begun within a round at most OPENING_MAX are still being opened, or one to OPENING_SHARE that
+are open: a hundred handshakes at once make each other late, and what waits for them asks for more of them."""
 _ANY_NUMBER = 1 << 62
 
 READ = EPOLLIN | EPOLLRDHUP
@@ -50,6 +50,10 @@ class Pool:
         self._open_again_ns = 0
         self._round_ns = 0
         self._left = 0
+
+    def has(self, connection: Connection) -> bool:
+        """Whether it was not discarded."""
+        return self.connections.get(connection.fd) is connection
 
     def lacks(self, waiting: int) -> bool:
         """Whether as many waiting sends want more connections than are being opened, and may have one."""
@@ -92,7 +96,7 @@ class Pool:
             if is_local_trouble(error.errno or 0) and not isinstance(error, ssl.SSLError):
                 self._open_again_ns = self._clock() + OPEN_AGAIN_NS
             else:
-                self._failed(connection.opened_ns, Fault.TLS if _in_tls(error) else Fault.REFUSED)
+                self._failed(connection.opened_ns, _why_not_open(error))
             return False
         if is_open:
             self._no_longer_opens(connection)
@@ -146,6 +150,12 @@ class Pool:
         self.connections.clear()
         self.free.clear()
         self.epoll.close()
+
+
+def _why_not_open(error: OSError) -> Fault:
+    if _in_tls(error):
+        return Fault.TLS
+    return Fault.RESET if isinstance(error, ConnectionResetError) else Fault.REFUSED
 
 
 def _in_tls(error: OSError) -> bool:

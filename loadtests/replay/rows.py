@@ -1,4 +1,4 @@
-"""Finished attempts as raw rows of nine integers: quickly written, turned into columns in bulk."""
+"""Finished attempts as raw rows of ten integers: quickly written, turned into columns in bulk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy.typing as npt
 from loadtests.replay.records import Fault
 from loadtests.replay.schedule import Schedule
 
-ROW = struct.Struct("=9q")
-"""request, attempt, picked_ns, started_ns, ended_ns, status, reply, fault, accepted; 0 ns: never."""
+ROW = struct.Struct("=10q")
+"""request, attempt, picked_ns, started_ns, ended_ns, status, reply, fault, accepted, bytes of the answer's
+body; 0 ns: never."""
 
 _pack_into = ROW.pack_into
 ROW_BYTES = ROW.size
 BLOCK_ROWS = 4096
-FIELDS = 9
+FIELDS = 10
 _NO_STEP = object()
 
 RawRows = npt.NDArray[np.int64]
@@ -26,7 +27,7 @@ Columns = tuple[npt.NDArray[Any], ...]
 
 
 Sink = Callable[[RawRows], Iterable[None] | None]
-"""Takes int64 (rows, 9); where that is much work, in steps, so that sends go out between them."""
+"""Takes int64 (rows, FIELDS); where that is much work, in steps, so that sends go out between them."""
 
 
 class Rows:
@@ -60,8 +61,9 @@ class Rows:
         reply: int,
         fault: int,
         accepted: int,
+        body_bytes: int = 0,
     ) -> None:
-        """One row; nine names, because a tuple of them costs more than the packing."""
+        """One row; ten names, because a tuple of them costs more than the packing."""
         _pack_into(
             self._block,
             self._filled,
@@ -74,6 +76,7 @@ class Rows:
             reply,
             fault,
             accepted,
+            body_bytes,
         )
         self._filled += ROW_BYTES
         if self._filled == len(self._block):
@@ -97,7 +100,7 @@ class Rows:
         self.add_all(rows)
 
     def add_all(self, rows: RawRows) -> None:
-        """Many rows at once, int64 (rows, 9), handed over with what there is."""
+        """Many rows at once, int64 (rows, FIELDS), handed over with what there is."""
         self.flush()
         if len(rows):
             self._hand_over(rows)
@@ -124,7 +127,7 @@ class Rows:
 
 
 def columns(rows: RawRows, schedule: Schedule, start_ns: int) -> Columns:
-    """The rows in the order and of the types of SendRecords."""
+    """The rows in the order and of the types of SendRecords, and the bytes of each answer's body, int64."""
     request = rows[:, 0]
     return (
         request,
@@ -137,6 +140,7 @@ def columns(rows: RawRows, schedule: Schedule, start_ns: int) -> Columns:
         schedule.messages[request],
         rows[:, 8].astype(np.int32),
         schedule.stream[request],
+        rows[:, 9],
     )
 
 

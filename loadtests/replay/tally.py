@@ -31,13 +31,14 @@ class Tally:
     total_ms: float
     min_ms: float | None
     max_ms: float
+    body_bytes: int
     response_times: dict[int, int]
     failures: dict[str, int]
 
 
 def tallies(columns: Columns) -> Iterator[Tally]:
-    """One tally for each stream that has attempts; `columns` in the order of SendRecords."""
-    _, _, due_s, _, started_s, ended_s, status, reply, fault, _, _, stream = columns
+    """One tally for each stream that has attempts; `columns` in the order of `rows.columns`."""
+    _, _, due_s, _, started_s, ended_s, status, reply, fault, _, _, stream, body_bytes = columns
     latency_ms = (ended_s - due_s) * 1e3
     timed = ~np.isnan(started_s)
     for index in np.flatnonzero(np.bincount(stream)):
@@ -50,6 +51,7 @@ def tallies(columns: Columns) -> Iterator[Tally]:
             total_ms=float(times_ms.sum()),
             min_ms=float(times_ms.min()) if times_ms.size else None,
             max_ms=float(times_ms.max(initial=0.0)),
+            body_bytes=int(body_bytes[mine].sum()),
             response_times=_rounded(times_ms),
             failures=failures(status[mine], reply[mine], fault[mine]),
         )

@@ -22,6 +22,8 @@ from loadtests.targets import trust
 
 PLAIN_BYTES = 16384
 """The longest record: OpenSSL hands out at most one a call."""
+PIECE_BYTES = 2 * PLAIN_BYTES
+"""Encrypted at once: a connection's memory stays as large as it ever was."""
 
 
 class Memory(Protocol):
@@ -177,11 +179,14 @@ class SecureConnection(Connection):
 
     def write(self, data: bytes) -> bool:
         """Encrypt it all, write what the socket takes now; True when that was all."""
-        write = self._engine.write
+        pieces = [self._encrypted(data[at : at + PIECE_BYTES]) for at in range(0, len(data), PIECE_BYTES)]
+        return self._put(b"".join(pieces))
+
+    def _encrypted(self, piece: bytes) -> bytes:
         done = 0
-        while done < len(data):
-            done += write(data[done:])
-        return self._put_out()
+        while done < len(piece):
+            done += self._engine.write(piece[done:])
+        return self._outgoing.read()
 
     def _take_in(self) -> None:
         try:
@@ -208,7 +213,9 @@ class SecureConnection(Connection):
         return plain
 
     def _put_out(self) -> bool:
-        data = self._outgoing.read()
+        return self._put(self._outgoing.read())
+
+    def _put(self, data: bytes) -> bool:
         if self.unsent is None:
             return super().write(data) if data else True
         self.unsent = memoryview(bytes(self.unsent) + data)

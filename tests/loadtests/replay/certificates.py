@@ -11,7 +11,7 @@ _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
 class Certified:
-    """A certificate of an authority made for this test, for NAME, localhost and 127.0.0.1."""
+    """A certificate of an authority made for this test, for NAME, localhost, 127.0.0.1 and ::1."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -24,7 +24,7 @@ class Certified:
             "req", "-x509", *_CURVE, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test", *basic
         )
         self._openssl("req", *_CURVE, "-keyout", "key.pem", "-out", "asked.pem", "-subj", "/CN=api")
-        (folder / "names").write_text(f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1")
+        (folder / "names").write_text(f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1,IP:::1")
         self._sign(2, self.certificate)
         self._sign(-1, self.expired)
 

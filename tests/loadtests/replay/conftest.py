@@ -37,14 +37,18 @@ ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
 
 class Server:
-    """Listens on 127.0.0.1; `talk(self, sock)` runs in a thread for every connection until it returns."""
+    """Listens on loopback; `talk(self, sock)` runs in a thread for every connection until it returns."""
 
     def __init__(
-        self, talk: Callable[[Server, socket.socket], None], tls: ssl.SSLContext | None = None
+        self,
+        talk: Callable[[Server, socket.socket], None],
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self._talk = talk
         self._tls = tls
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listening = socket.create_server((host, 0), family=family, backlog=1024)
         self.port: int = self._listening.getsockname()[1]
         self.connections = 0
         self.requests: list[bytes] = []
@@ -146,8 +150,12 @@ def serve() -> Iterator[Serve]:
     """Start servers; all are closed afterwards."""
     servers: list[Server] = []
 
-    def start(talk: Callable[[Server, socket.socket], None], tls: ssl.SSLContext | None = None) -> Server:
-        servers.append(Server(talk, tls))
+    def start(
+        talk: Callable[[Server, socket.socket], None],
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+    ) -> Server:
+        servers.append(Server(talk, tls, host))
         return servers[-1]
 
     yield start
@@ -166,6 +174,8 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
     """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, compiled,
     http, ahead)`; of several ports each gets a stream of the schedule. `ahead`: open connections ahead of
     time 0, and call this before it."""
+    if request.param:
+        works()  # takes its time, which no test is to measure
 
     def run(
         port: int | Sequence[int],

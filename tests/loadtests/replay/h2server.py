@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,11 @@ import h2.settings
 
 Answering = Callable[["Talk", int, bytes], None]
 ACCEPTED = ((":status", "202"), ("x-served-by", "h2"))
+
+
+def frame_of(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """One frame (RFC 9113, 4.1)."""
+    return struct.pack("!I", len(payload))[1:] + bytes((kind, flags)) + struct.pack("!I", stream) + payload
 
 
 class Talk:

@@ -220,9 +220,12 @@ def test_locusts_statistics_and_the_servers_log_agree_with_the_records_whatever_
                 return
             answered.append(number)
             status = b"429 Slow" if number % 5 == 0 else b"500 Oh" if number % 11 == 0 else b"202 OK"
-            sock.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+            body = b"x" * (number % 3)
+            sent_bytes.append(len(body))
+            sock.sendall(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
 
     answered: list[int] = []
+    sent_bytes: list[int] = []
     server = serve(talk)
     path = tmp_path / "all.arrows"
     process = locust(
@@ -249,6 +252,8 @@ def test_locusts_statistics_and_the_servers_log_agree_with_the_records_whatever_
         total = list(csv.DictReader(file))[-1]
     assert int(total["Request Count"]) == records.request.size
     assert int(total["Failure Count"]) == records.request.size - attempts.pop("accepted")
+    size_bytes = float(total["Average Content Size"]) * records.request.size
+    assert size_bytes == pytest.approx(sum(sent_bytes), rel=1e-6)
     with (tmp_path / "stats_failures.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["Error"]: int(row["Occurrences"]) for row in rows} == attempts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loadtests.replay import lanecode
 from tests.loadtests.replay.conftest import ROOT
 
 FIRST_WORD = """
@@ -124,3 +126,18 @@ def test_one_that_is_killed_half_way_leaves_nothing_that_two_at_once_stumble_ove
     assert [one.line() for one in two] == [["True"], ["True"]]
     assert [one.end() for one in two] == [0, 0]
     assert len(marks(home)) == 1
+
+
+def test_a_source_that_was_written_again_or_lies_elsewhere_is_not_taken_for_the_compiled_one(
+    tmp_path: Path,
+) -> None:
+    """numba keeps by place and time: what only reads alike would be compiled in the middle of a start."""
+    here, there = tmp_path / "one.py", tmp_path / "other.py"
+    here.write_text("same")
+    shutil.copy2(here, there)
+    before = lanecode.identity([here])
+    assert lanecode.identity([here]) == before
+    assert lanecode.identity([there]) != before
+    later_ns = here.stat().st_mtime_ns + 1_000_000
+    os.utime(here, ns=(later_ns, later_ns))
+    assert lanecode.identity([here]) != before

@@ -32,7 +32,9 @@ def _ordinary(data):
 
 
 def recognised(answer: bytes) -> int:
-    return int(_ordinary(np.frombuffer(answer, dtype=np.uint8)))
+    status, body_bytes = _ordinary(np.frombuffer(answer, dtype=np.uint8))
+    assert body_bytes == (len(answer.partition(b"\r\n\r\n")[2]) if status else 0)
+    return int(status)
 
 
 @pytest.mark.parametrize(

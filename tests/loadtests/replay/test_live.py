@@ -21,7 +21,8 @@ def row(request: int, latency_ms: float, status: int = 202, reply: int = 1, faul
     due_ns = START_NS + round(SCHEDULE.due_s[request] * 1e9)
     started_ns = 0 if fault in (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED) else due_ns + 2000
     ended_ns = due_ns + round(latency_ms * 1e6)
-    return [request, 1, due_ns + 1000, started_ns, ended_ns, status, reply, fault, 2 if reply == 1 else 0]
+    told = [status, reply, fault, 2 if reply == 1 else 0, 3 if status else 0]
+    return [request, 1, due_ns + 1000, started_ns, ended_ns, *told]
 
 
 def block(*rows: list[int]) -> Columns:
@@ -61,7 +62,7 @@ def test_percentiles_forget_what_is_long_past() -> None:
 
 def test_a_tally_counts_every_attempt_once_and_names_its_failure() -> None:
     (tally,) = tallies(mixed())
-    assert (tally.requests, tally.without_time) == (5, 1)
+    assert (tally.requests, tally.without_time, tally.body_bytes) == (5, 1, 9)
     assert tally.response_times == {10: 1, 150: 1, 3400: 1, 59000: 1}
     assert tally.failures == {"limited (429)": 1, "timeout": 1, "dropped no connection": 1}
     assert (tally.min_ms, tally.max_ms) == (pytest.approx(10.0), pytest.approx(58_760.0))

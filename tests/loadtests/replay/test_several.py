@@ -25,7 +25,7 @@ from loadtests.replay.player import Surroundings
 from loadtests.replay.records import Reply, SendRecords, Writer, read_records
 from loadtests.replay.retrying import BUDGET_FLOOR
 from loadtests.replay.schedule import Schedule, constant
-from loadtests.replay.selftest import own_maximum
+from loadtests.replay.selftest import null_server, own_maximum
 from loadtests.targets.target import Target, read_target
 from tests.loadtests.replay.accounts import assert_accounted, faults
 
@@ -160,13 +160,24 @@ def target_file(folder: Path, first: str, second: str, more: str = "") -> Target
     return read_target(path)
 
 
+def has_ipv6() -> bool:
+    """Whether this machine's loopback has it."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_locust_replays_a_target_file_whose_operations_live_at_two_addresses(
     serve, answering, certified, tmp_path: Path
 ) -> None:
-    """One in the clear, one over TLS; the generator tests itself without a word to either."""
+    """One in the clear, one over TLS and IPv6; the generator tests itself without a word to either."""
     shutil.copy(certified.ca, tmp_path / "ours.pem")
-    mails, texts = serve(answering(ACCEPTED)), serve(answering(ACCEPTED), certified.server())
-    urls = (f"http://127.0.0.1:{mails.port}", f"https://localhost:{texts.port}")
+    mails = serve(answering(ACCEPTED))
+    host, there = ("::1", "[::1]") if has_ipv6() else ("127.0.0.1", "localhost")
+    texts = serve(answering(ACCEPTED), certified.server(), host)
+    urls = (f"http://127.0.0.1:{mails.port}", f"https://{there}:{texts.port}")
     target = target_file(tmp_path, *urls, 'ca_file = "ours.pem"')
     schedule = two_streams(400.0, 0.5, pattern="aab")
     with Engine(target, tmp_path / "records") as engine:
@@ -177,8 +188,11 @@ def test_locust_replays_a_target_file_whose_operations_live_at_two_addresses(
             budget_s=1.0,
             mix=lambda s: replace(schedule, due_s=schedule.due_s / 1e3),
         )
+        with null_server(tmp_path / "null.log", tls=engine.over_tls) as stand_in:
+            tested = engine.play_at(stand_in, schedule, "as it tests itself")
         records = engine.play(schedule, "both")
     assert own.per_s > 100.0
+    assert faults(tested) == {"NONE": 200}
     assert records.complete
     assert_accounted(records, 200)
     assert faults(records) == {"NONE": 200}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
+import ssl
 import time
 from pathlib import Path
 
@@ -110,6 +112,25 @@ def test_a_target_that_speaks_no_tls_fails_every_send_with_tls(serve, replay, tr
     records = replay(serve(talk).port, constant(50.0, 0.2), makes=Secure(trusting, NAME))
     assert_accounted(records, 10)
     assert faults(records) == {"TLS": 10}
+
+
+@pytest.mark.parametrize(("linger", "fault"), [(b"", "TLS"), (b"\x01" + bytes(3), "RESET")])
+def test_a_target_that_leaves_in_the_middle_of_the_handshake_fails_every_send(
+    serve, replay, trusting, certified, linger, fault
+) -> None:
+    def talk(server, sock: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        engine = certified.server().wrap_bio(incoming, outgoing, server_side=True)
+        incoming.write(sock.recv(65536))
+        with contextlib.suppress(ssl.SSLWantReadError):
+            engine.do_handshake()
+        sock.sendall(outgoing.read()[:200])
+        time.sleep(0.02)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger.ljust(8, b"\x00"))
+
+    records = replay(serve(talk).port, constant(50.0, 0.2), makes=Secure(trusting, NAME))
+    assert_accounted(records, 10)
+    assert faults(records) == {fault: 10}
 
 
 def test_a_handshake_that_never_ends_drops_what_waits_for_it_without_a_busy_loop(

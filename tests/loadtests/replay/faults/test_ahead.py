@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.exchange import IDLE_NS, Bounds
 from loadtests.replay.schedule import constant
 from tests.loadtests.replay.accounts import assert_accounted, faults
 from tests.loadtests.replay.faults.talks import ACCEPTED, TEN, assert_ten
@@ -77,3 +77,20 @@ def test_a_server_that_takes_up_few_connections_at_once_answers_all_that_is_sent
     records = replay(serve(talk).port, FORTY, ahead=lambda: None)
     assert_accounted(records, 40)
     assert faults(records) == {"NONE": 40}
+
+
+def test_a_request_that_meets_the_close_of_a_connection_long_unused_is_sent_again(serve, replay) -> None:
+    met: list[socket.socket] = []
+
+    def talk(server, sock: socket.socket) -> None:
+        while server.read_request(sock):
+            met.append(sock)
+            if len(met) == 1:
+                return
+            sock.sendall(ACCEPTED)
+
+    ahead = lambda: time.sleep(IDLE_NS / 1e9)  # noqa: E731 - a name for it
+    records = replay(serve(talk).port, TEN, Bounds(connections=1), ahead=ahead)
+    assert_accounted(records, 10)
+    assert records.attempt.tolist() == [1, 2] + 9 * [1]
+    assert faults(records) == {"CLOSED_EARLY": 1, "NONE": 10}
