@@ -241,7 +241,8 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
         found.append(tables.streams(outcome))
     found.append(watched.watched(results.ceiling, results.peak))
     if results.peak is not None:
-        found += [tables.peak(results.peak), tables.percentiles(results.peak)]
+        found += [tables.peak(results.peak), tables.addresses(results.peak)]
+        found.append(tables.percentiles(results.peak))
         if (delivered := results.peak.delivery) is not None:
             found += [delivering.delivered(delivered), delivering.over_time(delivered)]
         if (passage := results.peak.passage) is not None:

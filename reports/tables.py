@@ -9,7 +9,7 @@ from typing import Any
 
 from loadtests.calibration import Calibration
 from loadtests.ceiling.ceiling import Ceiling, Trial
-from loadtests.measurement import Measurement
+from loadtests.measurement import AtAddress, Measurement
 from reports.bottleneck import room_left
 from reports.findings import Cell, Column, Interval, Resource, Spread, Table, finite
 from sim import histogram
@@ -116,6 +116,32 @@ def peak(measurement: Measurement) -> Table:
         for w in measurement.windows
     )  # fmt: skip
     return Table("peak", "The peak, replayed", "MEASURED", columns, rows, measurement.origin)
+
+
+def addresses(measurement: Measurement) -> Table:
+    """The replayed peak by the address that requests went to; empty where there was but one."""
+    columns = (
+        Column("address"),
+        Column("due", "requests"),
+        Column("started", "requests"),
+        Column("dropped", "requests"),
+        Column("accepted", "requests"),
+        Column("limited", "requests"),
+        Column("accepted", "messages"),
+        Column("latency p50", "s"),
+        Column("latency p99", "s"),
+        Column("what went wrong"),
+    )
+    rows = tuple(map(_address, measurement.addresses))
+    return Table("addresses", "The peak by address", "MEASURED", columns, rows)
+
+
+def _address(of: AtAddress) -> tuple[Cell, ...]:
+    counts = (of.due, of.started, of.dropped, of.accepted, of.limited, of.messages_accepted)
+    wrong = ", ".join(f"{words}: {times:,}" for words, times in of.errors_by_kind.items())
+    times = finite(of.latency_s.p50), finite(of.latency_s.p99)
+    where = of.base_url.partition("://")[2]
+    return (where, *map(float, counts), *times, wrong or "nothing")
 
 
 def percentiles(measurement: Measurement) -> Table:

@@ -36,7 +36,7 @@ SECTIONS = (
         "peak", "The peak, replayed", "MEASURED",
         "The worst part of the season, sent to the target at its own pace. Latency counts from the due time; "
         "service time, from the first byte written, hides the wait and is shown beside it.",
-        ("peak", "percentiles"), ("percentiles",),
+        ("peak", "percentiles"), ("addresses", "percentiles"),
     ),
     Section(
         "delivery", "What was delivered", "MEASURED",

@@ -83,6 +83,10 @@ class Agenda:
             requests = np.arange(start, start + messages.size)
             yield np.column_stack((due_ns, requests, ids, messages, schedule.stream[part]))
 
+    def due_within(self, first_s: float) -> int:
+        """How many are due in the first seconds, as far as is known."""
+        return int(np.searchsorted(self.schedule.due_s, first_s))
+
     @property
     def over(self) -> bool:
         """Whether nothing is added any more once `chunks` has nothing."""
@@ -132,6 +136,10 @@ class _Part(Agenda):
             due_ns = start_ns + np.rint(schedule.due_s[requests] * 1e9).astype(np.int64)
             columns = (requests, self._ids[start : start + CHUNK], schedule.messages[requests])
             yield np.column_stack((due_ns, *columns, schedule.stream[requests])).astype(np.int64)
+
+    def due_within(self, first_s: float) -> int:
+        """How many are due in the first seconds."""
+        return int(np.searchsorted(self._requests, super().due_within(first_s)))
 
     def unsent(self, upcoming: Sequence[Send], now_ns: int, start_ns: int) -> Sequence[int]:
         """Requests due by now that were never submitted; `upcoming`: taken from `chunks`, ascending."""

@@ -79,7 +79,7 @@ class Alone:
 
     def __call__(self, play: Play, schedule: Schedule, listeners: Listeners, parent: Link) -> float:
         """Play; a command that came together with the last one lies where no epoll sees it."""
-        kit = self._kit.standing_in(play.port, play.connections)
+        kit = self._kit.standing_in(play.stand_in)
         near = self._surroundings
 
         def obey() -> None:
@@ -110,8 +110,7 @@ class Together:
             self._settings.bounds,
             play.first_id,
             Path(play.records),
-            play.port,
-            play.connections,
+            play.stand_in,
         )
         duration_s, complaints = self._fleet.play(work, listeners, lambda: asked_to_stop(parent))
         for complaint in complaints:

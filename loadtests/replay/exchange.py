@@ -24,6 +24,7 @@ EVENTS_AT_ONCE = 16
 """Few, so that a send that becomes due waits for few others' responses."""
 
 STALE_ATTEMPTS_MAX = 3
+IDLE_NS = 1_000_000_000
 ACCEPTED = int(Reply.ACCEPTED)
 
 
@@ -48,10 +49,12 @@ class Exchange:
     """Every send handed in leaves exactly one last row, and one for each attempt before it.
 
     An attempt is repeated at once in one case: the target had closed an idle connection and the request met
-    that on its way (not a byte of a response came on a connection that had served before). Others come back
-    as `retrying` says. `in_flight` counts sends that were started and not answered; `waiting` holds those
+    that on its way (not a byte of a response came on a connection that had served before, or had been there
+    for IDLE_NS). Others come back as `retrying` says. `in_flight` counts sends that were started and not answered; `waiting` holds those
     that have no connection, in order.
     """
+
+    sends_each = 1
 
     def __init__(
         self,
@@ -97,9 +100,9 @@ class Exchange:
             if self.pool.has_room:
                 self.open_needed(picked_ns)
 
-    def hear(self) -> list[int]:
-        """Take what the sockets have now, a few at a time; descriptors of others are returned."""
-        return [fd for fd, event in self.epoll.poll(0, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
+    def hear(self, wait_s: float = 0.0) -> list[int]:
+        """Take what the sockets have within that time, a few at a time; descriptors of others are returned."""
+        return [fd for fd, event in self.epoll.poll(wait_s, EVENTS_AT_ONCE) if not self.has_news(fd, event)]
 
     def has_news(self, fd: int, event: int) -> bool:
         """Take up an event of the epoll; False where it is not about a connection."""
@@ -257,7 +260,8 @@ class Exchange:
             self._record(connection, send, now_ns, fault)
             self.in_flight -= 1
             connection.send = None
-            stale = connection.served > 0 and connection.inbox.empty
+            was_idle = connection.served > 0 or connection.started_ns - connection.opened_ns > IDLE_NS
+            stale = was_idle and connection.inbox.empty
             if stale and fault in (Fault.RESET, Fault.CLOSED_EARLY) and attempt < STALE_ATTEMPTS_MAX:
                 self.waiting.appendleft((send, attempt + 1, now_ns, None, now_ns))
             else:

@@ -11,6 +11,7 @@ from loadtests.replay.conductor import Conductor
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
 from loadtests.replay.messages import Begin, Message
+from loadtests.replay.orders import StandIn
 from loadtests.replay.player import Listeners
 from loadtests.replay.records import Writer
 from loadtests.replay.schedule import Schedule
@@ -23,7 +24,7 @@ FIGURES_EVERY = 2
 
 @dataclass(frozen=True)
 class Work:
-    """What a fleet replays. target: as JSON. port, connections: of a stand-in on each worker's machine."""
+    """What a fleet replays. target: as JSON. stand_in: on each worker's machine."""
 
     schedule: Schedule
     target: str
@@ -31,8 +32,7 @@ class Work:
     bounds: Bounds
     first_id: int
     records: Path
-    port: int = 0
-    connections: int = 0
+    stand_in: StandIn | None = None
 
 
 class Fleet:
@@ -111,6 +111,5 @@ def _begin(work: Work, play: int) -> Begin:
         work.run,
         work.target,
         work.bounds,
-        work.port,
-        work.connections,
+        work.stand_in,
     )

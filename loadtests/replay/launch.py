@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,7 +18,7 @@ from loadtests.children import Child, ChildFailed
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.live import Figures
 from loadtests.replay.locusts import Locusts
-from loadtests.replay.orders import TARGET, Order, Play, Settings, StopPlay, write_settings
+from loadtests.replay.orders import TARGET, Order, Play, Settings, StandIn, StopPlay, write_settings
 from loadtests.replay.pace import why_not_at_target
 from loadtests.replay.records import SendRecords, read_records
 from loadtests.replay.schedule import Schedule, write_schedule
@@ -31,8 +32,6 @@ SILENT_S_MAX = 10.0
 """A child that plays and has said nothing for so long hangs; it speaks five times a second."""
 BEGIN_S_MAX = 60.0
 """Before it plays it reads its schedule and its code, which takes a while on a busy machine."""
-
-STAND_IN_CONNECTIONS = 32
 
 
 @dataclass(frozen=True)
@@ -122,33 +121,37 @@ class Engine:
         self._check(schedule)
         return self._play(schedule, name)
 
-    def play_at(self, port: int, schedule: Schedule, name: str) -> SendRecords:
-        """Replay against a server on this machine in the place of the target, over few connections; `last`
-        is then the replay before it, and `name` may be used again. Raises as `play` does."""
+    @property
+    def over_tls(self) -> bool:
+        """Whether anything goes to the target over TLS."""
+        return any(urlsplit(url).scheme == "https" for url in self._target.destinations)
+
+    def play_at(self, stand_in: StandIn, schedule: Schedule, name: str) -> SendRecords:
+        """Replay against a server on this machine in the place of the target; `last` is then the replay
+        before it, and `name` may be used again. Raises as `play` does."""
         before = self.last
         try:
-            return self._play(schedule, name, port)
+            return self._play(schedule, name, stand_in)
         finally:
             self.last = before
             self._names.discard(name)
 
-    def _play(self, schedule: Schedule, name: str, port: int = 0) -> SendRecords:
+    def _play(self, schedule: Schedule, name: str, stand_in: StandIn | None = None) -> SendRecords:
         self._names.add(name)
         play = Play(
             name,
             str(self._path(name, "schedule.parquet")),
             str(self._path(name, "arrows")),
             self._next_id,
-            port,
-            STAND_IN_CONNECTIONS,
+            stand_in,
         )
         self._next_id += int(schedule.messages.sum())
         write_schedule(schedule, Path(play.schedule))
         Path(play.records).unlink(missing_ok=True)
         self._send(play)
-        watcher = Hushed(self._watcher) if port else self._watcher
+        watcher = Hushed(self._watcher) if stand_in else self._watcher
         conversation = _Conversation(self._running_child(), schedule, name, watcher)
-        if not port:
+        if stand_in is None:
             conversation.began = lambda at: self.on_began(Began(schedule, at, self._run, play.first_id))
         try:
             conversation.follow()

@@ -27,6 +27,8 @@ from loadtests.targets import safety
 from loadtests.targets.target import Target
 from sim import histogram
 
+LEAD_NS = 20_000_000
+"""Between the opening of connections and time 0, so that the first sends are not late."""
 PINGS = 7
 PONG_S_MAX = 0.5
 NO_SENDS = np.empty((0, 5), dtype=np.int64)
@@ -75,6 +77,11 @@ class Handed(Agenda):
         """What was handed over so far, an empty block where nothing more is known yet."""
         while not self.over:
             yield self._parts.popleft() if self._parts else NO_SENDS
+
+    def due_within(self, first_s: float) -> int:
+        """How many of those handed over so far are due in the first seconds."""
+        until_ns = self._start_ns + int(first_s * 1e9)
+        return sum(int(np.searchsorted(part[:, 0], until_ns)) for part in self._parts)
 
     def unsent(
         self,
@@ -166,6 +173,7 @@ class Member:
             self._add(part)
         if self._ended:
             self._reactor.stop()
+        self._reactor.open_ahead(self._start_ns - LEAD_NS)
         self._reactor.run(self._start_ns)
 
     def _add(self, part: Part) -> None:
@@ -176,9 +184,9 @@ class Member:
         """The target's addresses are checked here too: a master's word moves no load off this machine."""
         begin = self._begin
         target = Target.model_validate_json(begin.target)
-        addresses = () if begin.port else safety.check_each(target)
+        addresses = () if begin.stand_in else safety.check_each(target)
         kit = kit_of(target, Settings(addresses, begin.run, begin.bounds))
-        return kit.standing_in(begin.port, begin.connections)
+        return kit.standing_in(begin.stand_in)
 
     def _clock_ahead_ns(self) -> int:
         """How far the master's clock is ahead of ours, by the quickest of some questions (Cristian 1989)."""

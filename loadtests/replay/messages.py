@@ -7,6 +7,7 @@ from typing import cast
 import msgspec
 
 from loadtests.replay.exchange import Bounds
+from loadtests.replay.orders import StandIn
 
 TYPE = "peakday"
 """Locust's name for all of these."""
@@ -20,8 +21,7 @@ class Message(msgspec.Struct, frozen=True, tag_field="kind"):
 
 class Begin(Message, frozen=True, tag="begin"):
     """Get ready. start_ns: time 0 on the master's clock. target: as JSON; each worker checks its address.
-
-    port: of a server on the worker's own machine in the target's place, over `connections`; 0: none.
+    stand_in: on the worker's own machine.
     """
 
     start_ns: int
@@ -33,8 +33,7 @@ class Begin(Message, frozen=True, tag="begin"):
     run: str
     target: str
     bounds: Bounds
-    port: int = 0
-    connections: int = 0
+    stand_in: StandIn | None = None
 
 
 class Part(Message, frozen=True, tag="part"):

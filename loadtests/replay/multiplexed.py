@@ -35,13 +35,15 @@ class Multiplexed:
     that leaves it out) or where a connection that had served before closed without a word after it.
     """
 
+    sends_each = ROOM_EXPECTED
+
     def __init__(
         self, peer: Peer, agenda: Agenda, rows: Rows, bounds: Bounds, kernel: Kernel, clock: Callable[[], int]
     ) -> None:
         self.in_flight = 0
         self.waiting: deque[Waiting] = deque()
-        self._pool = Pool(peer, bounds.connections, kernel, clock, self._not_opened)
-        self.epoll = self._pool.epoll
+        self.pool = Pool(peer, bounds.connections, kernel, clock, self._not_opened)
+        self.epoll = self.pool.epoll
         self._scheme = "https" if peer.makes is not Connection else "http"
         self._agenda = agenda
         self._rows = rows
@@ -65,11 +67,11 @@ class Multiplexed:
         self._submitted += 1
         self._begin((send, 1, picked_ns, data, send[0]), picked_ns)
 
-    def hear(self) -> list[int]:
-        """Take what the sockets have now, a few at a time; descriptors of others are returned."""
+    def hear(self, wait_s: float = 0.0) -> list[int]:
+        """Take what the sockets have within that time, a few at a time; descriptors of others are returned."""
         foreign = []
-        for fd, event in self.epoll.poll(0, EVENTS_AT_ONCE):
-            connection = self._pool.connections.get(fd)
+        for fd, event in self.epoll.poll(wait_s, EVENTS_AT_ONCE):
+            connection = self.pool.connections.get(fd)
             if connection is None:
                 foreign.append(fd)
             elif connection.connecting:
@@ -100,7 +102,7 @@ class Multiplexed:
 
     def close(self) -> None:
         """Close every connection without a word."""
-        self._pool.close()
+        self.pool.close()
 
     def _begin(self, waiting: Waiting, now_ns: int) -> None:
         line = self._line_with_room()
@@ -129,7 +131,7 @@ class Multiplexed:
         self.in_flight += 1
 
     def _connecting(self, connection: Connection) -> None:
-        if self._pool.go_on(connection):
+        if self.pool.go_on(connection):
             line = Line(connection, Session(self._scheme), self._clock())
             self._lines[connection.fd] = line
             self._write(line)
@@ -140,7 +142,7 @@ class Multiplexed:
         connection = line.connection
         try:
             if event & EPOLLOUT and connection.write_on():
-                self._pool.watch(connection)
+                self.pool.watch(connection)
                 self._write(line)
             data = connection.read()
         except BlockingIOError:
@@ -184,7 +186,7 @@ class Multiplexed:
         if connection.unsent is None and (data := line.session.output()):
             try:
                 if not connection.write(data):
-                    self._pool.watch(connection)
+                    self.pool.watch(connection)
             except OSError as error:
                 self._lost(line, fault_of(error))
 
@@ -220,7 +222,7 @@ class Multiplexed:
             return
         if line is self._with_room:
             self._with_room = None
-        self._pool.discard(line.connection)
+        self.pool.discard(line.connection)
         if not line.used:
             self._not_opened(line.connection.opened_ns, fault)
 
@@ -230,13 +232,13 @@ class Multiplexed:
         for line in list(self._lines.values()):
             self._expire_on(line, late_ns, now_ns)
             first_ns = min(first_ns, line.oldest_ns(now_ns))
-        for connection in list(self._pool.connections.values()):
+        for connection in list(self.pool.connections.values()):
             open_line = self._lines.get(connection.fd)
             if open_line is None or not open_line.session.ready:
                 first_ns = min(first_ns, max(late_ns, connection.opened_ns))
                 if connection.opened_ns <= late_ns:
                     self._lines.pop(connection.fd, None)
-                    self._pool.discard(connection)
+                    self.pool.discard(connection)
         self._expiry_ns = first_ns + self._timeout_ns
 
     def _expire_on(self, line: Line, late_ns: int, now_ns: int) -> None:
@@ -256,9 +258,9 @@ class Multiplexed:
     def _open_needed(self, now_ns: int) -> None:
         """Begin to open connections for the sends that wait, each with the room that is to be expected."""
         ready = sum(line.session.ready for line in self._lines.values())
-        opening = len(self._pool.connections) - ready
-        while len(self.waiting) > ROOM_EXPECTED * opening and self._pool.has_room:
-            if not self._pool.begin(now_ns):
+        opening = len(self.pool.connections) - ready
+        while len(self.waiting) > ROOM_EXPECTED * opening and self.pool.has_room:
+            if not self.pool.begin(now_ns):
                 return
             opening += 1
 

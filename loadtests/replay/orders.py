@@ -24,18 +24,24 @@ class Settings(msgspec.Struct, frozen=True):
     bounds: Bounds
 
 
-class Play(msgspec.Struct, frozen=True, tag_field="kind", tag="play"):
-    """Replay the schedule at `schedule`, write records to `records`; message ids count from `first_id`.
+class StandIn(msgspec.Struct, frozen=True):
+    """A server on this machine in the target's place, over at most `connections`: at `port` for what goes to
+    the target in the clear, at `tls_port` for the rest. `ca_file`: the certificate there, for 127.0.0.1."""
 
-    port: of a server on this machine that stands in for the target, over at most `connections`; 0: none.
-    """
+    connections: int
+    port: int
+    tls_port: int
+    ca_file: str
+
+
+class Play(msgspec.Struct, frozen=True, tag_field="kind", tag="play"):
+    """Replay the schedule at `schedule`, write records to `records`; message ids count from `first_id`."""
 
     name: str
     schedule: str
     records: str
     first_id: int
-    port: int = 0
-    connections: int = 0
+    stand_in: StandIn | None = None
 
 
 class StopPlay(msgspec.Struct, frozen=True, tag_field="kind", tag="stop_play"):

@@ -9,18 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
 from loadtests.replay import footprint
 from loadtests.replay.agenda import Agenda
+from loadtests.replay.ahead import AHEAD_S_MAX
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import Kernel, affordable_connections
 from loadtests.replay.live import Figures
-from loadtests.replay.orders import Settings
+from loadtests.replay.orders import Settings, StandIn
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.records import Writer
 from loadtests.replay.rows import Columns, RawRows
@@ -32,6 +34,8 @@ from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target
+
+HERE = "127.0.0.1"
 
 LEAD_S = 0.02
 """From the command to time 0, so that the first sends are not late."""
@@ -51,13 +55,18 @@ class Kit:
     reader: Reader
     bounds: Bounds
 
-    def standing_in(self, port: int, connections: int) -> Kit:
-        """The same requests to a server on this machine; itself where `port` is 0."""
-        if not port:
+    def standing_in(self, stand_in: StandIn | None) -> Kit:
+        """The same requests to a server on this machine; itself where there is none."""
+        if stand_in is None:
             return self
-        peer = Peer(socket.AF_INET, "127.0.0.1", port, http=self.target.http)
-        peers = (peer,) * len(self.target.destinations)
-        return replace(self, peers=peers, bounds=replace(self.bounds, connections=connections))
+        peers = tuple(self._in_place_of(url, stand_in) for url in self.target.destinations)
+        return replace(self, peers=peers, bounds=replace(self.bounds, connections=stand_in.connections))
+
+    def _in_place_of(self, url: str, stand_in: StandIn) -> Peer:
+        http = self.target.http
+        if urlsplit(url).scheme != "https":
+            return Peer(socket.AF_INET, HERE, stand_in.port, http=http)
+        return Peer(socket.AF_INET, HERE, stand_in.tls_port, Secure(stand_in.ca_file, HERE, http), http)
 
     def destinations(self, schedule: Schedule) -> npt.NDArray[np.int64]:
         """Which of the peers each stream of a schedule goes to, int64 (streams,)."""
@@ -150,6 +159,7 @@ class Player:
         """Play and leave the records; seconds of the schedule that were played."""
         writer = Writer(records)
         spare_garbage()
+        self._reactor.open_ahead(time.monotonic_ns() + int(AHEAD_S_MAX * 1e9))
         self._start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
         self._journal = Journal(self._schedule, self._start_ns, writer, self._listeners.block)
         self._listeners.began(time.time() + (self._start_ns - time.monotonic_ns()) / 1e9)

@@ -12,6 +12,11 @@ from loadtests.replay.limits import BadResponse
 from loadtests.replay.records import Fault
 
 OPEN_AGAIN_NS = 100_000_000
+OPENING_MAX = 8
+OPENING_SHARE = 8
+ROUND_NS = 20_000_000
+"""Of what was begun within a round at most OPENING_MAX are still being opened, or one to OPENING_SHARE that are
+open: a hundred handshakes at once make each other late, and what waits for them asks for more of them."""
 _ANY_NUMBER = 1 << 62
 
 READ = EPOLLIN | EPOLLRDHUP
@@ -22,7 +27,7 @@ class Pool:
     """At most `most` connections to one peer, watched by one epoll.
 
     `failed(opened_ns, fault)` is told of each that the target refused or could not be trusted. `free` is used
-    last in, first out, so that few connections carry a low rate.
+    last in, first out, so that few connections carry a low rate. `opening`: how many are being opened.
     """
 
     def __init__(
@@ -36,30 +41,33 @@ class Pool:
         self.epoll = kernel.epoll()
         self.connections: dict[int, Connection] = {}
         self.free: list[Connection] = []
+        self.most = most
+        self.opening = 0
         self._peer = peer
-        self._most = most
         self._kernel = kernel
         self._clock = clock
         self._failed = failed
-        self._opening = 0
         self._open_again_ns = 0
+        self._round_ns = 0
+        self._left = 0
 
     def lacks(self, waiting: int) -> bool:
         """Whether as many waiting sends want more connections than are being opened, and may have one."""
-        return self._opening < waiting and len(self.connections) < self._most
+        return self.opening < waiting and len(self.connections) < self.most
 
     def enough_for(self, now_ns: int) -> int:
         """How many sends may wait without another connection being opened for them now."""
-        return self._opening if self.has_room and now_ns >= self._open_again_ns else _ANY_NUMBER
+        return self.opening if self.has_room and self._may_begin(now_ns) else _ANY_NUMBER
 
     @property
     def has_room(self) -> bool:
         """Whether another connection may be opened."""
-        return len(self.connections) < self._most
+        return len(self.connections) < self.most
 
     def begin(self, now_ns: int) -> bool:
-        """Begin to open one; False while that is of no use, for want of descriptors or ports here."""
-        if now_ns < self._open_again_ns:
+        """Begin to open one; False while that is of no use: for want of descriptors or ports here, or because
+        enough are being opened."""
+        if not self._may_begin(now_ns):
             return False
         try:
             connection = connect(self._kernel.socket, self._peer, now_ns)
@@ -69,7 +77,8 @@ class Pool:
                 return False
             self._failed(now_ns, Fault.REFUSED)
             return True
-        self._opening += 1
+        self.opening += 1
+        self._left -= 1
         self.connections[connection.fd] = connection
         self.epoll.register(connection.fd, READ_WRITE)
         return True
@@ -86,10 +95,20 @@ class Pool:
                 self._failed(connection.opened_ns, Fault.TLS if _in_tls(error) else Fault.REFUSED)
             return False
         if is_open:
-            connection.connecting = False
-            self._opening -= 1
+            self._no_longer_opens(connection)
         self.watch(connection)
         return is_open
+
+    def _may_begin(self, now_ns: int) -> bool:
+        if now_ns >= self._round_ns + ROUND_NS:
+            self._round_ns = now_ns
+            self._left = max(OPENING_MAX, (len(self.connections) - self.opening) // OPENING_SHARE)
+        return self._left > 0 and now_ns >= self._open_again_ns
+
+    def _no_longer_opens(self, connection: Connection) -> None:
+        connection.connecting = False
+        self.opening -= 1
+        self._left += 1
 
     def watch(self, connection: Connection) -> None:
         """Wake for what it can do next: read always, write where something is left to be written."""
@@ -99,7 +118,8 @@ class Pool:
         """Close it without a word."""
         if connection.send is None and connection in self.free:
             self.free.remove(connection)
-        self._opening -= connection.connecting
+        if connection.connecting:
+            self._no_longer_opens(connection)
         del self.connections[connection.fd]
         connection.sock.close()
 

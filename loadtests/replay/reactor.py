@@ -61,6 +61,10 @@ class Reactor:
         """Sends that are due and have no connection."""
         return self._turns.waiting
 
+    def open_ahead(self, until_ns: int) -> None:
+        """Before `run`: open connections for what is due first, until then at most. Nothing is sent."""
+        self._turns.open_ahead(until_ns)
+
     def run(self, start_ns: int) -> float:
         """Replay with time 0 at `start_ns` of the clock; how many seconds of the schedule were replayed."""
         self._turns.begin(start_ns)

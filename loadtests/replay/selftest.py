@@ -5,21 +5,26 @@ A rate near it says more about the generator than about a target, so a search st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
 
 from loadtests.children import Child, python_module
+from loadtests.replay.orders import StandIn
 from loadtests.replay.records import Fault, SendRecords
 from loadtests.replay.schedule import Schedule, constant
+from loadtests.sendapi.own_certificate import CERTIFICATE
 from sim.formats import require
 
 FORMAT = "peakday generator 1"
 
 USABLE_SHARE = 0.7
+CONNECTIONS = 32
 TEST_S = 0.8
 SHORT_TEST_S = 0.08
 SHORT_BUDGET_S = 10.0
@@ -33,8 +38,12 @@ BURST_S = 1e-3
 class Player(Protocol):
     """What the test needs of the replay engine."""
 
-    def play_at(self, port: int, schedule: Schedule, name: str) -> SendRecords:
-        """Replay against a server on this machine, over few connections, in the place of the target."""
+    @property
+    def over_tls(self) -> bool:
+        """Whether anything goes to the target over TLS."""
+
+    def play_at(self, stand_in: StandIn, schedule: Schedule, name: str) -> SendRecords:
+        """Replay against a server on this machine in the place of the target."""
 
 
 @dataclass(frozen=True)
@@ -79,26 +88,36 @@ def own_maximum(
     budget_s: float,
     mix: Callable[[Schedule], Schedule] = lambda schedule: schedule,
 ) -> Maximum:
-    """Measure it, in about a second. `mix` gives requests their streams; the log stays in `folder`.
+    """Measure it, in about a second, over TLS where the target asks for it. `mix` gives requests their
+    streams; the log stays in `folder`.
 
     Raises ChildFailed when the server does not start.
     """
     short = budget_s < SHORT_BUDGET_S
-    with Child("null server", python_module("loadtests.sendapi.null"), log=folder / "null.log") as server:
-        port = int(server.expect("ready", START_S_MAX)["port"])
-        probe_per_s = _burst(engine, port, mix, PROBE_REQUESTS, batch, "self-test-probe")
-        wanted = probe_per_s / batch * (SHORT_TEST_S if short else TEST_S)
+    with null_server(folder / "null.log", tls=engine.over_tls) as stand_in:
+
+        def burst(requests: int, name: str) -> float:
+            schedule = mix(constant(requests * batch / BURST_S, BURST_S, batch=batch))
+            return _answered_per_s(engine.play_at(stand_in, schedule, name))
+
+        wanted = burst(PROBE_REQUESTS, "self-test-probe") / batch * (SHORT_TEST_S if short else TEST_S)
         requests = int(min(max(wanted, PROBE_REQUESTS), REQUESTS_MAX))
-        per_s = _burst(engine, port, mix, requests, batch, "self-test")
+        per_s = burst(requests, "self-test")
     return Maximum(per_s, batch, requests * batch / per_s, short)
 
 
-def _burst(
-    engine: Player, port: int, mix: Callable[[Schedule], Schedule], requests: int, batch: int, name: str
-) -> float:
-    """Messages/s of `requests` that are all due at once."""
-    schedule = mix(constant(requests * batch / BURST_S, BURST_S, batch=batch))
-    records = engine.play_at(port, schedule, name)
+@contextmanager
+def null_server(log: Path, *, tls: bool) -> Iterator[StandIn]:
+    """A server that does nothing, running; its certificate lives as long. Raises ChildFailed."""
+    with TemporaryDirectory(prefix="peakday-null-") as place:
+        words = [*python_module("loadtests.sendapi.null"), *([place] if tls else [])]
+        with Child("null server", words, log=log) as server:
+            ready = server.expect("ready", START_S_MAX)
+            yield StandIn(CONNECTIONS, ready["port"], ready["tls_port"], str(Path(place) / CERTIFICATE))
+
+
+def _answered_per_s(records: SendRecords) -> float:
+    """Messages/s of requests that were all due at once."""
     answered = records.fault == Fault.NONE
     took_s = float(np.max(records.ended_s[answered]) - np.min(records.started_s[answered]))
     return float(records.messages[answered].sum()) / took_s

@@ -45,6 +45,11 @@ class Several(Turns):
         """Wake for news of it too; `turn` tells them."""
         self._ways[0].listen(descriptor)
 
+    def open_ahead(self, until_ns: int) -> None:
+        """Open connections for what is due first at each, until then at most."""
+        for way in self._ways:
+            way.open_ahead(until_ns)
+
     def begin(self, start_ns: int) -> None:
         """Time 0 of the schedule."""
         for way in self._ways:

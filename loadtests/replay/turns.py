@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from select import EPOLLIN
 
 from loadtests.replay.agenda import Agenda, Send
+from loadtests.replay.ahead import AHEAD_S, open_ahead
 from loadtests.replay.exchange import Exchange
 from loadtests.replay.multiplexed import Multiplexed
 from loadtests.replay.pauses import Ints
@@ -35,6 +36,10 @@ class Turns(ABC):
     @abstractmethod
     def listen(self, descriptor: int) -> None:
         """Wake for news of it too; `turn` tells them."""
+
+    @abstractmethod
+    def open_ahead(self, until_ns: int) -> None:
+        """Open connections for what is due first, until then at most."""
 
     @abstractmethod
     def begin(self, start_ns: int) -> None:
@@ -100,6 +105,10 @@ class OneWay(Turns):
     def listen(self, descriptor: int) -> None:
         """Wake for news of it too; `turn` tells them."""
         self.epoll.register(descriptor, EPOLLIN)
+
+    def open_ahead(self, until_ns: int) -> None:
+        """Open connections for what is due first, until then at most."""
+        open_ahead(self._carrier, self._agenda.due_within(AHEAD_S), self._clock, until_ns)
 
     def settle(self, now_ns: int) -> Sequence[int]:
         """End everything; the requests that were due by now and were never reached."""

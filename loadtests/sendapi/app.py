@@ -15,6 +15,7 @@ from loadtests.sendapi.blocks import LANE_OF, Entry, Lane, QueueFull, StoreFaile
 from loadtests.sendapi.door import Busy, Door
 from loadtests.sendapi.faults import ERROR, Switchboard
 from loadtests.sendapi.formats_braze import Braze
+from loadtests.sendapi.formats_postmark import Postmark
 from loadtests.sendapi.formats_sendgrid import SendGrid
 from loadtests.sendapi.formats_ses import Ses
 from loadtests.sendapi.formats_twilio import Twilio
@@ -22,7 +23,7 @@ from loadtests.sendapi.intake import Intake
 
 FULL_RETRY_S = 1
 
-WIRES: tuple[Wire, ...] = (SendGrid(), Twilio(), Braze(), Ses())
+WIRES: tuple[Wire, ...] = (SendGrid(), Twilio(), Braze(), Ses(), Postmark())
 """Every wire format that is spoken here; a path belongs to one of them."""
 
 

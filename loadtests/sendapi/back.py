@@ -27,9 +27,10 @@ class Back:
         self._waiting: dict[int, asyncio.Future[Kept | Told]] = {}
         self._notes: list[Answered] = []
 
-    async def append(self, writes: Sequence[Write]) -> None:
+    async def append(self, writes: Sequence[Write]) -> Sequence[bytes]:
         """On disk when it returns."""
         await self._keep(writes, None)
+        return ()
 
     async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
         """The record that the name had already; None = on disk."""

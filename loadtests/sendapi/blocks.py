@@ -94,8 +94,11 @@ class Appender(Protocol):
     def in_flight(self) -> int:
         """How many `append`s may be on their way at once."""
 
-    async def append(self, writes: Sequence[Write]) -> None:
-        """All blocks on disk before it returns. QueueFull when there is no room: none of them is."""
+    async def append(self, writes: Sequence[Write]) -> Sequence[bytes]:
+        """All blocks on disk before it returns. QueueFull when there is no room: none of them is.
+
+        Their keys; () where they are not told, or others may have written between them.
+        """
 
     async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
         """`append`, unless there is a record by that name: then this, and nothing is stored."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from loadtests.sendapi.blocks import Appender, Entry, Lane, Once, QueueFull, StoreFailed, Write, packed
@@ -37,12 +37,13 @@ class Commit:
 
 
 class Committer:
-    """`counted` is told every block that became durable; `recount` finds out what the backend holds."""
+    """`counted` is told every block that became durable, and their keys where no other can lie between them
+    and those before; `recount` finds out what the backend holds."""
 
     def __init__(
         self,
         backend: Appender,
-        counted: Callable[[list[Write]], None],
+        counted: Callable[[list[Write], Sequence[bytes]], None],
         recount: Callable[[], Awaitable[None]],
     ) -> None:
         self.messages = self.size = 0
@@ -59,10 +60,16 @@ class Committer:
         self, entries: Iterable[tuple[Lane, Entry]], messages: int, size: int, settled: Settled
     ) -> None:
         """Let them travel with whatever waits; until they are settled, `messages` and `size` count them."""
-        if not self._waiting or self._waiting[-1].alone:
-            self._waiting.append(Commit())
-        self._waiting[-1].entries.extend(entries)
-        self._waiting[-1].expect(messages, size, settled)
+        commit = self._next()
+        commit.entries.extend(entries)
+        commit.expect(messages, size, settled)
+        self._expect(messages, size)
+
+    def offer_blocks(self, blocks: Iterable[Write], messages: int, size: int, settled: Settled) -> None:
+        """`offer` of what is packed already."""
+        commit = self._next()
+        commit.blocks.extend(blocks)
+        commit.expect(messages, size, settled)
         self._expect(messages, size)
 
     def alone(self, commit: Commit) -> None:
@@ -91,6 +98,11 @@ class Committer:
         self._closing = True
         self._wake.set()
 
+    def _next(self) -> Commit:
+        if not self._waiting or self._waiting[-1].alone:
+            self._waiting.append(Commit())
+        return self._waiting[-1]
+
     def _expect(self, messages: int, size: int) -> None:
         self.messages += messages
         self.size += size
@@ -115,9 +127,10 @@ class Committer:
 
     async def _append(self, commit: Commit) -> None:
         writes = packed(commit.entries) + commit.blocks
+        keys: Sequence[bytes] = ()
         if commit.once is None:
-            await self._backend.append(writes)
+            keys = await self._backend.append(writes)
         else:
             commit.earlier = await self._backend.append_once(writes, commit.once)
         if commit.earlier is None:
-            self._counted(writes)
+            self._counted(writes, () if self._uncertain else keys)

@@ -26,7 +26,7 @@ BAD_TOKEN, INVALID, NOT_JSON, TOO_MANY = 10, 300, 402, 410
 CODES = {429: 429, 503: 100}
 """100 is "Maintenance"; other refusals of a request as a whole have 0 behind their status."""
 
-_BARE = re.compile(r"(?:[^<>]*<)?([^<>]+)>?").fullmatch
+_NAMED = re.compile(r"[^<>]*<([^<>]+)>").fullmatch
 Result = dict[str, Any]
 
 
@@ -106,8 +106,9 @@ def _wrong(message: Any) -> str:
         return "A message must be a JSON object."
     if not _are_emails(message.get("From"), 1):
         return "Invalid 'From' address."
-    if not _are_emails(message.get("To"), RECIPIENTS_MAX):
-        return f"Invalid 'To' address; a message has 1 to {RECIPIENTS_MAX} recipients."
+    for kind in ("To", "Cc", "Bcc"):
+        if (kind == "To" or message.get(kind)) and not _are_emails(message.get(kind), RECIPIENTS_MAX):
+            return f"Invalid '{kind}' address; a message has 1 to {RECIPIENTS_MAX} recipients."
     if not any(isinstance(message.get(kind), str) and message[kind] for kind in ("HtmlBody", "TextBody")):
         return "Provide either email TextBody or HtmlBody or both."
     metadata = message.get("Metadata", {})
@@ -121,5 +122,5 @@ def _are_emails(found: Any, most: int) -> bool:
     if not isinstance(found, str):
         return False
     parts = [part.strip() for part in found.split(",")]
-    bare = [match[1].strip() if (match := _BARE(part)) else "" for part in parts]
-    return len(bare) <= most and all(is_email(address) for address in bare)
+    bare = [match[1] if (match := _NAMED(part)) else part for part in parts]
+    return len(bare) <= most and all(is_email(address.strip()) for address in bare)

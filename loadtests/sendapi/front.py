@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ async def run(knobs: Knobs, listening: socket.socket, pair: socket.socket, paren
         log.close()
 
 
-def _counted_behind(_: list[Write]) -> None:
+def _counted_behind(writes: list[Write], keys: Sequence[bytes]) -> None:
     """The process behind counts."""
 
 

@@ -40,7 +40,13 @@ class Intake:
     async def put_blocks(self, writes: list[Write], once: Once | None) -> bytes | None:
         """`put` or `put_once` of what is packed already."""
         messages, size = sum(one.messages for one in writes), sum(len(one.data) for one in writes)
-        return await self._put_alone(Commit(blocks=writes, once=once), messages, size)
+        if once is not None:
+            return await self._put_alone(Commit(blocks=writes, once=once), messages, size)
+        self._admit(messages, size)
+        waiter, settled = _awaited()
+        self._commits.offer_blocks(writes, messages, size, settled)
+        await waiter
+        return None
 
     async def _put_alone(self, commit: Commit, messages: int, size: int) -> bytes | None:
         self._admit(messages, size)

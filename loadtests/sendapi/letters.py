@@ -99,7 +99,8 @@ def _of_ses(document: dict[str, Any], at: int, message_id: str) -> Letter:
 
 def _of_postmark(document: Any, at: int, message_id: str) -> Letter:
     message = document[at] if isinstance(document, list) else document
-    to = tuple(parseaddr(address)[1] for address in message["To"].split(","))
+    lists = (message.get(kind) or "" for kind in ("To", "Cc", "Bcc"))
+    to = tuple(parseaddr(address)[1] for each in lists if each for address in each.split(","))
     text = message.get("TextBody") or message.get("HtmlBody") or ""
     return Letter(message_id, parseaddr(message["From"])[1], to, message.get("Subject") or "", text)
 

@@ -1,5 +1,7 @@
 """A server that answers 202 at once, for the generator's test of itself: `python -m loadtests.sendapi.null`.
 
+With a folder as its argument it serves TLS too, on another port, by a certificate that it leaves there.
+
 It frames requests by Content-Length - or, after HTTP/2's preface, by frames - and does nothing else: no
 checks, no queue, no delivery.
 """
@@ -7,14 +9,17 @@ checks, no queue, no delivery.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
+from pathlib import Path
 from typing import cast
 
 from loadtests.children import link
-from loadtests.sendapi import null2, serving
+from loadtests.sendapi import null2, own_certificate, serving
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nx-message-id: null\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
+PROTOCOLS = ("h2", "http/1.1")
 
 
 def content_length(head: bytes) -> int:
@@ -69,19 +74,28 @@ class NullProtocol(asyncio.Protocol):
         return ended
 
 
-async def _run() -> None:
+async def _served(tls: ssl.SSLContext | None) -> tuple[asyncio.Server, int]:
+    """A server on a free port, and the port."""
     sock = serving.listening("127.0.0.1", 0)
     loop = asyncio.get_running_loop()
+    server = await loop.create_server(NullProtocol, sock=sock, backlog=serving.BACKLOG, ssl=tls)
+    return server, int(sock.getsockname()[1])
+
+
+async def _run(folder: Path | None) -> None:
     async with serving.stoppable() as stop:
         parent = link()
-        server = await loop.create_server(NullProtocol, sock=sock, backlog=serving.BACKLOG)
+        served = [await _served(None)]
+        if folder is not None:
+            served.append(await _served(own_certificate.server_context(folder, PROTOCOLS)))
         if parent is not None:
             serving.leave_with(parent, stop)
-            parent.tell("ready", port=sock.getsockname()[1])
+            parent.tell("ready", port=served[0][1], tls_port=served[-1][1])
         await stop.asked.wait()
-        server.close()
+        for server, _ in served:
+            server.close()
 
 
 if __name__ == "__main__":
-    serving.run(_run())
+    serving.run(_run(Path(sys.argv[1]) if sys.argv[1:] else None))
     sys.exit(0)

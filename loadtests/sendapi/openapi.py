@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadtests.sendapi import openapi_braze, openapi_own, openapi_sendgrid, openapi_ses, openapi_twilio
+from loadtests.sendapi import (
+    openapi_braze,
+    openapi_own,
+    openapi_postmark,
+    openapi_sendgrid,
+    openapi_ses,
+    openapi_twilio,
+)
 from loadtests.sendapi.health import own_version
 from loadtests.sendapi.schemas import Json
 
-WIRES = (openapi_sendgrid, openapi_twilio, openapi_braze, openapi_ses)
+WIRES = (openapi_sendgrid, openapi_twilio, openapi_braze, openapi_ses, openapi_postmark)
 DESCRIPTION = (
     "A send API to rehearse against, with the wire formats of SendGrid v3, Twilio Messages, Braze "
-    "messages/send and Amazon SES v2. A message is on disk before success is said. Fields that are not "
-    "described are taken as they are. A request that bears an Idempotency-Key of an earlier one is answered "
-    "as that was and stored once."
+    "messages/send, Amazon SES v2 and Postmark. A message is on disk before success is said. Fields that are "
+    "not described are taken as they are. A request that bears an Idempotency-Key of an earlier one is "
+    "answered as that was and stored once."
 )
 
 
@@ -55,5 +62,6 @@ def _with_key(
     if not any_key:
         return (lambda post: post | {"security": [{name: []}]}), {name: scheme}
     schema = {"type": "string", "pattern": pattern}
-    header = {"name": "Authorization", "in": "header", "required": True, "schema": schema}
+    named = scheme.get("name", "Authorization")
+    header = {"name": named, "in": "header", "required": True, "schema": schema}
     return (lambda post: post | {"parameters": [*post.get("parameters", ()), header]}), {}

@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol with a short way for sends: no task, no events, one write. All else goes by ASGI.
 
 A complete send request is read, checked and offered to the queue in the call that brought its last byte; its
-answer is written in the call that learns of the fsync. Order on a connection, keep-alive and draining stay
+answer is written in the call that learns of the fsync. One that comes in one piece, with a head that was
+parsed before, is not parsed again. Order on a connection, keep-alive and draining stay
 uvicorn's: while a request goes the short way, it stands where uvicorn looks for its own request.
 """
 
@@ -16,10 +17,15 @@ from typing import Any, Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from loadtests.sendapi.answer import BODY_BYTES_MAX, Answer, Client, Headers, Short
+from loadtests.sendapi.heads import Heads
 
 
 class ShortWay(Protocol):
     """What an application must offer for it."""
+
+    @property
+    def heads(self) -> Heads:
+        """What was made of heads before."""
 
     def is_plain(self) -> bool:
         """Whether there is a short way at all, now."""
@@ -72,6 +78,8 @@ class SendProtocol(HttpToolsProtocol):  # type: ignore[misc] # uvicorn is follow
         self._event = asyncio.Event()
         self._head: tuple[bytes, bytes, Headers] | None = None
         self._short: Short | None = None
+        self._between = True
+        self._given: bytes | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._used_s = 0.0
 
@@ -87,8 +95,20 @@ class SendProtocol(HttpToolsProtocol):  # type: ignore[misc] # uvicorn is follow
             self._idle_timer.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """By the parser, unless it is between two requests and need not see this one."""
+        self._given = None
+        if self._between and (self.cycle is None or self.cycle.response_complete):
+            if self._way.is_plain() and (met := self._way.heads.met(data)) is not None:
+                exchange = self.cycle = Exchange(met.short, True, self._event)
+                self._accept(exchange, met.body)
+                return
+            self._given = data
+        super().data_received(data)
+
     def on_message_begin(self) -> None:
         """uvicorn's scope is made when it is known to be needed."""
+        self._between = False
         self.url = b""
         self.expect_100_continue = False
         self.headers: Headers = []
@@ -121,14 +141,17 @@ class SendProtocol(HttpToolsProtocol):  # type: ignore[misc] # uvicorn is follow
 
     def on_message_complete(self) -> None:
         """The last byte is here."""
+        self._between = True
+        given, self._given = self._given, None
         exchange = self._exchange
         if exchange is None:
             super().on_message_complete()
         elif not exchange.response_complete:
             parts, exchange.parts = exchange.parts, []
             body = parts[0] if len(parts) == 1 else b"".join(parts)
-            respond = partial(self._respond, exchange)
-            self._way.accept_soon(exchange.short, body, exchange.began_s, self.client, respond)
+            if given is not None and exchange.keep_alive:
+                self._way.heads.learn(given, exchange.short, body)
+            self._accept(exchange, body)
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but with one timer a connection instead of one a response."""
@@ -138,6 +161,10 @@ class SendProtocol(HttpToolsProtocol):  # type: ignore[misc] # uvicorn is follow
         self.server_state.total_requests += 1
         self._used_s = self.loop.time()
         self.flow.resume_reading()
+
+    def _accept(self, exchange: Exchange, body: bytes) -> None:
+        respond = partial(self._respond, exchange)
+        self._way.accept_soon(exchange.short, body, exchange.began_s, self.client, respond)
 
     def _short_way(self) -> Short | None:
         """Requests of one connection mostly have the same head: it is looked at once."""

@@ -99,7 +99,7 @@ def serve(knobs: Knobs, say: Callable[[str], None] = print) -> None:
             if knobs.switch_key:
                 key = f"${ADMIN_KEY}" if os.environ.get(ADMIN_KEY) else knobs.switch_key
                 say(f"faults are switched at {base_url}/admin/faults with the bearer key {key}")
-            say("it also speaks Twilio Messages, Braze messages/send, Amazon SES v2, each at its own path")
+            say("it also speaks Twilio, Braze, Amazon SES v2 and Postmark, each at its own path")
 
         serving.run(_run(placed, None, ready))
 

@@ -77,7 +77,7 @@ class Seen:
     """
 
     def __init__(self) -> None:
-        self._pages: dict[tuple[str, int, int], npt.NDArray[np.uint8]] = {}
+        self._pages: dict[tuple[str, int, int], bytearray] = {}
         self._names: set[str] = set()
         self._older: set[str] = set()
 
@@ -85,17 +85,7 @@ class Seen:
         """How many of these were met before, or twice in here."""
         if len(ids) > FEW and (found := _series(ids)) is not None:
             return self._add_numbers(*found)
-        repeated = 0
-        numbered: dict[tuple[str, int], list[int]] = {}
-        for name in ids:
-            stem = name.rstrip(digits)
-            if 0 < len(name) - len(stem) <= DIGITS_MAX:
-                numbered.setdefault((stem, len(name)), []).append(int(name[len(stem) :]))
-            else:
-                repeated += self._add_name(name)
-        for (stem, length), numbers in numbered.items():
-            repeated += sum(self._add_number(stem, length, number) for number in numbers)
-        return repeated
+        return sum([self._add_one(name) for name in ids])
 
     def _add_numbers(self, stem: str, length: int, numbers: npt.NDArray[np.int64]) -> int:
         """A stem, a length and a number make exactly one id, leading zeros or not."""
@@ -108,23 +98,27 @@ class Seen:
             parts = list(zip(pages.tolist(), np.split(unique % PAGE, starts[1:]), strict=True))
         repeated = len(numbers) - len(unique)
         for number, places in parts:
-            page = self._page((stem, length, number))
+            page = np.frombuffer(self._page((stem, length, number)), np.uint8)
             repeated += int(np.count_nonzero(page[places]))
             page[places] = 1
         return repeated
 
-    def _add_number(self, stem: str, length: int, number: int) -> int:
-        page, place = self._page((stem, length, number // PAGE)), number % PAGE
-        repeated = int(page[place])
+    def _add_one(self, name: str) -> int:
+        stem, length = name.rstrip(digits), len(name)
+        if not 0 < length - len(stem) <= DIGITS_MAX:
+            return self._add_name(name)
+        number, place = divmod(int(name[len(stem) :]), PAGE)
+        page = self._page((stem, length, number))
+        repeated = page[place]
         page[place] = 1
         return repeated
 
-    def _page(self, key: tuple[str, int, int]) -> npt.NDArray[np.uint8]:
+    def _page(self, key: tuple[str, int, int]) -> bytearray:
         page = self._pages.get(key)
         if page is None:
             if len(self._pages) >= PAGES_MAX:
                 del self._pages[next(iter(self._pages))]
-            page = self._pages[key] = np.zeros(PAGE, dtype=np.uint8)
+            page = self._pages[key] = bytearray(PAGE)
         return page
 
     def _add_name(self, name: str) -> int:

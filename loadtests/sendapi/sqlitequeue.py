@@ -35,15 +35,15 @@ class SqliteQueue:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection = self._thread.submit(_connect, path).result()
 
-    async def append(self, writes: Sequence[Write]) -> None:
+    async def append(self, writes: Sequence[Write]) -> Sequence[bytes]:
         """One transaction; it has reached the disk when this returns."""
 
-        def run(connection: sqlite3.Connection) -> None:
+        def run(connection: sqlite3.Connection) -> list[bytes]:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                _insert(connection, writes)
+                return _insert(connection, writes)
 
-        await self._run(run)
+        return await self._run(run)
 
     async def append_once(self, writes: Sequence[Write], once: Once) -> bytes | None:
         """One transaction for record and blocks; records that are old enough go with it."""
@@ -119,9 +119,11 @@ class SqliteQueue:
             raise StoreFailed(str(error)) from error
 
 
-def _insert(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
-    rows = [(*lane, messages, data) for lane, messages, data in writes]
-    connection.executemany("INSERT INTO blocks (priority, channel, messages, data) VALUES (?, ?, ?, ?)", rows)
+def _insert(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[bytes]:
+    """The rows' keys."""
+    insert = "INSERT INTO blocks (priority, channel, messages, data) VALUES (?, ?, ?, ?)"
+    rows = ((*lane, messages, data) for lane, messages, data in writes)
+    return [b"%d" % (connection.execute(insert, row).lastrowid or 0) for row in rows]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

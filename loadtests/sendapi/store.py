@@ -7,8 +7,10 @@ that was taken but not reported done is still on disk and is handed out again af
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 
 from loadtests.sendapi.blocks import (
     LANES,
@@ -16,11 +18,13 @@ from loadtests.sendapi.blocks import (
     Block,
     Lane,
     QueueFull,
+    Stored,
     StoreFailed,
     Write,
     unpacked,
 )
 from loadtests.sendapi.commits import Committer
+from loadtests.sendapi.fresh import Fresh
 from loadtests.sendapi.intake import Intake
 
 COUNTED_AT_ONCE = 64
@@ -53,13 +57,16 @@ class Store(Intake):
     received + recovered = finished + backlog().
     """
 
-    def __init__(self, backend: Backend, *, bound: int = 0, bytes_max: int = 1 << 30) -> None:
+    def __init__(
+        self, backend: Backend, *, bound: int = 0, bytes_max: int = 1 << 30, fresh: Fresh | None = None
+    ) -> None:
         super().__init__(Committer(backend, self._count, self._recount))
         self.backend = backend
         self.received = 0
         self.recovered = 0
         self.finished = 0
         self.lanes = {lane: LaneState() for lane in LANES}
+        self._fresh = fresh or Fresh()
         self._bound = bound
         self._bytes_max = bytes_max
         self._held = self._held_size = 0
@@ -85,7 +92,7 @@ class Store(Intake):
         if not state.untaken:
             return []
         async with self._reading:
-            stored = await self.backend.read(lane, state.cursor, count)
+            stored = self._fresh.take(lane, count) or await self.backend.read(lane, state.cursor, count)
             blocks = [unpacked(lane, one) for one in stored]
             for block in blocks:
                 state.cursor = block.key
@@ -137,8 +144,9 @@ class Store(Intake):
         if self._bound and self._held + self._commits.messages + messages > self._bound:
             raise QueueFull
 
-    def _count(self, writes: list[Write]) -> None:
-        for lane, messages, data in writes:
+    def _count(self, writes: list[Write], keys: Sequence[bytes]) -> None:
+        for (lane, messages, data), key in zip(writes, keys or repeat(b""), strict=False):
+            self._keep_fresh(lane, Stored(key, messages, data))
             self.lanes[lane].untaken += messages
             self.lanes[lane].untaken_size += len(data)
             self.received += messages
@@ -146,6 +154,14 @@ class Store(Intake):
             self._held_size += len(data)
             self._written += len(data)
         self._tell_arrival()
+
+    def _keep_fresh(self, lane: Lane, block: Stored) -> None:
+        """To be asked before the block is counted: where nothing else is untaken, it is the reader's next."""
+        if not block.key:
+            self._fresh.close(lane)
+        elif self.lanes[lane].untaken == 0:
+            self._fresh.open(lane)
+        self._fresh.add(lane, block)
 
     def _tell_arrival(self) -> None:
         arrival, self._arrival = self._arrival, None
@@ -185,6 +201,7 @@ class Store(Intake):
 
     async def _recount(self) -> None:
         """Count what lies behind each cursor. Raises StoreFailed."""
+        self._fresh.close_all()
         async with self._reading:
             for lane, state in self.lanes.items():
                 messages, size = await self._behind(lane, state.cursor)

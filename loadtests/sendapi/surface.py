@@ -12,6 +12,7 @@ from loadtests.sendapi.admin import Admin
 from loadtests.sendapi.answer import Answer, Asked, Client, Headers, Short, Taken, Wire, retry_after
 from loadtests.sendapi.app import FULL_RETRY_S, App, wire_of
 from loadtests.sendapi.asgi import TOO_LARGE, HungUp, Receive, Scope, Send, asked_of, reply
+from loadtests.sendapi.heads import Heads
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.life import Life
 from loadtests.sendapi.meter import Meter, Notes
@@ -36,6 +37,7 @@ class Surface:
         self, key: str, log: AccessLog | None = None, notes: Notes | None = None, admin_key: str = ""
     ) -> None:
         self.life = Life()
+        self.heads = Heads()
         meter = Meter()
         self.note = (notes or meter).note
         self._metrics = Metrics(meter, self.life)

@@ -47,12 +47,14 @@ def system_resolve(host: str, port: int) -> Sequence[str]:
 
 
 def check(target: Target, resolve: Resolve = system_resolve) -> Address:
-    """The address of the target's own base URL, which may be loaded and answers now.
+    """The address of the target's own base URL, which may be loaded and - where anything is asked of it -
+    answers now.
 
     Raises UserError with exit code 4 when any address of the host is not loopback and the target's file does
     not allow the host, or when nothing listens there or its certificate is not to be trusted.
     """
-    return _answering(target, permitted(target, resolve))
+    addresses = permitted(target, resolve)
+    return _answering(target, addresses) if target.asks_its_base_url else addresses[0]
 
 
 def check_each(target: Target, resolve: Resolve = system_resolve) -> tuple[Address, ...]:
@@ -90,10 +92,12 @@ def _knock(target: Target, address: Address) -> None:
 
 
 def permitted(target: Target, resolve: Resolve = system_resolve) -> tuple[Address, ...]:
-    """The target's addresses, IPv4 first, all allowed; connects to none. UserError with exit code 4 else."""
-    if not target.base_url or (reason := base_url_problem(target.base_url)):
-        raise _refused(target, reason if target.base_url else "the target has no address")
-    parts = urlsplit(target.base_url)
+    """The addresses of the first of the target's `base_urls`, IPv4 first, all allowed; connects to none.
+    UserError with exit code 4 else."""
+    base_url = next(iter(target.base_urls), "")
+    if not base_url or (reason := base_url_problem(base_url)):
+        raise _refused(target, reason if base_url else "the target has no address")
+    parts = urlsplit(base_url)
     tls = parts.scheme == "https"
     host, port = str(parts.hostname), parts.port or (443 if tls else 80)
     if _is_odd_number(host):

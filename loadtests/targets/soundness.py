@@ -49,7 +49,7 @@ def _whole(target: Target, shipped: Sequence[str], complete: bool) -> Found:
     if not target.operations and not target.like:
         example = f'one or more [[operation]], or like = "{shipped[-1]}"'
         yield Complaint(("operation",), "the file describes no operation", example, points_at="table")
-    if complete and not target.base_url:
+    if complete and not target.base_url and target.asks_its_base_url:
         message = 'is missing; write base_url = "http://127.0.0.1:8025"'
         yield Complaint(("base_url",), message, points_at="table")
     yield from _carried_once(target.operations)

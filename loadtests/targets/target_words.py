@@ -67,8 +67,18 @@ class Target(Word):
     @property
     def base_urls(self) -> tuple[str, ...]:
         """Every address that requests go to: the target's, then those that operations have of their own."""
-        own = (operation.base_url for operation in self.operations)
-        return tuple(dict.fromkeys(url for url in (self.base_url, *own) if url))
+        return tuple(dict.fromkeys(url for url in (self.base_url, *self._own_base_urls) if url))
+
+    @property
+    def asks_its_base_url(self) -> bool:
+        """Whether anything is asked of `base_url`: a send, a figure, a status."""
+        base = place(self.base_url) if self.base_url else None
+        sends = not self.operations or any(not url or place(url) == base for url in self._own_base_urls)
+        return sends or self.seen_by == "poll" or any(figure.is_own for figure in self.observe)
+
+    @property
+    def _own_base_urls(self) -> tuple[str, ...]:
+        return tuple(operation.base_url for operation in self.operations)
 
     @property
     def seen_by(self) -> Way:

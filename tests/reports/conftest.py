@@ -14,7 +14,7 @@ from loadtests.ceiling.bounds import Bound
 from loadtests.ceiling.ceiling import Ceiling, Trial
 from loadtests.deliveries import deliveries_of
 from loadtests.farside import FarFigure
-from loadtests.measurement import Measurement, Percentiles, Window
+from loadtests.measurement import AtAddress, Measurement, Percentiles, Window
 from loadtests.passage import Passage, Watch
 from loadtests.tracing import Traced, passage_of, trace
 from reports.disclosure import about
@@ -123,6 +123,16 @@ def a_passage() -> Passage:
     return passage_of(traced, np.arange(101), outcomes, 10.0, WATCH)
 
 
+def two_addresses(due: int) -> tuple[AtAddress, ...]:
+    """Nine in ten requests went well to one; of the others most met a reset."""
+    most, few = due - due // 10, due // 10
+    good = AtAddress("http://127.0.0.1:1", most, most, 0, most, 0, 2 * most, {}, percentiles(0.01, 0.05))
+    lost = few - few // 3
+    return good, AtAddress(
+        "http://127.0.0.1:2", few, few, 0, few // 3, 0, few, {"reset": lost}, percentiles(0.01, math.inf)
+    )
+
+
 def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = True) -> Measurement:
     due = round(offered_per_s * 10)
     rng = np.random.default_rng(7)
@@ -172,6 +182,7 @@ def measurement(name: str, offered_per_s: float, p99: float, *, valid: bool = Tr
         ),
         passage=a_passage(),
         delivery=deliveries_of(a_trace(), 10.0, WATCH),
+        addresses=two_addresses(due),
     )
 
 

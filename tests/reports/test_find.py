@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from loadtests.ceiling.ceiling import conclude
 from reports import exports
+from reports.exports import markdown
 from reports.find import find
 from reports.findings import Findings, from_json, to_json
+from reports.page import html
 from reports.results import Results
 from reports.words import last_lines
 from scenarios.objectives import parse_objective
@@ -206,3 +208,13 @@ def test_a_break_below_the_peak_decides_though_there_was_no_time_to_find_what_ho
     above_the_peak = replace(broken, offered_per_s=190.0)
     undecided = find(replace(results, ceiling=replace(short, high_per_s=190.0, trials=(above_the_peak,))))
     assert (nothing_carried.verdict, undecided.verdict) == ("inconclusive", "inconclusive")
+
+
+def test_the_peak_by_address_stands_in_page_and_markdown_where_there_are_several(results: Results) -> None:
+    assert results.peak is not None
+    for told in (html(find(results), {}), markdown(find(results))):
+        assert "The peak by address" in told
+        assert "127.0.0.1:2" in told
+        assert "reset: " in told
+    alone = replace(results, peak=replace(results.peak, addresses=()))
+    assert "The peak by address" not in markdown(find(alone))

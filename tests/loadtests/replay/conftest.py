@@ -164,7 +164,8 @@ def answering() -> Callable[[bytes], Callable[[Server, socket.socket], None]]:
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.torture)], ids=["compiled", "by hand"])
 def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
     """Replay in this process: `replay(port, schedule, bounds, body_bytes, stop_after_s, makes, compiled,
-    http)`; of several ports each gets a stream of the schedule."""
+    http, ahead)`; of several ports each gets a stream of the schedule. `ahead`: open connections ahead of
+    time 0, and call this before it."""
 
     def run(
         port: int | Sequence[int],
@@ -175,6 +176,7 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
         makes: Makes = Connection,
         compiled: bool = request.param,
         http: str = "1.1",
+        ahead: Callable[[], object] | None = None,
     ) -> SendRecords:
         plain = Plain(body_bytes)
         whole = Agenda(schedule, plain, plain, plain, 0)
@@ -183,10 +185,8 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
         streams = [np.flatnonzero((schedule.stream == at) | alone) for at in range(len(ports))]
         kernel = replace(plain_kernel(), compiled=(lambda: compiled and works()))
         kernel.compiled()
-        start_ns = time.monotonic_ns() + 5_000_000
         path = tmp_path / "records.arrows"
         writer = Writer(path)
-        journal = Journal(schedule, start_ns, writer)
         reactor = Reactor(
             [
                 Way(Peer(socket.AF_INET, "127.0.0.1", one, makes, http), whole.of(its))
@@ -196,6 +196,11 @@ def replay(tmp_path: Path, request: pytest.FixtureRequest) -> Replay:
             bounds=bounds or Bounds(),
             kernel=kernel,
         )
+        if ahead is not None:
+            reactor.open_ahead(time.monotonic_ns() + 5_000_000_000)
+            ahead()
+        start_ns = time.monotonic_ns() + 5_000_000
+        journal = Journal(schedule, start_ns, writer)
         if stop_after_s is not None:
             threading.Timer(stop_after_s, reactor.stop).start()
         writer.close(reactor.run(start_ns))

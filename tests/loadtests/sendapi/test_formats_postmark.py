@@ -53,6 +53,8 @@ def test_a_batch_of_which_nothing_is_good_sends_nothing():
         (SINGLE, [], 300),
         (SINGLE, GOOD | {"From": "nobody"}, 300),
         (SINGLE, GOOD | {"To": ",".join(["a@example.com"] * 51)}, 300),
+        (SINGLE, GOOD | {"To": "b@example.com>"}, 300),
+        (SINGLE, GOOD | {"Cc": "nobody"}, 300),
         (SINGLE, GOOD | {"TextBody": ""}, 300),
         (SINGLE, GOOD | {"Metadata": {"n": 1}}, 300),
         (BATCH, GOOD, 402),

@@ -244,6 +244,73 @@ class TestSes:
         assert limited.value.response["ResponseMetadata"]["RequestId"]
 
 
+class TestPostmark:
+    def client(self, base_url: str, token: str = KEY) -> Any:
+        return sdk("postmark.sync").ServerClient(token, retries=0, base_url=base_url)
+
+    def mail(self, number: int, **changes: Any) -> Any:
+        return {
+            "sender": "Peak season <season@example.com>",
+            "to": f"c{number}@example.com",
+            "subject": "Peak",
+            "text_body": "now",
+            "metadata": {"peakday_id": str(number)},
+        } | changes
+
+    def test_a_message_is_accepted_with_an_id_and_its_recipient(self, api: Running, eventually: Any) -> None:
+        before = api.health().received
+        with self.client(api.base_url) as client:
+            told = client.outbound.send(self.mail(1, cc="d@example.com, E <e@example.com>", tag="peak"))
+        assert (told.success, told.to, told.message) == (True, "c1@example.com", "OK")
+        assert told.submitted_at.year >= 2026
+        assert len(told.message_id) == 36
+        assert gained(api, before, eventually) == 1
+
+    def test_a_batch_of_a_thousand_goes_in_two_requests_of_five_hundred(
+        self, api: Running, eventually: Any
+    ) -> None:
+        before = api.health().received
+        with self.client(api.base_url) as client:
+            told = [
+                result
+                for first in (0, 500)
+                for result in client.outbound.send_batch([self.mail(first + n) for n in range(500)])
+            ]
+        assert [result.to for result in told] == [f"c{n}@example.com" for n in range(1000)]
+        assert len({result.message_id for result in told}) == 1000
+        assert gained(api, before, eventually) == 1000
+
+    def test_a_bad_message_a_wrong_token_and_a_full_queue_raise_what_the_sdk_has_for_them(
+        self, api: Running, full: Running
+    ) -> None:
+        errors = sdk("postmark.exceptions")
+        with self.client(api.base_url) as client:
+            with pytest.raises(errors.ValidationException, match="Provide either email") as invalid:
+                client.outbound.send(self.mail(1, text_body=""))
+            assert (invalid.value.http_status, invalid.value.error_code) == (422, 300)
+        with self.client(api.base_url, "other") as client:
+            with pytest.raises(errors.InvalidAPIKeyException) as refused:
+                client.outbound.send(self.mail(1))
+            assert (refused.value.http_status, refused.value.error_code) == (401, 10)
+        with self.client(full.base_url) as client:
+            with pytest.raises(errors.RateLimitException) as limited:
+                client.outbound.send_batch([self.mail(n) for n in range(4)])
+            assert (limited.value.http_status, limited.value.error_code) == (429, 429)
+
+    def test_what_is_wrong_in_a_batch_is_told_in_its_place_and_the_rest_is_taken(
+        self, api: Running, client_of: Any, eventually: Any
+    ) -> None:
+        """By plain HTTP: the SDK cannot read a result without an id, which is what Postmark gives."""
+        before = api.health().received
+        good = {"From": "season@example.com", "To": "c@example.com", "TextBody": "now"}
+        headers = {"x-postmark-server-token": KEY, "content-type": "application/json"}
+        body = json.dumps([good, good | {"To": "nobody"}, good | {"Bcc": "x"}, good]).encode()
+        reply = client_of(api).ask("POST", "/email/batch", body, headers)
+        assert reply.status == 200
+        assert [result["ErrorCode"] for result in json.loads(reply.body)] == [0, 300, 300, 0]
+        assert gained(api, before, eventually) == 2
+
+
 class TestBraze:
     """There is no official SDK for sending: plain HTTP."""
 
@@ -298,6 +365,7 @@ class TestBraze:
         (f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json", "code"),
         ("/messages/send", "message"),
         ("/v2/email/outbound-emails", "message"),
+        ("/email/batch", "Message"),
     ],
 )
 def test_other_methods_are_refused_in_the_providers_own_words(
@@ -308,7 +376,7 @@ def test_other_methods_are_refused_in_the_providers_own_words(
     assert name in json.loads(reply.body)
 
 
-@pytest.mark.parametrize("format_name", ["sendgrid", "twilio", "ses"])
+@pytest.mark.parametrize("format_name", ["sendgrid", "twilio", "ses", "postmark"])
 def test_what_the_shipped_formats_send_is_taken(
     api: Running, format_name: str, monkeypatch: Any, tmp_path: Path
 ) -> None:

@@ -154,3 +154,39 @@ def test_operations_of_one_place_share_its_address(tmp_path: Path) -> None:
         same = operation_elsewhere(tmp_path, f"{url}/v2").model_copy(update={"base_url": f"{url}/v1"})
         assert same.destinations == (f"{url}/v1",)
         assert len(safety.check_each(same)) == 1
+
+
+def test_a_base_url_that_nothing_is_asked_of_need_not_answer_nor_be_there(tmp_path: Path) -> None:
+    text = OWN_ADDRESS.format(base='base_url = "http://127.0.0.1:9"')
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+        silent = written(tmp_path, text.replace("PORT", str(port)))
+        assert safety.check(silent).port == 9
+        assert [address.port for address in safety.check_each(silent)] == [port]
+        absent = written(tmp_path, OWN_ADDRESS.format(base="").replace("PORT", str(port)))
+        assert safety.check(absent).port == port
+
+
+def test_a_base_url_that_a_figure_is_read_from_must_answer(tmp_path: Path) -> None:
+    watched = '[[observe]]\nname = "w"\nurl = "/stats"\npointer = "/w"\nmeaning = "backlog"\n'
+    text = OWN_ADDRESS.format(base='base_url = "http://127.0.0.1:9"') + watched
+    with pytest.raises(UserError, match="nothing answers there"):
+        safety.check(written(tmp_path, text.replace("PORT", "8")))
+    with pytest.raises(UserError, match="base_url"):
+        written(tmp_path, OWN_ADDRESS.format(base="").replace("PORT", "8") + watched)
+
+
+OWN_ADDRESS = """
+{base}
+[[operation]]
+name = "there"
+base_url = "http://127.0.0.1:PORT"
+path = "/"
+[operation.body]
+template = '{{}}'
+"""
+
+
+def written(folder: Path, text: str) -> Target:
+    (folder / "target.toml").write_text(text)
+    return read_target(folder / "target.toml")

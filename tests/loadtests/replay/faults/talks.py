@@ -25,3 +25,8 @@ def assert_ten(records, fault: str) -> None:
     assert_accounted(records, 10)
     assert records.request.size == 10
     assert faults(records) == {fault: 10}
+
+
+def reset(sock: socket.socket) -> None:
+    """Let the close be a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")

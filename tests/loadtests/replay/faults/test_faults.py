@@ -19,13 +19,9 @@ from loadtests.targets.safety import check
 from loadtests.targets.target import at, shipped
 from scenarios.problems import EXIT_REFUSED, UserError
 from tests.loadtests.replay.accounts import assert_accounted, faults
-from tests.loadtests.replay.faults.talks import ACCEPTED, TEN, assert_ten, once
+from tests.loadtests.replay.faults.talks import ACCEPTED, TEN, assert_ten, once, reset
 
 MEGABYTE = b"x" * 1_000_000
-
-
-def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
 def never(server, sock: socket.socket) -> None:
