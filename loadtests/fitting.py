@@ -13,20 +13,22 @@ from loadtests.calibration import (
     Believed,
     Calibration,
 )
+from scenarios.pipeline import VARIATION_MAX, Workers
 from scenarios.providers import Provider, limit_table
 from scenarios.scenario import Scenario
-from sim.pipeline.workers import variation
+from sim.pipeline.workers import plain, variation
 
 DISTRIBUTION = "pipeline.workers.distribution"
-VARIATION_MAX = 5.0
-"""The most that a scenario may say; beyond, a door rather stalls than varies."""
+QUANTILES = "pipeline.workers.quantiles"
+MOST = "pipeline.workers.autoscaling.most"
+STALL_RATE = "pipeline.workers.stalls.rate"
 SHARED = "all"
 """A limit that every channel shares, or that of a target that does not tell its providers apart."""
 
 
 def believed_of(scenario: Scenario, provider_names: tuple[str, ...]) -> Believed:
     """What `scenario`, at the rehearsed scale, says of the target and of providers that are told apart."""
-    workers = scenario.pipeline.workers
+    workers = plain(scenario.pipeline.workers)
     rates = {p.name: rate_of(p) for p in scenario.providers if not p.standby}
     known = {name: rates[name] for name in provider_names if name in rates}
     limits = known or {SHARED: sum(rates.values())}
@@ -44,18 +46,29 @@ def settings_of(calibration: Calibration, scenario: Scenario, carried: float) ->
     `carried`: scale times share of the season that the target stood for; a target that carries half of the
     season is one of two.
     """
-    settings: list[str] = []
-    if (service_s := calibration.value(SERVICE_TIME)) is not None:
-        settings.append(f"{SERVICE_TIME}={service_s * 1e6:.3f}us")
-    if (spread := calibration.value(VARIATION)) is not None:
-        # only the lognormal has a variation of its own; near 0 it is as good as constant
-        settings += [f'{DISTRIBUTION}="lognormal"', f"{VARIATION}={min(spread, VARIATION_MAX):.6f}"]
-    if (workers := calibration.value(PARALLELISM)) is not None:
-        settings.append(f"{PARALLELISM}={max(1, round(workers / carried))}")
+    settings = _workers(calibration, scenario.pipeline.workers, carried)
     for name, per_s in _limits(calibration).items():
         settings += (
             _shared(scenario, per_s / carried) if name == SHARED else _own(scenario, name, per_s / carried)
         )
+    return settings
+
+
+def _workers(calibration: Calibration, believed: Workers, carried: float) -> list[str]:
+    settings: list[str] = []
+    if (service_s := calibration.value(SERVICE_TIME)) is not None:
+        settings.append(f"{SERVICE_TIME}={service_s * 1e6:.3f}us")
+        # what was measured has them in it
+        settings += [f"{STALL_RATE}=0/s"] if believed.stalls else []
+    if (spread := calibration.value(VARIATION)) is not None:
+        # only the lognormal has a variation of its own; near 0 it is as good as constant
+        settings += [f'{DISTRIBUTION}="lognormal"', f"{VARIATION}={min(spread, VARIATION_MAX):.6f}"]
+        settings += [f"{QUANTILES}=[]"] if believed.quantiles else []
+    if (at_once := calibration.value(PARALLELISM)) is not None:
+        count = max(1, round(at_once / carried / believed.batch))
+        settings.append(f"{PARALLELISM}={count}")
+        if believed.autoscaling and believed.autoscaling.most < count:
+            settings.append(f"{MOST}={count}")
     return settings
 
 

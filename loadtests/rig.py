@@ -32,6 +32,7 @@ from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, embedded_at, resolve
 from scenarios.limits import LimitWord, TokenBucket
 from scenarios.scenario import Scenario
+from sim.pipeline.workers import plain
 from sim.progress import Watcher
 from sim.runs import Run
 
@@ -176,7 +177,7 @@ def _as_the_scenario_says(base: Knobs, scenario: Scenario) -> Knobs:
         for p in scenario.providers
         if not p.standby
     )
-    workers = scenario.pipeline.workers
+    workers = plain(scenario.pipeline.workers)
     return msgspec.structs.replace(
         base,
         providers=providers,

@@ -14,6 +14,7 @@ from reports.findings import Action, Resource
 from reports.judgement import MARGIN
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
+from sim.pipeline.workers import carried_per_s
 from sim.traffic import MINUTE_S, Traffic, peak, window
 
 
@@ -102,15 +103,17 @@ def _add_workers(s: Situation) -> list[Action]:
     if needed <= count:
         return []
     effect = f"SIMULATED: about {units.rate(_carried(s, needed))} at the same work per message"
-    return [
-        Action(f"raise workers from {count:,} to {needed:,}", effect, f"pipeline.workers.count={needed}"),
-    ]
+    scaling, changed = s.scenario.pipeline.workers.autoscaling, f"pipeline.workers.count={needed}"
+    if scaling and needed > scaling.most:
+        changed = f"pipeline.workers.autoscaling.most={needed}"
+        return [Action(f"let workers grow from {scaling.most:,} to {needed:,}", effect, changed)]
+    return [Action(f"raise workers from {count:,} to {needed:,}", effect, changed)]
 
 
 def _worker_shortage(s: Situation) -> float:
     workers = s.scenario.pipeline.workers
     every = range(len(s.traffic.streams))
-    return _needed_per_s(s, every) / (workers.count / workers.service_time)
+    return _needed_per_s(s, every) / carried_per_s(workers)
 
 
 def _needed_per_s(s: Situation, streams: Sequence[int]) -> float:
@@ -124,7 +127,8 @@ def _needed_per_s(s: Situation, streams: Sequence[int]) -> float:
 def _carried(s: Situation, workers: int) -> float:
     if s.short and s.ceiling_low_per_s:
         return s.ceiling_low_per_s * workers / s.scenario.pipeline.workers.count
-    return workers / s.scenario.pipeline.workers.service_time * s.scaling
+    today = s.scenario.pipeline.workers
+    return carried_per_s(today) * workers / today.count * s.scaling
 
 
 def _raise_behind(s: Situation) -> list[Action]:

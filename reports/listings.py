@@ -12,6 +12,7 @@ import numpy as np
 from reports import units, words
 from reports.findings import ObjectiveFinding, Season
 from reports.limitwords import limit_in_words
+from reports.pathwords import fault_in_words, path_in_words
 from reports.sketch import columns, plot
 from scenarios.catalogue import Loaded, Summary
 from scenarios.scenario import Scenario
@@ -120,17 +121,12 @@ def _stream(stream: Stream, traffic: Traffic, i: int) -> tuple[str, ...]:
 
 
 def _send_path(scenario: Scenario) -> list[str]:
-    workers, bound = scenario.pipeline.workers, scenario.pipeline.queue.bound
-    carries = units.rate(workers.count / workers.service_time)
-    lines = [
-        f"queue of {units.count(bound) if bound else 'any number of'} messages; {workers.count:,} workers of "
-        f"{units.duration(workers.service_time)} a message carry {carries}"
-    ]
+    lines = path_in_words(scenario.pipeline)
     for provider in scenario.providers:
         limits = ", ".join(limit_in_words(limit) for limit in provider.limits)
         told = f"{limits or 'no limit'}{f' (profile {provider.profile})' if provider.profile else ''}"
         lines.append(f"{provider.name} ({', '.join(provider.channels)}): {told}")
-    return lines
+    return [*lines, *map(fault_in_words, scenario.faults)]
 
 
 def _objectives(scenario: Scenario) -> list[str]:

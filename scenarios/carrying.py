@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from scenarios.complaints import Complaint
 from scenarios.deferrals import PacedQueue
@@ -49,14 +48,8 @@ def behind_complaints(path: KeyPath, provider: Provider) -> Iterator[Complaint]:
         yield Complaint((*path, "limits", position), "is a second queue", "one paced queue a provider")
 
 
-def fault_complaints(
-    path: KeyPath, fault: FaultWord, names: Sequence[str], starts_at: datetime
-) -> Iterator[Complaint]:
-    """A fault of a provider that there is none of, or one that the season never sees."""
-    told = fault.from_.tzinfo is not None and starts_at.tzinfo is not None  # else complained of elsewhere
-    if told and fault.bins(starts_at, 1.0)[1] <= 0:
-        allowed = f"later than {starts_at.isoformat()}, when the season begins"
-        yield Complaint((*path, "from"), "is over before the season begins", allowed)
+def fault_complaints(path: KeyPath, fault: FaultWord, names: Sequence[str]) -> Iterator[Complaint]:
+    """A fault of a provider that there is none of."""
     if isinstance(fault, ProviderFault) and fault.provider not in names:
         near = nearest(fault.provider, names)
         yield Complaint((*path, "provider"), "there is no provider of that name", listed(names), near)

@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from scenarios.carrying import behind_complaints, carried_by, carrying_complaints, fault_complaints
 from scenarios.complaints import Complaint
 from scenarios.cycles import cycle_complaints
+from scenarios.faults import FaultWord
 from scenarios.limits import DailyCap
 from scenarios.objectives import Subject, parse_objective
 from scenarios.positions import KeyPath
@@ -22,7 +23,14 @@ from scenarios.providers import Provider
 from scenarios.salvage import held
 from scenarios.scenario import Scenario, zone_of
 from scenarios.season import Growth, Response, Segment
-from scenarios.streams import EVERYONE, channel_complaints, name_complaints, stream_complaints, stream_names
+from scenarios.streams import (
+    EVERYONE,
+    begins_inside,
+    channel_complaints,
+    name_complaints,
+    stream_complaints,
+    stream_names,
+)
 from scenarios.upstream import Stage
 from scenarios.words import Channel
 
@@ -187,8 +195,13 @@ def _list_complaints(scenario: Scenario) -> list[Complaint]:
         found += held(_has_profile, ("provider", index), provider)
         found += held(_limit_zones, ("provider", index), provider)
     for index, fault in enumerate(held(lambda: scenario.faults)):
-        found += held(fault_complaints, ("fault", index), fault, list(names), scenario.starts_at)
+        found += held(fault_complaints, ("fault", index), fault, list(names))
+        found += held(_fault_inside, scenario, ("fault", index, "from"), fault)
     return found
+
+
+def _fault_inside(scenario: Scenario, path: KeyPath, fault: FaultWord) -> Iterator[Complaint]:
+    return begins_inside(scenario, path, fault.from_)
 
 
 def _stages(scenario: Scenario, streams: Sequence[str]) -> Iterator[Complaint]:

@@ -11,6 +11,8 @@ from scenarios.quantities import Count, PerSecond, Seconds, Share, parse_duratio
 from scenarios.words import Word
 
 Overflow = Literal["reject", "drop oldest", "spill"]
+VARIATION_MAX = 5.0
+"""The most that a scenario may say; beyond, a worker rather stalls than varies."""
 OVERFLOWS: tuple[Overflow, ...] = ("reject", "drop oldest", "spill")
 
 
@@ -58,7 +60,7 @@ class Workers(Word):
     count: Count = Field(gt=0)
     service_time: Seconds = Field(gt=0)
     distribution: Literal["deterministic", "exponential", "lognormal", "empirical"] = "lognormal"
-    variation: float = Field(default=0.5, ge=0.0, le=5.0, description="standard deviation / mean")
+    variation: float = Field(default=0.5, ge=0.0, le=VARIATION_MAX, description="standard deviation / mean")
     quantiles: tuple[Seconds, ...] = ()
     samples: str | None = None
     batch: Count = Field(default=1, gt=0)

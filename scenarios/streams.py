@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from scenarios.complaints import Complaint
 from scenarios.positions import KeyPath
@@ -124,13 +125,18 @@ def _answered(scenario: Scenario, path: KeyPath, channel: Channel) -> Iterator[C
 
 
 def _starts_inside(scenario: Scenario, path: KeyPath, campaign: Campaign) -> Iterator[Complaint]:
-    if scenario.starts_at.tzinfo is None or campaign.start.tzinfo is None:
+    return begins_inside(scenario, (*path, "start"), campaign.start)
+
+
+def begins_inside(scenario: Scenario, path: KeyPath, moment: datetime) -> Iterator[Complaint]:
+    """A campaign, or a fault, that begins before the season or after it."""
+    if scenario.starts_at.tzinfo is None or moment.tzinfo is None:
         return  # the missing offset or the unknown time zone is complained of itself
-    after_s = (campaign.start - scenario.starts_at).total_seconds()
+    after_s = (moment - scenario.starts_at).total_seconds()
     if not 0 <= after_s < scenario.duration:
         side = "before the season begins" if after_s < 0 else "after the season has ended"
         yield Complaint(
-            (*path, "start"),
+            path,
             f"is {side}",
             f"from {scenario.starts_at.isoformat()} on, within the season's {scenario.duration / 3600:g} h",
         )

@@ -55,8 +55,10 @@ class _Engine:
         self._plan = self._whole_plan = plans[0]
         self._staffing = Staffing(scenario, bins, traffic.bin_s)
         self._workers = scenario.pipeline.workers
-        self._there, self._used, self._looked = np.zeros(bins), np.zeros(bins), 0
+        self._there, self._used = np.zeros(bins), np.zeros(bins)
+        self._looked = self._changes_at = 0
         self._state = empty_state(scenario, plans, len(self._lanes), bins)
+        self._units = kernel.units_of(self._plan, self._state)
         self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
@@ -88,7 +90,7 @@ class _Engine:
         """Where the plan may change, at the latest."""
         ends = [first + self._window_bins, self._bins]
         if self._staffing.changes:
-            ends.append(self._staffing.next_change(first))
+            ends.append(self._changes_at)
         ends += [begins for begins in self._plans if begins > first]
         return min(ends)
 
@@ -99,18 +101,20 @@ class _Engine:
         if plan is not self._whole_plan:
             self._close_delays()
             bring_up(list(self._state.limits), list(self._plan.limit_figures), first * plan.bin_s)
-            self._plan = self._whole_plan = plan
-        if self._staffing.changes:
+            self._units = kernel.units_of(plan, self._state)
+            self._whole_plan, self._plan = plan, manned(plan, self._workers, self._staffing)
+        if self._staffing.changes and first == self._changes_at:
             self._man(first)
 
     def _man(self, first: int) -> None:
         """The bin begins at which the number of workers, or whether the queue can be reached, may change."""
-        staffing, since = self._staffing, slice(self._looked, first)
-        used, there = float(self._used[since].sum()), float(self._there[since].sum())
-        staffing.advance(first, waiting(self._state), used / there if there else 0.0)
+        staffing, used_share = self._staffing, 0.0
         if staffing.looks(first):
-            self._looked = first
-        self._there[first:] = staffing.available
+            since, self._looked = slice(self._looked, first), first
+            there = float(self._there[since].sum())
+            used_share = float(self._used[since].sum()) / there if there else 0.0
+        staffing.advance(first, waiting(self._state), used_share)
+        self._changes_at = staffing.next_change(first)
         self._plan = manned(self._whole_plan, self._workers, staffing)
 
     def _close_delays(self) -> None:
@@ -121,12 +125,13 @@ class _Engine:
     def _window(self, first: int, n: int) -> None:
         self._state = with_room(self._state, n)
         arrivals = self._doors.arrivals(self._events(first, n))
-        window = kernel.step(self._plan, self._state, first, arrivals)
+        window = kernel.step(self._plan, self._state, self._units, first, arrivals)
         streams = len(self._traffic.streams)
         out, under_way = (self._doors.by_stream(each, streams) for each in (window.out, window.under_way))
         held = self._doors.by_stream(window.held[:, None], streams)[:, 0]
         busy = busy_share(self._plan, self._workers, window.busy)
-        self._used[first : first + n] = busy * self._there[first : first + n]
+        self._there[first : first + n] = self._staffing.available
+        self._used[first : first + n] = busy * self._staffing.available
         self._ledger.post(first, out, under_way, held, busy)
         self._feedback.add(first, out[DELIVERED], out[FRESH])
 
@@ -155,7 +160,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     lanes = lanes_of([HoldUp()] * len(traffic.streams))
     for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
-        kernel.step(plan, empty_state(loaded.scenario, [plan], len(lanes), 1), 0, np.zeros((len(lanes), 1)))
+        state = empty_state(loaded.scenario, [plan], len(lanes), 1)
+        kernel.step(plan, state, kernel.units_of(plan, state), 0, np.zeros((len(lanes), 1)))
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 

@@ -7,6 +7,8 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sim.ledger import EXPIRED, QUANTITIES
@@ -170,17 +172,36 @@ def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> N
             slope[lag + i] += jump * caused[i]
 
 
-def step(plan: Plan, state: State, first_bin: int, arrivals: Floats) -> Window:
+class Units(NamedTuple):
+    """Addresses of what is compiled apart, 0 where a plan does not need it."""
+
+    beyond: int
+    full: int
+
+
+def units_of(plan: Plan, state: State) -> Units:
+    """What a plan needs beside `advance`, compiled now or taken from the cache.
+
+    To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
+    """
+    fields = plan, state, _window(0, np.zeros((1, 1)), Units(0, 0))
+    return Units(
+        address_of(beyond, *fields) if goes_beyond(plan) else 0,
+        address_of(full, *fields) if plan.overflow != REJECT else 0,
+    )
+
+
+def step(plan: Plan, state: State, units: Units, first_bin: int, arrivals: Floats) -> Window:
     """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due."""
-    lanes, bins = arrivals.shape
-    out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
-    window = Window(first_bin, arrivals, out, under_way, np.zeros(bins), np.zeros(lanes), 0, 0)
-    if goes_beyond(plan):
-        window = window._replace(beyond=address_of(beyond, plan, state, window))
-    if len(state.outside) or plan.overflow != REJECT:
-        window = window._replace(full=address_of(full, plan, state, window))
+    window = _window(first_bin, arrivals, units)
     advance(plan, state, window)
     return window
+
+
+def _window(first_bin: int, arrivals: Floats, units: Units) -> Window:
+    lanes, bins = arrivals.shape
+    out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
+    return Window(first_bin, arrivals, out, under_way, np.zeros(bins), np.zeros(lanes), *units)
 
 
 @compiled

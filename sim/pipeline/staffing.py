@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from scenarios.faults import FaultWord, QueueUnavailable, RegionLoss, WorkerLoss
+from scenarios.faults import QueueUnavailable, RegionLoss, WorkerLoss
 from scenarios.pipeline import Autoscaling
 from scenarios.scenario import Scenario
 
@@ -27,7 +27,7 @@ class Staffing:
         self._lag = round(workers.start_up / bin_s)
         self._every = max(1, round(self._scaling.every / bin_s)) if self._scaling else 0
         self._cool_down = round(self._scaling.cool_down / bin_s) if self._scaling else 0
-        spans = [(fault, *_seen(fault, scenario, bin_s)) for fault in scenario.faults]
+        spans = [(fault, *fault.bins(scenario.starts_at, bin_s)) for fault in scenario.faults]
         self._losses = [
             (first, last + self._lag, fault.share)
             for fault, first, last in spans
@@ -99,9 +99,3 @@ class Staffing:
             self._starting[due] -= stopped
             more += stopped
         self._present += more
-
-
-def _seen(fault: FaultWord, scenario: Scenario, bin_s: float) -> tuple[int, int]:
-    """The first bin of the season that a fault holds, and the first after it."""
-    first, last = fault.bins(scenario.starts_at, bin_s)
-    return max(0, first), max(0, last)

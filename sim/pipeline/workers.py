@@ -7,11 +7,12 @@ import math
 from collections.abc import Iterator
 from itertools import chain, repeat
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scenarios.pipeline import Workers
+from scenarios.pipeline import VARIATION_MAX, Workers
 
 _BLOCK = 4096
 """Random numbers drawn at once: 50 ns each instead of 500."""
@@ -33,6 +34,22 @@ def spread(workers: Workers) -> float:
         return own
     longer = 1.0 + stalls.rate * stalls.length
     return math.sqrt(own**2 + stalls.rate * stalls.length**2 / workers.service_time / longer**2)
+
+
+def carried_per_s(workers: Workers) -> float:
+    """Messages/s that `count` workers take from the queue, all of them busy and all batches full."""
+    kept_s = mean_s(workers)
+    return workers.count * workers.batch / kept_s if kept_s else math.inf
+
+
+def plain(workers: Workers) -> Workers:
+    """Workers who take one message each and carry as much, without stalls, measured times or autoscaling: a
+    batch is as many workers, and the time that a service keeps them has the same mean and spread."""
+    told: dict[str, Any] = {"batch": 1, "stalls": None, "quantiles": (), "autoscaling": None}
+    told |= {"count": workers.count * workers.batch, "service_time": mean_s(workers)}
+    if workers.stalls or workers.distribution == "empirical":
+        told |= {"distribution": "lognormal", "variation": min(spread(workers), VARIATION_MAX)}
+    return workers.model_copy(update=told)
 
 
 def variation(workers: Workers) -> float:

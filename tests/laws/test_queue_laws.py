@@ -32,7 +32,7 @@ def total(amounts: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return np.asarray(amounts.sum(axis=0, dtype=np.float64))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     counts=seasons,
     overflow=st.sampled_from(OVERFLOWS),
@@ -51,14 +51,14 @@ def test_a_bounded_queue_never_holds_more_than_its_bound_unless_it_spills(
         assert total(outcome.backlog).max() <= bound + 0.01
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(counts=seasons, batch=st.integers(1, 6), more=st.integers(1, 6))
 def test_greater_batches_never_lengthen_the_backlog(counts: list[int], batch: int, more: int) -> None:
     few, many = (run(counts, {"batch": n}) for n in (batch, batch + more))
     assert (total(many.backlog) <= total(few.backlog) + 0.01).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(counts=seasons, workers=st.integers(1, 15), more=st.integers(1, 15), bound=st.integers(1, 2000))
 def test_more_workers_never_lengthen_what_waits_before_a_queue_that_spills(
     counts: list[int], workers: int, more: int, bound: int

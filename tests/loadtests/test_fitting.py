@@ -10,6 +10,7 @@ from loadtests.calibration import PARALLELISM, SERVICE_TIME, VARIATION, Calibrat
 from loadtests.fitting import believed_of, settings_of
 from scenarios.catalogue import load
 from scenarios.scenario import Scenario
+from sim.pipeline.workers import mean_s
 
 
 def calibration(**after: float) -> Calibration:
@@ -85,6 +86,32 @@ def test_what_is_believed_is_the_scenarios_at_the_rehearsed_scale() -> None:
     assert own.limit_per_s == {"mail-provider": pytest.approx(_rate(scenario, "mail-provider") / 2)}
     together = believed_of(scenario, ("all",))
     assert together.limit_per_s == {"all": pytest.approx(_total(scenario))}
+
+
+CREW = (
+    "pipeline.workers.batch=5",
+    "pipeline.workers.stalls={rate='2/s', length='50ms'}",
+    "pipeline.workers.distribution=empirical",
+    "pipeline.workers.quantiles=['5ms', '15ms', '25ms']",
+    "pipeline.workers.autoscaling={most=5, on='backlog', target=10.0}",
+)
+
+
+def test_batches_and_stalls_are_believed_as_plain_workers_who_carry_as_much() -> None:
+    own = believed_of(load("smoke", CREW).scenario, ("all",))
+    assert (own.workers, own.service_s) == (20, pytest.approx(0.015 * 1.1))
+    of_service, of_stalls = 20.0**2 / 12.0 / 15.0**2, 2.0 * 0.05**2 / 0.015 / 1.1**2
+    assert own.variation == pytest.approx(math.sqrt(of_service + of_stalls))
+
+
+def test_what_was_measured_takes_the_place_of_quantiles_and_stalls_and_leaves_batches() -> None:
+    found = calibration(service_s=0.03, variation=0.4, workers=40.0)
+    workers = corrected(found, settings=CREW).pipeline.workers
+    assert (workers.distribution, workers.quantiles) == ("lognormal", ())
+    assert workers.stalls is not None
+    assert (mean_s(workers), workers.stalls.rate) == (pytest.approx(0.03), 0.0)
+    assert workers.autoscaling is not None
+    assert (workers.count, workers.batch, workers.autoscaling.most) == (8, 5, 8)
 
 
 def test_a_provider_without_limits_is_believed_unlimited() -> None:

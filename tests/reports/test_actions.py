@@ -15,6 +15,7 @@ from reports.bottleneck import binding, per_minute
 from reports.capacity import backlog, least_draining_rate_per_s, least_rate_per_s
 from reports.findings import Resource
 from reports.results import Results
+from scenarios.pipeline import Workers
 from sim.traffic import Stream, Traffic
 
 
@@ -41,6 +42,17 @@ def test_workers_grow_in_proportion_to_what_is_missing(situation: Situation) -> 
     assert first.text == "raise workers from 4 to 7"
     assert first.setting == "pipeline.workers.count=7"
     assert "175/s" in first.effect
+
+
+def test_workers_that_are_autoscaled_may_grow_further(situation: Situation) -> None:
+    told = Workers.model_validate(
+        {"count": 4, "service_time": "15ms", "autoscaling": {"most": 5, "on": "backlog", "target": 10.0}}
+    )
+    pipeline = situation.scenario.pipeline.model_copy(update={"workers": told})
+    scenario = situation.scenario.model_copy(update={"pipeline": pipeline})
+    first = actions(replace(situation, scenario=scenario))[0]
+    assert first.text == "let workers grow from 5 to 7"
+    assert first.setting == "pipeline.workers.autoscaling.most=7"
 
 
 def test_a_target_that_answers_429_is_asked_for_a_higher_limit_not_for_workers(situation: Situation) -> None:

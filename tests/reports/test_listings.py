@@ -13,7 +13,17 @@ from reports import listings, timeline
 from reports.findings import Findings
 from reports.results import Results
 from reports.sketch import columns, plot
-from scenarios.catalogue import summaries
+from scenarios.catalogue import load, summaries
+from sim.season.demand import base_traffic
+
+CREW = (
+    "pipeline.workers.batch=5",
+    "pipeline.workers.stalls={rate='2/s', length='50ms'}",
+    "pipeline.workers.autoscaling={most=9, on='utilisation', target=0.7}",
+    "pipeline.workers.start_up=20s",
+    "pipeline.queue={bound=500, overflow='spill'}",
+    "fault=[{kind='worker-loss', from=2026-11-11T00:01:00, for='1min', share=0.25}]",
+)
 
 
 def test_the_list_has_one_line_a_scenario() -> None:
@@ -33,6 +43,17 @@ def test_a_season_is_told_with_its_volume_peak_causes_limits_and_objectives(resu
     ):  # fmt: skip
         assert part in told
     assert max(len(line) for line in told.splitlines() if "┤" in line) <= 80
+
+
+def test_what_the_workers_do_and_what_breaks_is_told() -> None:
+    told = listings.season(load("smoke", CREW), base_traffic(load("smoke", CREW), 1), 80)
+    for part in (
+        "queue of 500 messages (full: spill); 4 workers of 16.5 ms 5 messages carry 1,212/s",
+        "workers stall at 2/s of service for 50 ms each",
+        "autoscaled to 9 at most, for 70 % of their time used, looked at every 1 min, serving 20 s later",
+        "2026-11-11 00:01:00 for 1 min: 25 % of the workers are lost",
+    ):
+        assert part in told
 
 
 def test_a_season_without_messages_is_told_too(results: Results) -> None:

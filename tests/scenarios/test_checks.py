@@ -115,9 +115,9 @@ delay = {{ median = "1min" }}
         ),
         (
             "[pipeline.workers]",
-            '[[fault]]\nkind = "worker-loss"\nfrom = 2025-11-12\nfor = "1s"\nshare = 1\n[pipeline.workers]',
+            '[[fault]]\nkind = "worker-loss"\nfrom = 2026-11-12\nfor = "1s"\nshare = 1\n[pipeline.workers]',
             "fault[0].from",
-            "before the season begins",
+            "after the season has ended",
         ),
         (
             "[pipeline.queue]",

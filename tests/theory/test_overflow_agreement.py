@@ -30,11 +30,14 @@ def sale(rate: float, codes: float = 50.0) -> Traffic:
     return traffic(STREAMS, [block(rate, 10, 60, BINS, 1), block(codes, 0, BINS, BINS, 2)])
 
 
-@pytest.mark.parametrize("overflow", POLICIES)
+@pytest.mark.parametrize(
+    "overflow", ["drop oldest", "spill", pytest.param("reject", marks=pytest.mark.torture)]
+)
 def test_both_resolutions_tell_the_same_of_a_full_queue(overflow: str) -> None:
     assert disagreements(season(overflow), sale(500), SEEDS) == []
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("overflow", POLICIES)
 def test_both_resolutions_tell_the_same_when_transactional_messages_fill_the_queue(overflow: str) -> None:
     due = traffic(STREAMS, [block(80, 0, BINS, BINS, 1), block(400, 20, 50, BINS, 2)])

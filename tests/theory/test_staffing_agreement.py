@@ -70,7 +70,12 @@ SEASONS: dict[str, tuple[Loaded, Traffic]] = {
 }
 
 
-@pytest.mark.parametrize("name", SEASONS)
+QUICK = ("long stalls", "autoscaling on backlog", "half of the workers lost", "queue unavailable, dropping")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.torture) for n in SEASONS]
+)
 def test_both_resolutions_tell_the_same(name: str) -> None:
     assert disagreements(*SEASONS[name], SEEDS) == []
 

@@ -24,9 +24,9 @@ def sale(rate: float, codes: float = 40.0) -> Traffic:
     ("workers", "due"),
     [
         (MEASURED, sale(200)),
-        (MEASURED | {"service_time": "20ms"}, sale(430)),
+        pytest.param(MEASURED | {"service_time": "20ms"}, sale(430), marks=pytest.mark.torture),
         ({"service_time": "100ms", "batch": 5}, sale(800)),
-        ({"service_time": "1s", "batch": 20}, sale(600)),
+        pytest.param({"service_time": "1s", "batch": 20}, sale(600), marks=pytest.mark.torture),
         ({"service_time": "200ms", "batch": 4, "variation": 0.3}, sale(330, 100)),
     ],
     ids=["measured", "measured, scaled", "batches", "long batches", "small batches"],
