@@ -43,11 +43,11 @@ def test_2_for_an_unknown_option(peakday: Peakday) -> None:
     assert peakday("rehearse", "smoke", "--bugdet", "8s").code == 2
 
 
-def test_3_when_the_generator_was_the_limit(peakday: Peakday) -> None:
-    done = peakday("replay", "--rate", "60000/s", "--for", "1s", "--json")
+def test_3_when_what_was_measured_says_nothing_certain_of_the_target(peakday: Peakday) -> None:
+    """Too little, as here, or sent late: how much a generator sends in time depends on its machine."""
+    done = peakday("replay", "--rate", "5/s", "--for", "1s", "--json")
     assert (done.code, done.document["valid"]) == (3, False)
-    assert done.document["invalid_because"]
-    assert done.document["due"] == done.document["started"] + done.document["dropped"] == 60000
+    assert "too little data: 5 requests" in done.document["invalid_because"]
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:80", "0.0.0.0:80", "[::ffff:192.0.2.1]:80"])
