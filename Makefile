@@ -11,8 +11,9 @@ PYTHON ?= python3
 SCENARIO ?= singles-day
 BUDGET ?= 60s
 SEED ?= 20261122
+export PYTHONDONTWRITEBYTECODE := # empty: every process would read and rewrite each test's source anew
 
-.PHONY: help setup rehearse test lint types layers pytest lock bench study soak torture demo clean facts
+.PHONY: help setup rehearse test lint types layers warm pytest lock bench study soak torture demo clean facts
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -35,7 +36,9 @@ rehearse: $(READY) ## simulate, replay, find the ceiling, calibrate, report on t
 	@$(BIN)/peakday rehearse $(SCENARIO) --budget $(BUDGET); code=$$?; \
 	  case $$code in 0|1|3) exit 0;; *) exit $$code;; esac
 
-test: lint types layers pytest ## lint, types, layers, tests; CI runs this
+test: $(READY) ## lint, types, layers, tests; CI runs this
+	@$(MAKE) --no-print-directory -j 2 types warm lint layers
+	@$(MAKE) --no-print-directory pytest
 
 lint: $(READY) ## ruff: style and format
 	@$(BIN)/ruff check .
@@ -47,9 +50,12 @@ types: $(READY) ## mypy --strict
 layers: $(READY) ## the rooms' one direction, and who may import what
 	@$(BIN)/lint-imports
 
+warm: $(READY) ## what is compiled once on a machine, so that no test compiles it beside others
+	@$(BIN)/python -m tests.warm
+
 pytest: $(READY) ## the tests alone: side by side, then those that measure a whole machine
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not torture and not alone"
-	@$(BIN)/python -m pytest -q -m "alone and not torture"
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not torture and not alone"
+	@$(BIN)/python -m pytest -q -m "alone and not torture" $$(grep -rlw --include='test_*.py' 'mark\.alone' tests)
 
 bench: $(READY) ## speed as ratios against references, medians of several
 	@$(BIN)/python -m pytest -q tests/benchmarks --override-ini 'python_files=bench_*.py' -s --timeout 1800

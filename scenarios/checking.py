@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scenarios.catalogue import find
-from scenarios.files import columns_of, read_text
+from scenarios.files import read_text
 from scenarios.history import check_history
 from scenarios.plan import WANTED, read_calendar
 from scenarios.problems import Problem, UserError, user_error
@@ -15,6 +15,7 @@ from scenarios.resolving import resolve
 from scenarios.salvage import salvage
 from scenarios.scenario import Scenario
 from scenarios.season import Columns
+from scenarios.tables import columns_of
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 TARGET_KEYS = frozenset({"operation", "base_url", "like", "observe"})

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from scenarios import cells
 from scenarios.columns import LISTED_MAX, Faults, Parsed, Table, by_row, parsed, problems_of
-from scenarios.files import read_table
 from scenarios.problems import Problem, UserError, user_error
 from scenarios.scenario import Scenario, zone_of
 from scenarios.season import Demand
 from scenarios.streams import stream_name
+from scenarios.tables import read_table
 from scenarios.words import Channel, Priority
 
 Integers = npt.NDArray[np.int64]

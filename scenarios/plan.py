@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from scenarios import cells
 from scenarios.columns import Faults, Parsed, Table, parsed, problems_of
 from scenarios.complaints import Complaint
-from scenarios.files import read_table
 from scenarios.problems import BadValueError, Problem, UserError, listed, nearest
 from scenarios.quantities import parse_count, parse_rate, parse_share
 from scenarios.salvage import held
 from scenarios.scenario import Scenario, zone_of
 from scenarios.season import Campaign
 from scenarios.streams import EVERYONE, campaign_complaints, segment_names, stream_name
+from scenarios.tables import read_table
 from scenarios.words import Channel
 
 WANTED = ("name", "start", "audience", "channels", "release")

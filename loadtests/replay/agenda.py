@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay.records import Reply
+from loadtests.replay.fates import Reply
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.stencils import Stencil
 

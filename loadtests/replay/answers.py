@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loadtests.replay.agenda import Agenda, Send
+from loadtests.replay.fates import Reply
 from loadtests.replay.http1 import Inbox
-from loadtests.replay.records import Reply
 
 KNOWN_MAX = 64
 """Answers kept a stream. A send API repeats itself within a second, but for one that numbers its answers."""

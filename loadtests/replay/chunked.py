@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from loadtests.replay.fates import Fault
 from loadtests.replay.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, BadResponse
-from loadtests.replay.records import Fault
 
 CHUNK_LINE_BYTES_MAX = 4096
 

@@ -53,6 +53,13 @@ def works() -> bool:
     return works
 
 
+def keep() -> None:
+    """Compile what every process after this one then has at once, if it can be kept anywhere."""
+    mark = _mark()
+    if mark is not None and works():
+        mark.touch(mode=0o600)
+
+
 @cache
 def _mark() -> Path | None:
     """The file that says that compiled code is kept; None where nothing can be kept."""
@@ -90,9 +97,7 @@ def main() -> None:
     if os.getppid() != int(sys.argv[1]):
         return
     os.setpriority(os.PRIO_PROCESS, 0, _LAST)
-    mark = _mark()
-    if mark is not None and works():
-        mark.touch(mode=0o600)
+    keep()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from loadtests.replay.fates import Fault
 from loadtests.replay.journal import Journal
 from loadtests.replay.live import Figures
 from loadtests.replay.member import service_counts
 from loadtests.replay.messages import Begin, Block, End, Ended, Message, Part, Ping, Pong
-from loadtests.replay.records import Fault
 from loadtests.replay.rows import FIELDS, RawRows
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.shares import Share, Shares

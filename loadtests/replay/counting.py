@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from loadtests.replay.records import Fault, Reply
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.rows import Columns
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tally import Tally, tallies, words_of

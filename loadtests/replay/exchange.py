@@ -11,10 +11,10 @@ from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answers import Answers
 from loadtests.replay.bounds import Bounds as Bounds  # the type of this seam's own argument
 from loadtests.replay.connection import Connection, Peer
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.limits import BadResponse
 from loadtests.replay.pool import Pool, fault_of
-from loadtests.replay.records import Fault, Reply
 from loadtests.replay.retrying import Comebacks
 from loadtests.replay.rows import Rows
 from loadtests.replay.waiting import Behind, Nobody, Waiting, columns

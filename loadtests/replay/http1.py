@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from loadtests.replay.chunked import Chunks
+from loadtests.replay.fates import Fault
 from loadtests.replay.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, BadResponse
-from loadtests.replay.records import Fault
 
 _NO_BODY = (204, 304)
 _SWITCHING = 101

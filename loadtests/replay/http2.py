@@ -21,9 +21,9 @@ from h2.events import (
 from h2.exceptions import DenialOfServiceError, ProtocolError
 from h2.settings import SettingCodes, Settings
 
+from loadtests.replay.fates import Fault
 from loadtests.replay.fields import FieldsOf
 from loadtests.replay.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, BadResponse
-from loadtests.replay.records import Fault
 
 STREAMS_MAX = 256
 """At once on one connection, however many more a target allows: h2 looks through them for every request."""

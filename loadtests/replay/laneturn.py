@@ -10,12 +10,12 @@ from loadtests.replay import lanelayout as layout
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Connection
 from loadtests.replay.exchange import Exchange
+from loadtests.replay.fates import Fault
 from loadtests.replay.handturn import AHEAD_GAP_NS, AHEAD_SENDS, BURST_SENDS
 from loadtests.replay.lane import Lane, Odd
 from loadtests.replay.limits import BadResponse
 from loadtests.replay.pauses import Ints
 from loadtests.replay.pool import fault_of
-from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows
 from loadtests.replay.turns import NEVER_NS, OneWay
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtests.replay.records import Fault
+from loadtests.replay.fates import Fault
 
 HEAD_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX = 8 * 1024 * 1024

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay.records import Fault, Reply
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.rows import Columns
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tally import failures

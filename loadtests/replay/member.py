@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtests.replay.agenda import CHUNK, Agenda, Send
+from loadtests.replay.fates import Fault
 from loadtests.replay.messages import Begin, Block, Ended, Message, Part, Ping, Pong
 from loadtests.replay.orders import Settings
 from loadtests.replay.player import Kit, Surroundings, kit_of, spare_garbage
 from loadtests.replay.reactor import Reactor
-from loadtests.replay.records import Fault
 from loadtests.replay.rows import RawRows
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.replay.ways import Way

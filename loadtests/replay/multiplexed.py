@@ -13,12 +13,12 @@ from select import EPOLLOUT
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import EVENTS_AT_ONCE, STALE_ATTEMPTS_MAX, Bounds
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.http2 import Answer, News, Session
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.limits import BadResponse
 from loadtests.replay.lines import Carried, Line
 from loadtests.replay.pool import Pool, fault_of
-from loadtests.replay.records import Fault, Reply
 from loadtests.replay.retrying import Comebacks
 from loadtests.replay.rows import Rows
 from loadtests.replay.waiting import Waiting

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from select import EPOLLIN, EPOLLOUT, EPOLLRDHUP
 
 from loadtests.replay.connection import Connection, Peer, connect, is_local_trouble
+from loadtests.replay.fates import Fault
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.limits import BadResponse
-from loadtests.replay.records import Fault
 
 OPEN_AGAIN_NS = 100_000_000
 OPENING_MAX = 8

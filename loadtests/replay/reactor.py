@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from loadtests.replay.chores import Chores
 from loadtests.replay.exchange import Bounds
+from loadtests.replay.fates import Fault
 from loadtests.replay.kernel import Kernel
-from loadtests.replay.records import Fault
 from loadtests.replay.rows import Rows, Sink
 from loadtests.replay.ways import Way, turns_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from loadtests.appending import Appending, read_appended
+from loadtests.replay.fates import Fault, Reply
+
+__all__ = ["FORMAT", "Fault", "Reply", "SendRecords", "Writer", "read_records"]
 
 FORMAT = "peakday send records 1"
-
-
-class Fault(IntEnum):
-    """What went wrong with an attempt, as far as the socket tells. NONE: a complete response arrived."""
-
-    NONE = 0
-    TIMEOUT = 1
-    REFUSED = 2
-    RESET = 3
-    CLOSED_EARLY = 4
-    MALFORMED = 5
-    NAME_UNRESOLVED = 6
-    TLS = 7
-    TOO_LARGE = 8
-    UNANSWERED = 9
-    """Still without a complete response when the run ended; its time-out had not come."""
-    DROPPED_NO_CONNECTION = 20
-    DROPPED_RUN_ENDED = 21
-    LOST_WORKER = 22
-
-
-class Reply(IntEnum):
-    """What the target said, read by its target file."""
-
-    NONE = 0
-    ACCEPTED = 1
-    LIMITED = 2
-    REJECTED = 3
-    PARTLY = 4
-    FAILED = 5
 
 
 @dataclass(frozen=True)

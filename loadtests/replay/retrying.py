@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterator
 
 from loadtests.replay.agenda import Send
-from loadtests.replay.records import Fault, Reply
+from loadtests.replay.fates import Fault, Reply
 from scenarios.pipeline import Retries
 from sim.pipeline.retries import backoff_range_s
 

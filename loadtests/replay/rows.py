@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay.records import Fault
+from loadtests.replay.fates import Fault
 from loadtests.replay.schedule import Schedule
 
 ROW = struct.Struct("=10q")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay.records import Fault, Reply
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.rows import Columns
 
 Codes = npt.NDArray[np.integer[Any]]

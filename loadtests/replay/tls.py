@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from loadtests.replay.connection import READ_BYTES, Connection
+from loadtests.replay.fates import Fault
 from loadtests.replay.libssl import library
 from loadtests.replay.limits import BadResponse
-from loadtests.replay.records import Fault
 from loadtests.replay.tlsengine import Context
 from loadtests.replay.tlsengine import Engine as SharedEngine
 from loadtests.targets import trust

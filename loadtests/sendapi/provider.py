@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from loadtests.replay.records import Reply
+from loadtests.replay.fates import Reply
 from loadtests.replay.stencils import ID_DIGITS
 from loadtests.sendapi.blocks import Entry, Lane
 from loadtests.sendapi.carriers import DELIVERED, Fate

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from email.utils import parsedate_to_datetime
 
-from loadtests.replay.records import Reply
+from loadtests.replay.fates import Reply
 from loadtests.targets.rules import Judged, Rules, header
 from loadtests.targets.target import Target
 

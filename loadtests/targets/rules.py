@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from loadtests.replay.records import Reply
+from loadtests.replay.fates import Reply
 from loadtests.targets.answers import Entries, Replies, StatusPattern, When
 from loadtests.targets.pointers import NOTHING, number_at, value_at
 

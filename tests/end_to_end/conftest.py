@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +29,20 @@ def peakday(runs: Path) -> Peakday:
 
 
 @pytest.fixture(scope="session")
-def rehearsed(peakday: Peakday) -> Done:
-    """One rehearsal of the smoke scenario that many tests look at."""
-    return peakday("rehearse", "smoke", "--budget", "8s", "--json")
+def rehearsed(peakday: Peakday, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """One rehearsal of the smoke scenario that many tests look at: they change nothing in its folder.
+
+    The first of several workers of pytest makes it, the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rehearsed.json"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(asdict(peakday("rehearse", "smoke", "--budget", "8s", "--json"))))
+    return Done(**json.loads(kept.read_text()))
+
+
+@pytest.fixture
+def rehearsed_too(rehearsed: Done, tmp_path: Path) -> Path:
+    """A copy of that rehearsal's run to do anything with."""
+    return shutil.copytree(Path(rehearsed.document["report"]).parent, tmp_path / "run")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from loadtests import stages
 from reports.publishing import found
 from sim.runs import MANIFEST, Run
-from tests.end_to_end.cli import Done
 
 JSON_FILES = (
     MANIFEST,
@@ -31,14 +29,13 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.fixture
-def damaged(rehearsed: Done, tmp_path: Path) -> Callable[[str, Callable[[bytes], bytes]], Run]:
+def damaged(rehearsed_too: Path) -> Callable[[str, Callable[[bytes], bytes]], Run]:
     """A copy of a whole run with one file spoilt."""
 
     def spoil(name: str, damage: Callable[[bytes], bytes]) -> Run:
-        copy = tmp_path / "run"
-        shutil.copytree(Path(rehearsed.document["report"]).parent, copy)
-        (copy / name).write_bytes(damage((copy / name).read_bytes()))
-        return Run(copy)
+        spoilt = rehearsed_too / name
+        spoilt.write_bytes(damage(spoilt.read_bytes()))
+        return Run(rehearsed_too)
 
     return spoil
 

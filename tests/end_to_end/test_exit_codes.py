@@ -81,6 +81,12 @@ def hold_up(processes: list[psutil.Process], seconds: float) -> None:
         process.resume()
 
 
+def test_3_when_too_little_was_measured(peakday: Peakday) -> None:
+    done = peakday("replay", "--rate", "5/s", "--for", "1s", "--json")
+    assert (done.code, done.document["valid"]) == (3, False)
+    assert "too little data: 5 requests" in done.document["invalid_because"]
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1:80", "0.0.0.0:80", "[::ffff:192.0.2.1]:80"])
 def test_4_when_the_target_is_not_this_machine(peakday: Peakday, address: str) -> None:
     done = peakday("replay", "--rate", "1/s", "--for", "1s", "--target", f"sendgrid+http://{address}")

@@ -123,9 +123,11 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Keys]] = {
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
-def test_a_command_keeps_its_keys_and_their_types(peakday: Peakday, rehearsed: Done, command: str) -> None:
+def test_a_command_keeps_its_keys_and_their_types(
+    peakday: Peakday, rehearsed_too: Path, command: str
+) -> None:
     arguments, keys = COMMANDS[command]
-    run = str(rehearsed.document["run"])
+    run = str(rehearsed_too)
     done = peakday(*(run if argument == "RUN" else argument for argument in arguments), "--json")
     assert done.code in (0, 3), done.err  # 3: this machine may be too busy to measure, the keys stay
     assert_kept(done, keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -80,16 +81,27 @@ def gone(pid: int) -> bool:
     return False
 
 
+def hurry(pid: int) -> None:
+    """It lets all others go first, for minutes beside other tests; only root may change that."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        while process.nice() == 0:
+            time.sleep(0.01)
+        process.nice(0)
+
+
 def marks(home: Path) -> list[Path]:
     return sorted(home.rglob("replay-*"))
 
 
+@pytest.mark.timeout(400)
 def test_a_cold_process_goes_on_in_python_until_it_is_compiled_and_the_next_one_has_it_at_once(
     home: Path,
 ) -> None:
     cold = Replaying(home, UNTIL_COMPILED)
     at_once, aside = cold.line()
     assert at_once == "False"
+    hurry(int(aside))
     assert cold.line() == ["True"]
     assert cold.end() == 0
     assert gone(int(aside))

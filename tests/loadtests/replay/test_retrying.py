@@ -104,7 +104,7 @@ def test_a_refused_connection_is_tried_again(serve, answering, replay) -> None:
 def test_what_was_still_to_come_back_when_the_run_ended_keeps_its_last_fate(serve, answering, replay) -> None:
     server = serve(answering(LIMITED.replace(b"\r\n\r\n", b"\r\nRetry-After: 60\r\n\r\n")))
     began_s = time.monotonic()
-    records = replay(server.port, constant(50.0, 0.2), Bounds(retries=5, drain_s=0.2))
+    records = replay(server.port, constant(50.0, 0.2), Bounds(retries=5, drain_s=2.0))
     assert time.monotonic() - began_s < 10.0
     assert records.reply.tolist() == [Reply.LIMITED] * 10
     assert (records.attempt == 1).all()

@@ -99,7 +99,7 @@ def test_an_address_that_never_answers_keeps_no_connection_from_the_other(serve,
 
     schedule = two_streams(200.0, 0.5)
     healthy, mute = serve(answering(ACCEPTED)), serve(silent)
-    bounds = Bounds(connections=1, timeout_s=0.3, drain_s=2.0)
+    bounds = Bounds(connections=1, timeout_s=1.5, drain_s=5.0)
     records = replay([healthy.port, mute.port], schedule, bounds)
     assert_accounted(records, 100)
     assert faults(of_stream(records, 0)) == {"NONE": 50}

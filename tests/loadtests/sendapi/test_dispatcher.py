@@ -96,7 +96,7 @@ def test_without_a_limit_thousands_leave_at_once(tmp_path) -> None:
         store, sink = await filled(tmp_path, *[(EMAIL, 1000, 0.0)] * 20), NotingSink()
         dispatcher = Dispatcher(store, sink, provider())
         dispatcher.start()
-        await until(lambda: dispatcher.delivered == 20_000, within_s=5.0)
+        await until(lambda: dispatcher.delivered == 20_000, within_s=30.0)
         await dispatcher.stop()
         assert store.backlog() == 0
         assert len(set(sink.ids())) == 20_000

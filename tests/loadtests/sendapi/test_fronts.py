@@ -64,7 +64,7 @@ def test_none_outlives_the_process_behind_them(start_in, eventually, ended) -> N
     with start_in(queue="sqlite", processes=2) as api:
         left = fronts(api)
         api.child.process.kill()
-        assert eventually(lambda: all(ended(front) for front in left), within_s=3.0)
+        assert eventually(lambda: all(ended(front) for front in left), within_s=10.0)
 
 
 def test_told_to_leave_they_drain_and_keep_the_backlog(start_in, client_of, mail, eventually, ended) -> None:

@@ -16,12 +16,6 @@ from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.server import Running, start
 from loadtests.targets.signing import Signer
 
-schemathesis = pytest.importorskip(
-    "schemathesis", reason="schemathesis is not installed: pip install -e '.[dev]'"
-)
-
-ParameterLocation = pytest.importorskip("schemathesis.core.parameters").ParameterLocation
-
 KEY = "SG.key"
 ROUTES = 10
 """Seven of the wire formats, three of its own: schemathesis leaves out the document itself."""
@@ -59,6 +53,8 @@ def signed(request: Any, parts: Any) -> Any:
 
 def cases(api: Running, examples: int) -> dict[str, int]:
     """Every operation with so many good and so many bad requests; how many of each route it were."""
+    why = "schemathesis is not installed: pip install -e '.[dev]'"
+    schemathesis = pytest.importorskip("schemathesis", reason=why)  # takes seconds: only who needs it
     schema = schemathesis.openapi.from_url(f"{api.base_url}/openapi.json")
     tried: dict[str, int] = {}
     for found in schema.get_all_operations():
@@ -70,6 +66,8 @@ def cases(api: Running, examples: int) -> dict[str, int]:
 
 
 def try_out(operation: Any, mode: Any, examples: int, tried: dict[str, int]) -> None:
+    from schemathesis.core.parameters import ParameterLocation
+
     @settings(
         max_examples=examples,
         deadline=None,

@@ -29,11 +29,12 @@ def rows(laboratory: Laboratory) -> tuple[Row, ...]:
 
 @pytest.fixture
 def dask(tmp_path: Path) -> Iterator[str]:
-    """The address of a scheduler with one worker: the two commands of README, on 127.0.0.1."""
+    """The address of a scheduler with one worker: the two commands of README without nanny, on 127.0.0.1."""
     told = tmp_path / "scheduler.json"
     common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(told)]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    commands = (["scheduler", "--port", "0", *common], ["worker", "--nthreads", "1", *common])
+    alone = ("--no-nanny", "--nthreads", "1")
+    commands = (["scheduler", "--port", "0", *common], ["worker", *alone, *common])
     started = []
     try:
         for command in commands:
@@ -58,7 +59,7 @@ def _with_worker(scheduler: Path, worker: Path) -> str:
 
 def test_processes_and_a_dask_cluster_tell_the_same_numbers_as_one_process(dask: str) -> None:
     here = rows(Laboratory())
-    with processes(2) as pool:
+    with processes(1) as pool:
         assert rows(Laboratory(executor=pool)) == here
     with cluster(dask) as (executor, width):
         assert width == 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.stats import sobol_indices
 
 from scenarios.catalogue import Loaded, load
 from scenarios.problems import UserError
 from sim.experiments.document import sensitivity_document
-from sim.experiments.executors import processes
 from sim.experiments.sensitivity import CHANCE, ranges_of, sensitivity
 from sim.experiments.sobol import design, indices
 from sim.experiments.trials import Laboratory, seeds_of
@@ -42,6 +41,8 @@ def test_indices_of_ishigamis_function_are_those_of_its_closed_form() -> None:
 
 
 def test_estimates_are_scipys() -> None:
+    from scipy.stats import sobol_indices  # takes a second: only where it is asked
+
     drawn = design(3, 256, np.random.default_rng(2))
     by_scipy = sobol_indices(
         func={
@@ -78,10 +79,11 @@ def test_a_headline_hangs_on_what_decides_it_and_on_nothing_else(season: Loaded)
     assert told["inputs"][0] == {"key": "pipeline.workers.count", "low": "5", "high": "9"}
 
 
-def test_indices_are_equal_on_any_executor(season: Loaded) -> None:
+def test_indices_are_equal_in_whatever_order_seasons_come_back(season: Loaded) -> None:
+    """That processes and clusters tell the same numbers of a season, test_executors says."""
     ranges = ranges_of(season, grid_of([COUNT]))
     here = sensitivity(season, ranges, seeds_of(season, None, 1), 8, Laboratory())
-    with processes(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         there = sensitivity(season, ranges, seeds_of(season, None, 1), 8, Laboratory(executor=pool))
     assert sensitivity_document(there) == sensitivity_document(here)
 
