@@ -31,6 +31,7 @@ from loadtests.targets.observing import Observed, Observer
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, embedded_at, resolve
 from scenarios.limits import LimitWord, TokenBucket
+from scenarios.problems import user_error
 from scenarios.scenario import Scenario
 from sim.progress import Watcher
 from sim.runs import Run
@@ -95,6 +96,9 @@ def standing(
     Raises UserError (exit code 4) for a target that must not or cannot be loaded.
     """
     asked = resolve(text)
+    if isinstance(asked, Target) and asked.is_named_by_reply and workers > 1:
+        message = "ids of replies (named_by) are kept by one process alone"
+        raise user_error(message, key="--workers", found=str(workers), allowed="1")
     with ExitStack() as stack:
         heard = _hearing(asked, run, watcher, stack)
         delivery = heard.delivery if heard else None

@@ -153,7 +153,7 @@ def _explained(
         because=judged.because,
         error=_first(operation.replies.error, answer.body) if judged.accepted == 0 else "",
         retry_after_s=reader.come_again_s(answer.head) if judged.accepted == 0 else None,
-        message_id=_message_id(operation, answer),
+        message_id=reader.message_id(answer.head, answer.body),
         observed=observed,
         not_tested=missing,
     )
@@ -174,13 +174,6 @@ def _headers(operation: Operation, head: bytes) -> tuple[tuple[str, str], ...]:
     names = {name.lower(): name for name in (*STANDARD_HEADERS, *looked_at)}
     found = ((name, header(head, name)) for name in names.values())
     return tuple((name, text) for name, text in found if text)
-
-
-def _message_id(operation: Operation, answer: Answer) -> str:
-    of = operation.replies
-    if of.message_id_header is not None:
-        return header(answer.head, of.message_id_header)
-    return "" if of.message_id is None else _first((of.message_id,), answer.body)
 
 
 def _first(pointers: Sequence[str], body: bytes) -> str:
