@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from loadtests.arrivals import Sent, delays_s, run_number, sampled, sent_of, stride
+from loadtests.by_reply import Names
 from loadtests.deliveries import Deliveries, deliveries_of
 from loadtests.evidence import DeliveryDelays
 from loadtests.passage import Watch
@@ -53,6 +54,7 @@ class Exit:
         self._watcher = watcher
         self._settled = False
         self._every = 1
+        self._names = Names()
         self._sent: tuple[Played, Sent] | None = None
         """Of the latest play: its messages are worked out once, however often arrivals are looked at."""
 
@@ -64,8 +66,10 @@ class Exit:
         arrivals = self._lookout.arrivals()
         if self._sent is None or self._sent[0] is not played:
             self._sent = played, self._looked_for(played)
+            if played.given is not None:
+                self._names.add(played.given)
         seen = arrivals.since(played.started_at - arrivals.unix_offset_s)
-        return trace(self._sent[1], seen), arrivals, played
+        return trace(self._sent[1], self._names.named(seen, self._sent[1].run)), arrivals, played
 
     def _looked_for(self, played: Played) -> Sent:
         sent = sent_of(played.schedule, played.records, played.first_id, run_number(played.run))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -31,6 +32,7 @@ from loadtests.targets.observing import Observed, Observer
 from loadtests.targets.safety import Address
 from loadtests.targets.target import Target, embedded_at, resolve
 from scenarios.limits import LimitWord, TokenBucket
+from scenarios.problems import user_error
 from scenarios.scenario import Scenario
 from sim.pipeline.workers import plain
 from sim.progress import Watcher
@@ -96,8 +98,11 @@ def standing(
     Raises UserError (exit code 4) for a target that must not or cannot be loaded.
     """
     asked = resolve(text)
+    if isinstance(asked, Target) and asked.is_named_by_reply and workers > 1:
+        message = "ids of replies (named_by) are kept by one process alone"
+        raise user_error(message, key="--workers", found=str(workers), allowed="1")
     with ExitStack() as stack:
-        heard = _hearing(asked, run, watcher, stack)
+        heard = hearing_from(asked, run.path, watcher, stack)
         delivery = heard.delivery if heard else None
         if isinstance(asked, Embedded):
             knobs = _knobs(asked, scenario, delivery)
@@ -125,15 +130,18 @@ def api_key() -> str:
     return os.environ.get("PEAKDAY_API_KEY", "")
 
 
-def _hearing(asked: Target | Embedded, run: Run, watcher: Watcher, stack: ExitStack) -> Receiving | None:
-    """The receiver of the target's events, running; None where it posts none to us."""
+def hearing_from(
+    asked: Target | Embedded, folder: Path, watcher: Watcher, stack: ExitStack
+) -> Receiving | None:
+    """The receiver of the target's events, running, its files in `folder`; None where it posts none to us."""
     if isinstance(asked, Embedded):
-        delivery, secrets = (EMBEDDED_EVENTS if asked.delivery == "webhook" else None), {}
+        delivery = EMBEDDED_EVENTS if asked.delivery == "webhook" else None
     else:
-        delivery, secrets = asked.delivery, credentials.environment(asked, os.environ)
+        delivery = asked.delivery
     if delivery is None or delivery.observed != "webhook":
         return None
-    return stack.enter_context(hearing.listening_for(delivery, run.path, secrets, watcher))
+    secrets = {} if isinstance(asked, Embedded) else credentials.environment(asked, os.environ)
+    return stack.enter_context(hearing.listening_for(delivery, folder, secrets, watcher))
 
 
 def _polled(target: Target, address: Address, engine: Engine, run: Run, stack: ExitStack) -> Lookout:

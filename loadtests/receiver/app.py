@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from loadtests.arrivals import find
+from loadtests.arrivals import Found, find
+from loadtests.by_reply import found_by
 from loadtests.receiver.checking import is_signed
-from loadtests.receiver.shapes import BadEvents, Shape, events_of, shape_of
+from loadtests.receiver.shapes import BadEvents, Event, Shape, events_of, shape_of
 from loadtests.sendapi.answer import NOTHING, Answer, Asked, json_answer
 from loadtests.sendapi.asgi import HungUp, Receive, Scope, Send, asked_of, body_of, reply
 from loadtests.standin.records import Outcome, Recorder
@@ -88,8 +89,11 @@ class App:
             return Answer(400, [NOTHING])
         new = [event for event in events if not self._is_repeated(event.identity)]
         outcomes = [Outcome.DELIVERED if event.delivered else Outcome.OTHER for event in new]
-        self._recorder.add(at_s, [find(event.text) for event in new], outcomes, TAKEN.status)
+        self._recorder.add(at_s, [self._found(event) for event in new], outcomes, TAKEN.status)
         return TAKEN
+
+    def _found(self, event: Event) -> Found:
+        return found_by(event.own) if self._delivery.named_by == "reply" else find(event.text)
 
     def _is_repeated(self, identity: str) -> bool:
         """Whether an event was posted before: a sender that hears no answer posts it again."""

@@ -23,13 +23,15 @@ BadEvents = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 @dataclass(frozen=True)
 class Shape:
     """`status`: pointers to the word that says what happened, the first that leads anywhere counts; `list`:
-    where events stand; `message`: the message's id ("" = anywhere in the event); `identity`: what together
+    where events stand; `message`: the message's id ("" = anywhere in the event); `own`: the provider's own id
+    of it; `identity`: what together
     tells an event from others, () = nothing does; `inside`: where a JSON text holds the event itself."""
 
     status: tuple[str, ...]
     delivered: tuple[str, ...]
     list: str = ""
     message: str = ""
+    own: str = ""
     identity: tuple[str, ...] = ()
     form: bool = False
     inside: str = ""
@@ -40,26 +42,41 @@ SHAPES: dict[EventFormat, Shape] = {
     "twilio": Shape(
         ("/MessageStatus", "/SmsStatus"),
         ("delivered",),
+        own="/MessageSid",
         identity=("/MessageSid", "/MessageStatus"),
         form=True,
     ),
     "ses": Shape(
         ("/eventType", "/notificationType"),
         ("Delivery",),
+        own="/mail/messageId",
         identity=("/mail/messageId", "/eventType", "/notificationType", "/delivery/recipients"),
         inside="/Message",
     ),
-    "postmark": Shape(("/RecordType",), ("Delivery",), identity=("/MessageID", "/RecordType", "/Recipient")),
-    "mailgun": Shape(("/event",), ("delivered",), list="/event-data", identity=("/id",)),
+    "postmark": Shape(
+        ("/RecordType",),
+        ("Delivery",),
+        own="/MessageID",
+        identity=("/MessageID", "/RecordType", "/Recipient"),
+    ),
+    "mailgun": Shape(
+        ("/event",),
+        ("delivered",),
+        list="/event-data",
+        own="/message/headers/message-id",
+        identity=("/id",),
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event. `text`: where its message's id is to be looked for; `identity`: "" = it cannot be told from
+    """One event. `text`: where its message's id is to be looked for; `own`: the provider's own id of it, "" =
+    it names none; `identity`: "" = it cannot be told from
     others; `delivered`: whether it says so."""
 
     text: bytes
+    own: str
     identity: str
     delivered: bool
 
@@ -69,7 +86,7 @@ def shape_of(delivery: Delivery) -> Shape:
     if delivery.events != "generic":
         return SHAPES[delivery.events]
     identity = (delivery.event_id,) if delivery.event_id else ()
-    return Shape((delivery.status,), delivery.delivered, delivery.list, delivery.id, identity)
+    return Shape((delivery.status,), delivery.delivered, delivery.list, delivery.id, delivery.id, identity)
 
 
 def events_of(shape: Shape, body: bytes) -> Iterator[Event]:
@@ -78,7 +95,10 @@ def events_of(shape: Shape, body: bytes) -> Iterator[Event]:
         status = next((value for p in shape.status if (value := value_at(found, p)) is not NOTHING), None)
         named = [str(value) for p in shape.identity if (value := value_at(found, p)) is not NOTHING]
         of = value_at(found, shape.message) if shape.message else found
-        yield Event(_text(of), "\n".join(named), status in shape.delivered)
+        own = value_at(found, shape.own) if shape.own else NOTHING
+        yield Event(
+            _text(of), "" if own is NOTHING else str(own), "\n".join(named), status in shape.delivered
+        )
 
 
 def _documents(shape: Shape, body: bytes) -> list[Any]:

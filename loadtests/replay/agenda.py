@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtests.replay.fates import Reply
+from loadtests.replay.given import Giving
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.stencils import Stencil
 
@@ -44,6 +45,9 @@ class Reads(Protocol):
     def plainly_accepted(self, operation: int) -> Collection[int]:
         """Statuses with which any reply accepts the whole request, whatever its headers and body say."""
 
+    def message_id(self, headers: bytes, body: bytes, operation: int = 0) -> str:
+        """What the target calls the message, "" where it does not say."""
+
 
 class Routes(Protocol):
     """`loadtests.targets.target.Target`, or anything alike."""
@@ -53,11 +57,21 @@ class Routes(Protocol):
 
 
 class Agenda:
-    """A schedule, message ids from `first_id` on, and how its requests are written and its replies read."""
+    """A schedule, message ids from `first_id` on, and how its requests are written and its replies read.
+
+    giving: keeps what the target calls the messages, where somebody asks for that.
+    """
 
     def __init__(
-        self, schedule: Schedule, routes: Routes, renderer: Renders, reader: Reads, first_id: int
+        self,
+        schedule: Schedule,
+        routes: Routes,
+        renderer: Renders,
+        reader: Reads,
+        first_id: int,
+        giving: Giving | None = None,
     ) -> None:
+        self.giving = giving
         self.schedule = schedule
         self._first_id = first_id
         self._renderer = renderer
@@ -110,12 +124,16 @@ class Agenda:
         return self._renderer.stencil(messages, *self._kinds[stream])
 
     def plainly_accepted(self, stream: int) -> Collection[int]:
-        """Statuses with which any answer to a stream's requests accepts all of it, whatever else it says."""
-        return self._reader.plainly_accepted(self._operations[stream])
+        """Statuses with which any answer to a stream's requests accepts all of it, whatever else it says;
+        none where the id that it gives is kept."""
+        return () if self.giving is not None else self._reader.plainly_accepted(self._operations[stream])
 
     def read(self, send: Send, status: int, head: bytes, body: bytes) -> tuple[Reply, int, float | None]:
         """What the target said to it."""
-        return self._reader.read(status, head, body, send[3], self._operations[send[4]])
+        operation = self._operations[send[4]]
+        if self.giving is not None:
+            self.giving.add(send[2], self._reader.message_id(head, body, operation))
+        return self._reader.read(status, head, body, send[3], operation)
 
 
 class _Part(Agenda):

@@ -25,6 +25,8 @@ class Answers:
         `data`: its bytes where it came in one piece, else b"".
         """
         read = self._agenda.read(send, inbox.status, inbox.head, inbox.body)
+        if self._agenda.giving is not None:
+            return read
         if data and inbox.keep_alive and read == (Reply.ACCEPTED, send[3], None):
             known = self.known[send[4]]
             if len(known) >= KNOWN_MAX:

@@ -16,6 +16,7 @@ import msgspec
 
 from loadtests.children import Child, ChildFailed
 from loadtests.replay.exchange import Bounds
+from loadtests.replay.given import Given, path_beside, read_given
 from loadtests.replay.live import Figures
 from loadtests.replay.locusts import Locusts
 from loadtests.replay.orders import TARGET, Order, Play, Settings, StandIn, StopPlay, write_settings
@@ -38,7 +39,7 @@ BEGIN_S_MAX = 60.0
 class Played:
     """One finished or interrupted replay. started_at: time 0 of its records, seconds since 1970. complaints:
     what a fleet's master has against its workers, in words. run: the name that its messages' ids begin with,
-    first_id: the number of its first message."""
+    first_id: the number of its first message; given: what the target called them, where that was kept."""
 
     name: str
     schedule: Schedule
@@ -47,6 +48,7 @@ class Played:
     complaints: tuple[str, ...] = ()
     run: str = ""
     first_id: int = 0
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ class Engine:
         )
         self._next_id += int(schedule.messages.sum())
         write_schedule(schedule, Path(play.schedule))
-        Path(play.records).unlink(missing_ok=True)
+        for left in (Path(play.records), path_beside(Path(play.records))):
+            left.unlink(missing_ok=True)
         self._send(play)
         watcher = Hushed(self._watcher) if stand_in else self._watcher
         conversation = _Conversation(self._running_child(), schedule, name, watcher)
@@ -165,6 +168,7 @@ class Engine:
                     tuple(conversation.complaints),
                     self._run,
                     play.first_id,
+                    read_given(Path(play.records)) if self._target.is_named_by_reply else None,
                 )
         if conversation.interrupted:
             raise Interrupted

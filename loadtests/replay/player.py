@@ -19,6 +19,7 @@ from loadtests.replay.agenda import Agenda
 from loadtests.replay.ahead import AHEAD_S_MAX
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.exchange import Bounds
+from loadtests.replay.given import Giving
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import Kernel, affordable_connections
 from loadtests.replay.live import Figures
@@ -72,9 +73,9 @@ class Kit:
         """Which of the peers each stream of a schedule goes to, int64 (streams,)."""
         return np.array(self.target.destinations_of(schedule.kinds()), dtype=np.int64)
 
-    def ways(self, schedule: Schedule, first_id: int) -> list[Way]:
+    def ways(self, schedule: Schedule, first_id: int, giving: Giving | None = None) -> list[Way]:
         """Each address that requests of a schedule go to, with these."""
-        whole = Agenda(schedule, self.target, self.renderer, self.reader, first_id)
+        whole = Agenda(schedule, self.target, self.renderer, self.reader, first_id, giving)
         if len(self.peers) == 1:
             return [Way(self.peers[0], whole)]
         destination = self.destinations(schedule)[schedule.stream]
@@ -146,8 +147,9 @@ class Player:
         self._listeners = listeners
         self._journal: Journal | None = None
         self._start_ns = 0
+        self._giving = Giving() if kit.target.is_named_by_reply else None
         self._reactor = Reactor(
-            kit.ways(schedule, first_id),
+            kit.ways(schedule, first_id, self._giving),
             self._take,
             bounds=kit.bounds,
             kernel=surroundings.kernel,
@@ -158,6 +160,8 @@ class Player:
     def play(self, records: Path) -> float:
         """Play and leave the records; seconds of the schedule that were played."""
         writer = Writer(records)
+        if self._giving is not None:
+            self._giving.open(records)
         spare_garbage()
         self._reactor.open_ahead(time.monotonic_ns() + int(AHEAD_S_MAX * 1e9))
         self._start_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
@@ -165,6 +169,8 @@ class Player:
         self._listeners.began(time.time() + (self._start_ns - time.monotonic_ns()) / 1e9)
         duration_s = self._reactor.run(self._start_ns)
         writer.close(duration_s)
+        if self._giving is not None:
+            self._giving.close()
         return duration_s
 
     def stop(self) -> None:
@@ -176,5 +182,8 @@ class Player:
         now_ns = time.monotonic_ns()
         in_flight, waiting = self._reactor.in_flight, self._reactor.waiting
         yield from self._journal.steps(rows, now_ns)
+        if self._giving is not None:
+            self._giving.flush()
+            yield
         at_s = (now_ns - self._start_ns) / 1e9
         self._listeners.figures(self._journal.live.figures(at_s, in_flight, waiting))

@@ -23,6 +23,7 @@ SINGLE, BATCH = "/email", "/email/batch"
 MESSAGES_MAX = 500
 RECIPIENTS_MAX = 50
 BAD_TOKEN, INVALID, NOT_JSON, TOO_MANY = 10, 300, 402, 410
+TEXTS = ("Subject", "Tag", "MessageStream", "HtmlBody", "TextBody")
 CODES = {429: 429, 503: 100}
 """100 is "Maintenance"; other refusals of a request as a whole have 0 behind their status."""
 
@@ -107,9 +108,14 @@ def _wrong(message: Any) -> str:
     if not _are_emails(message.get("From"), 1):
         return "Invalid 'From' address."
     for kind in ("To", "Cc", "Bcc"):
-        if (kind == "To" or message.get(kind)) and not _are_emails(message.get(kind), RECIPIENTS_MAX):
+        if (kind == "To" or message.get(kind) not in (None, "")) and not _are_emails(
+            message.get(kind), RECIPIENTS_MAX
+        ):
             return f"Invalid '{kind}' address; a message has 1 to {RECIPIENTS_MAX} recipients."
-    if not any(isinstance(message.get(kind), str) and message[kind] for kind in ("HtmlBody", "TextBody")):
+    for kind in TEXTS:
+        if not isinstance(message.get(kind, ""), str | None):
+            return f"'{kind}' must be a string."
+    if not any(message.get(kind) for kind in ("HtmlBody", "TextBody")):
         return "Provide either email TextBody or HtmlBody or both."
     metadata = message.get("Metadata", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):

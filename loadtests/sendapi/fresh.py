@@ -46,7 +46,7 @@ class Fresh:
         self._lanes[lane].append(block)
 
     def take(self, lane: Lane, count: int) -> list[Stored]:
-        """Up to `count` blocks behind the cursor, oldest first; [] = they must be read."""
+        """Up to `count` blocks behind the cursor, oldest first; what lies behind these must be read."""
         kept = self._lanes[lane]
         found = [kept.popleft() for _ in range(min(count, len(kept)))]
         self._room += sum(len(block.data) for block in found)

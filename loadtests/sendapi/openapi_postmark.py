@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loadtests.sendapi.complaints import EMAIL, MAX_EMAIL_LENGTH
-from loadtests.sendapi.formats_postmark import BATCH, INVALID, MESSAGES_MAX, RECIPIENTS_MAX, SINGLE
-from loadtests.sendapi.schemas import COUNT, FILLED, TEXT, Json, many, record, refused, said
+from loadtests.sendapi.formats_postmark import BATCH, INVALID, MESSAGES_MAX, RECIPIENTS_MAX, SINGLE, TEXTS
+from loadtests.sendapi.schemas import COUNT, FILLED, TEXT, Json, many, nullable, record, refused, said
 
 _TOKEN: Json = {"type": "apiKey", "in": "header", "name": "X-Postmark-Server-Token"}
 CREDENTIALS = ("postmarkToken", _TOKEN, "^[A-Za-z0-9._-]+$")
@@ -16,18 +16,15 @@ _ADDRESS: Json = {
     "separated by commas.",
 }
 _FREE: Json = {
-    "Cc": _ADDRESS,
-    "Bcc": _ADDRESS,
-    "Subject": TEXT,
-    "Tag": TEXT,
-    "MessageStream": TEXT,
+    **{name: {"anyOf": [_ADDRESS, {"enum": ["", None]}]} for name in ("Cc", "Bcc")},
+    **{name: nullable(TEXT) for name in TEXTS},
     "Metadata": {"type": "object", "additionalProperties": TEXT},
 }
 _PEOPLE: Json = {"From": _ADDRESS, "To": _ADDRESS}
 _MAIL: Json = {
     "anyOf": [
-        record(_PEOPLE | {"TextBody": FILLED}, _FREE | {"HtmlBody": {}}),
-        record(_PEOPLE | {"HtmlBody": FILLED}, _FREE | {"TextBody": {}}),
+        record(_PEOPLE | {"TextBody": FILLED}, {name: _FREE[name] for name in _FREE if name != "TextBody"}),
+        record(_PEOPLE | {"HtmlBody": FILLED}, {name: _FREE[name] for name in _FREE if name != "HtmlBody"}),
     ]
 }
 _ACCEPTED = record(

@@ -92,7 +92,10 @@ class Store(Intake):
         if not state.untaken:
             return []
         async with self._reading:
-            stored = self._fresh.take(lane, count) or await self.backend.read(lane, state.cursor, count)
+            stored = self._fresh.take(lane, count)
+            if len(stored) < count and state.untaken > sum(one.messages for one in stored):
+                cursor = stored[-1].key if stored else state.cursor
+                stored += await self.backend.read(lane, cursor, count - len(stored))
             blocks = [unpacked(lane, one) for one in stored]
             for block in blocks:
                 state.cursor = block.key

@@ -19,7 +19,7 @@ WAITING = ("observed", "settle", "quiet")
 OF_A_FORMAT = ("status", "delivered", "list", "id", "event_id")
 """What a provider's format says by itself."""
 WORDS_OF = {
-    "webhook": ("events", "port", "key", *OF_A_FORMAT),
+    "webhook": ("events", "named_by", "port", "key", *OF_A_FORMAT),
     "poll": ("path", "auth", "status", "delivered", "ended", "sample", "rate"),
 }
 """Which words mean something of which way, beside those of any."""
@@ -57,6 +57,24 @@ def _complaints(delivery: Delivery, target: Target) -> Iterator[Complaint]:
     if delivery.key is not None and delivery.events not in SIGNED:
         yield Complaint(("key",), f"signatures of {delivery.events} cannot be checked", ", ".join(SIGNED))
     yield from _address(delivery, target)
+    if delivery.named_by == "reply":
+        yield from _named_by_reply(delivery, target)
+
+
+def _named_by_reply(delivery: Delivery, target: Target) -> Iterator[Complaint]:
+    if delivery.events == "sendgrid":
+        message = "SendGrid's events bear more than the id of the reply; they repeat what the request carried"
+        yield Complaint(("named_by",), message, '"message"')
+    if delivery.events == "generic" and not delivery.id:
+        yield Complaint(("named_by",), "where in an event is the target's own id? write id", '"/message_id"')
+    for operation in target.operations:
+        of = operation.replies
+        if of.message_id is None and of.message_id_header is None:
+            message = f"the replies of operation {operation.name!r} do not say where they name the message"
+            yield Complaint(("named_by",), message, 'message_id = "/id" or message_id_header in its replies')
+        if operation.messages_per_request > 1 or operation.fan_out == "observed":
+            message = f"a reply names one message; operation {operation.name!r} sends several a request"
+            yield Complaint(("named_by",), message, 'messages_per_request = 1, or named_by = "message"')
 
 
 def _poll(delivery: Delivery) -> Iterator[Complaint]:

@@ -14,6 +14,7 @@ from scenarios.words import Word
 
 Way = Literal["webhook", "poll", "stand-in", "none"]
 EventFormat = Literal["sendgrid", "twilio", "ses", "postmark", "mailgun", "generic"]
+NamedBy = Literal["message", "reply"]
 
 
 class Delivery(Word):
@@ -29,7 +30,9 @@ class Delivery(Word):
     auth token, mailgun: the signing key); what is signed wrongly is refused. Of generic events, `status`
     points to the word that says what happened, `delivered` are the words for that, `list` points to where
     they stand ("" = the whole body: one event, or a list), `id` to the message's id ("" = found anywhere in
-    the event), `event_id` to what tells a repeated post from a second delivery.
+    the event), `event_id` to what tells a repeated post from a second delivery. `named_by`: an event names
+    its message by what the request carried ("message": its id, address or number), or by the id that the
+    target gave it in the reply ("reply": the operation's `replies` say where that stands).
 
     Poll: GET of `path`, below the target's base URL, with `auth`; `status` and `delivered` as of events,
     `ended` are words after which nothing more comes. At most `sample` messages of a replay are followed,
@@ -40,6 +43,7 @@ class Delivery(Word):
     settle: Seconds = 10.0
     quiet: Seconds = Field(default=2.0, gt=0)
     events: EventFormat = "generic"
+    named_by: NamedBy = "message"
     port: int = Field(default=0, ge=0, le=65535)
     key: Secret | None = None
     status: Pointer = ""

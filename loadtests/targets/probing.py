@@ -68,11 +68,17 @@ class Probe:
 
 
 def probe(
-    target: Target, streams: Sequence[tuple[str, str, str]], *, operation: str = "", channel: str = ""
+    target: Target,
+    streams: Sequence[tuple[str, str, str]],
+    *,
+    operation: str = "",
+    channel: str = "",
+    run: str = "",
 ) -> Probe:
     """Send one message by an operation (default: the first) to an address of its channel.
 
-    `streams`: (channel, name, priority) of what is to be rehearsed. Raises UserError, exit code 4 where the
+    `streams`: (channel, name, priority) of what is to be rehearsed; `run`: what the message's id begins with
+    (default: `run_name`). Raises UserError, exit code 4 where the
     target must not be loaded, does not answer, or answers with what is no HTTP.
     """
     asked = _operation(target, operation)
@@ -80,13 +86,18 @@ def probe(
     address = safety.check(alone)
     chosen = channel or next((name for name in asked.carries if name in CHANNELS), CHANNELS[0])
     environment = credentials.environment(alone, os.environ)
-    request = Renderer(alone, environment, f"probe-{secrets.token_hex(4)}").render(0, 1, chosen, "probe")
+    request = Renderer(alone, environment, run or run_name()).render(0, 1, chosen, "probe")
     with Observer(target, safety.permitted(target)[0]) as observer:
         before = _readings(observer, target.observe)
         answer = exchange(address, request, ca_file=target.ca_file, http=target.http)
         after = _readings(observer, target.observe)
     observed = _seen(target, before, after)
     return _explained(alone, answer, request, chosen, observed, not_tested(target, streams))
+
+
+def run_name() -> str:
+    """What the id of a probe's message begins with: another one for each."""
+    return f"probe-{secrets.token_hex(4)}"
 
 
 def not_tested(target: Target, streams: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
@@ -153,7 +164,7 @@ def _explained(
         because=judged.because,
         error=_first(operation.replies.error, answer.body) if judged.accepted == 0 else "",
         retry_after_s=reader.come_again_s(answer.head) if judged.accepted == 0 else None,
-        message_id=_message_id(operation, answer),
+        message_id=reader.message_id(answer.head, answer.body),
         observed=observed,
         not_tested=missing,
     )
@@ -174,13 +185,6 @@ def _headers(operation: Operation, head: bytes) -> tuple[tuple[str, str], ...]:
     names = {name.lower(): name for name in (*STANDARD_HEADERS, *looked_at)}
     found = ((name, header(head, name)) for name in names.values())
     return tuple((name, text) for name, text in found if text)
-
-
-def _message_id(operation: Operation, answer: Answer) -> str:
-    of = operation.replies
-    if of.message_id_header is not None:
-        return header(answer.head, of.message_id_header)
-    return "" if of.message_id is None else _first((of.message_id,), answer.body)
 
 
 def _first(pointers: Sequence[str], body: bytes) -> str:

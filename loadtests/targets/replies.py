@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from email.utils import parsedate_to_datetime
 
 from loadtests.replay.fates import Reply
-from loadtests.targets.rules import Judged, Rules, header
+from loadtests.targets.pointers import NOTHING, value_at
+from loadtests.targets.rules import Judged, Rules, decoded, header
 from loadtests.targets.target import Target
 
 RETRY_AFTER_S_MAX = 3600.0
@@ -44,6 +45,14 @@ class Reader:
     def explain(self, status: int, headers: bytes, body: bytes, messages: int, operation: int = 0) -> Judged:
         """What `read` makes of it, with the rule that decided."""
         return self._rules[operation].judge(status, headers, body, messages)
+
+    def message_id(self, headers: bytes, body: bytes, operation: int = 0) -> str:
+        """What the target calls the message; "" where it does not say, or its file does not say where."""
+        of = self._rules[operation].replies
+        if of.message_id_header is not None:
+            return header(headers, of.message_id_header)
+        found = NOTHING if of.message_id is None else value_at(decoded(body), of.message_id)
+        return "" if found is NOTHING else str(found)
 
     def come_again_s(self, headers: bytes, operation: int = 0) -> float | None:
         """Seconds until it is worth coming again; None when the headers do not say."""

@@ -81,6 +81,11 @@ class Target(Word):
         return tuple(operation.base_url for operation in self.operations)
 
     @property
+    def is_named_by_reply(self) -> bool:
+        """Whether events name messages by the ids that replies gave them."""
+        return self.delivery is not None and self.delivery.named_by == "reply"
+
+    @property
     def seen_by(self) -> Way:
         """How each delivery is seen, "none" where at most their number is."""
         if self.delivery is not None:

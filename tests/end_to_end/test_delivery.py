@@ -1,9 +1,13 @@
 """Accepts fast, delivers slowly: what a target's own webhook tells, as a user sees it."""
 
+import itertools
 import json
 import os
+import queue
 import threading
 import time
+import urllib.request
+import uuid
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -143,6 +147,84 @@ def queueing(per_s):
         yield server.server_address[1]
         server.shutdown()
         thread.join()
+
+
+BY_REPLY = """
+base_url = "http://127.0.0.1:{port}"
+[[operation]]
+name = "send"
+path = "/messages"
+body = {{ template = '{{"to":"{{{{email}}}}"}}' }}
+[operation.replies]
+message_id = "/id"
+[delivery]
+observed = "webhook"
+named_by = "reply"
+status = "/event"
+id = "/id"
+port = {hook}
+quiet = "1s"
+settle = "10s"
+"""
+
+
+@contextmanager
+def telling(hook):
+    """A service that calls messages by ids of its own and tells of deliveries by these alone: of each but
+    every tenth, of each fifth twice, and of one that is none of ours."""
+    jobs, count = queue.SimpleQueue(), itertools.count()
+
+    def post():
+        for name in iter(jobs.get, None):
+            body = json.dumps({"event": "delivered", "id": name}).encode()
+            with urllib.request.urlopen(f"http://127.0.0.1:{hook}/events", data=body) as told:
+                told.read()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            number, name = next(count), str(uuid.uuid4())
+            times = 0 if number % 10 == 9 else 2 if number % 5 == 0 else 1
+            for told in ([name] * times) + (["a-stranger-s"] if number == 0 else []):
+                jobs.put(told)
+            body = json.dumps({"id": name}).encode()
+            self.send_response(202)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threads = [threading.Thread(target=work, daemon=True) for work in (server.serve_forever, post)]
+        for thread in threads:
+            thread.start()
+        yield server.server_address[1]
+        jobs.put(None)
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.timeout(120)
+def test_events_that_bear_only_the_service_s_own_id_are_joined_by_the_ids_of_its_replies(
+    peakday, runs, tmp_path
+):
+    hook = free_port()
+    with telling(hook) as port:
+        target = tmp_path / "target.toml"
+        target.write_text(BY_REPLY.format(port=port, hook=hook))
+        done = peakday("replay", "--rate", "50/s", "--for", "2s", "--target", str(target), "--json")
+    assert done.code == 0, done.err
+    found = done.document["delivery"]
+    assert (found["valid"], found["accepted"], found["unnamed"]) == (True, 100, 0)
+    assert (found["delivered"], found["lost"], found["duplicated"]) == (90, 10, 20)
+    assert found["since_accepted_s"]["p50"] < 1.0
+    assert len(list((runs / done.document["run"] / "records").glob("*.reply-ids.arrows"))) == 1
 
 
 @pytest.mark.torture

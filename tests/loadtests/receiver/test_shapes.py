@@ -19,7 +19,9 @@ def ses(kind):
 
 def mailgun(kind):
     signature = {"timestamp": "1", "token": "t", "signature": "s"}
-    return {"signature": signature, "event-data": {"event": kind, "id": "e-1", "recipient": ADDRESS}}
+    message = {"headers": {"message-id": "m-1"}}
+    event = {"event": kind, "id": "e-1", "recipient": ADDRESS, "message": message}
+    return {"signature": signature, "event-data": event}
 
 
 POSTS = {
@@ -48,6 +50,20 @@ def test_each_format_says_which_message_was_delivered(name):
         assert event.delivered is good
         assert find(event.text).numbers == (12,)
         assert event.identity
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("twilio", "SM1"), ("ses", "m-1"), ("postmark", "m-1"), ("mailgun", "m-1")]
+)
+def test_each_format_names_the_message_by_the_id_of_the_reply(name, own):
+    (event,) = read(SHAPES[name], POSTS[name](True))
+    assert event.own == own
+
+
+def test_of_generic_events_the_pointer_to_the_id_leads_to_the_own_id():
+    generic = Delivery(observed="webhook", status="/is", id="/message/id", named_by="reply")
+    found = read(shape_of(generic), '[{"is": "delivered", "message": {"id": 71}}, {"is": "sent"}]')
+    assert [event.own for event in found] == ["71", ""]
 
 
 def test_every_format_that_a_target_file_may_name_has_its_post_here():

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+from loadtests.sendapi import serving
 from loadtests.sendapi.answer import Asked, Short
+from loadtests.sendapi.assembly import dispatched
 from loadtests.sendapi.formats_sendgrid import SendGrid
-from loadtests.sendapi.heads import HEAD_BYTES_MAX, HEADS_MAX, Heads
+from loadtests.sendapi.heads import HEAD_BYTES_MAX, HEADS_MAX, Heads, Met
+from loadtests.sendapi.knobs import Knobs
+from loadtests.sendapi.opening import open_store
+from loadtests.sendapi.protocol import SendProtocol
+from loadtests.sendapi.surface import Surface
 from tests.loadtests.sendapi.test_short_way import HEAD, exchanged, send_of
 
 SHORT = Short(SendGrid(), Asked("POST", "/v3/mail/send", "/v3/mail/send", {}))
@@ -82,3 +90,43 @@ def test_requests_known_and_unknown_on_one_connection_are_answered_in_their_orde
     statuses = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", seen)]
     assert statuses == [202, 202, 400, 400, 202, 202, 202, 202, 401, 400]
     assert received == 6
+
+
+class Counted(Heads):
+    """Heads that count what they recognise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+
+    def met(self, data: bytes) -> Met | None:
+        found = super().met(data)
+        self.times += found is not None
+        return found
+
+
+def test_of_three_equal_requests_only_the_first_is_parsed(tmp_path: Path, mail) -> None:
+    request = send_of(json.dumps(mail()).encode())
+
+    async def statuses(port: int) -> list[bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        found = []
+        for _ in range(3):
+            writer.write(request)
+            found.append((await reader.readuntil(b"\r\n\r\n"))[9:12])
+        writer.close()
+        await writer.wait_closed()
+        return found
+
+    async def test() -> None:
+        surface, knobs = Surface(""), Knobs(queue="sqlite", data=str(tmp_path))
+        surface.heads = counted = Counted()
+        store = await open_store(knobs, tmp_path)
+        with serving.listening("127.0.0.1", 0) as sock:
+            async with serving.served(sock, surface, SendProtocol), dispatched(store, knobs) as source:
+                surface.open(source)
+                assert await statuses(sock.getsockname()[1]) == [b"202"] * 3
+                assert store.received == 3
+        assert counted.times == 2
+
+    asyncio.run(test())

@@ -107,3 +107,56 @@ def test_a_server_that_hangs_up_is_unreachable(answering: Any) -> None:
         thread.join(5)
     assert code == 4
     assert "no response that can be read" in text
+
+
+def test_what_our_own_api_posts_to_a_webhook_is_told_with_when_it_came() -> None:
+    code, found, _ = probed("embedded?delivery=webhook&queue=sqlite", "--json")
+    assert code == 0
+    told = found["delivery"]
+    assert (told["observed"], told["said"], told["others"]) == ("webhook", ["delivered"], 0)
+    assert 0.0 < told["after_s"] <= told["waited_s"] + 1.0
+
+
+POLLED = """
+[delivery]
+observed = "poll"
+path = "/messages/{{message_id}}"
+status = "/status"
+delivered = ["done"]
+ended = ["failed"]
+settle = "20s"
+"""
+
+
+def test_a_status_url_is_asked_until_its_word_is_final(tmp_path: Path, answering: Any) -> None:
+    words = iter(["queued", "sending", "sending", "done"])
+    asked: list[str] = []
+
+    def answers(request: Any) -> Any:
+        if not request.path.startswith("/messages/probe-"):
+            return 201, {}, b"{}"
+        asked.append(request.path)
+        return 200, {}, json.dumps({"status": next(words)}).encode()
+
+    file = tmp_path / "mine.toml"
+    file.write_text(FILE.format(url=answering(answers).url).partition("[[observe]]")[0] + POLLED)
+    code, found, _ = probed(str(file), "--json")
+    assert code == 0
+    assert found["delivery"]["said"] == ["queued", "sending", "done"]
+    assert found["delivery"]["after_s"] > 0.0
+    assert len(asked) == 4
+    assert len(set(asked)) == 1
+    assert asked[0].endswith("-000000000000")
+
+
+def test_a_message_that_is_never_said_to_be_delivered_ends_with_3(tmp_path: Path, answering: Any) -> None:
+    def answers(request: Any) -> Any:
+        polled = request.path.startswith("/messages/probe-")
+        return (200, {}, b'{"status":"failed"}') if polled else (201, {}, b"{}")
+
+    file = tmp_path / "mine.toml"
+    file.write_text(FILE.format(url=answering(answers).url).partition("[[observe]]")[0] + POLLED)
+    code, _, text = probed(str(file))
+    assert code == 3
+    for part in ("ACCEPTED, and not told to be delivered", "NOT TOLD within", "said of it: failed"):
+        assert part in text, text
