@@ -24,6 +24,8 @@ from loadtests.replay.rows import Rows
 from loadtests.replay.waiting import Waiting
 from scenarios.pipeline import Retries
 
+UNTOUCHED_ATTEMPTS_MAX = 10
+
 
 class Multiplexed:
     """What `exchange.Exchange` is for HTTP/1.1, by the same words.
@@ -176,7 +178,7 @@ class Multiplexed:
             if isinstance(one, Answer):
                 self._answered(line, carried, one, now_ns)
             else:
-                self._fail(carried, one.fault, now_ns, again=one.untouched)
+                self._fail(carried, one.fault, now_ns, UNTOUCHED_ATTEMPTS_MAX if one.untouched else 0)
 
     def _go_on(self, now_ns: int) -> None:
         """Start what waits where there is room now."""
@@ -206,10 +208,10 @@ class Multiplexed:
         self._rows.add(send[1], attempt, *times, answer.status, reply, 0, accepted, len(answer.body))
         self._comebacks.take_back(send, attempt, reply, Fault.NONE, come_again_s, now_ns)
 
-    def _fail(self, carried: Carried, fault: Fault, now_ns: int, *, again: bool) -> None:
+    def _fail(self, carried: Carried, fault: Fault, now_ns: int, again_below: int = 0) -> None:
         self._failed(carried, now_ns, fault)
         send, attempt = carried.send, carried.attempt
-        if again and attempt < STALE_ATTEMPTS_MAX:
+        if attempt < again_below:
             self.waiting.appendleft((send, attempt + 1, now_ns, None, now_ns))
         else:
             self._comebacks.take_back(send, attempt, Reply.NONE, fault, None, now_ns)
@@ -221,7 +223,7 @@ class Multiplexed:
             carried = line.carried.pop(one.stream)
             self.in_flight -= 1
             unheard = line.served > 0 and carried.started_ns > line.heard_ns
-            self._fail(carried, fault, now_ns, again=unheard)
+            self._fail(carried, fault, now_ns, STALE_ATTEMPTS_MAX if unheard else 0)
         self._give_up(line, fault)
         self._go_on(now_ns)
 
@@ -254,7 +256,7 @@ class Multiplexed:
         for number in late:
             line.session.cancel(number)
             self.in_flight -= 1
-            self._fail(line.carried.pop(number), Fault.TIMEOUT, now_ns, again=False)
+            self._fail(line.carried.pop(number), Fault.TIMEOUT, now_ns)
         if late and line.heard_ns <= late_ns:
             # Nothing came for a whole time-out: nothing more is trusted to it.
             line.session.retire()
@@ -277,9 +279,7 @@ class Multiplexed:
         if self.waiting:
             now_ns = self._clock()
             send, attempt, picked_ns, _, _ = self.waiting.popleft()
-            self._fail(
-                Carried(send, attempt, picked_ns, max(opened_ns, picked_ns)), fault, now_ns, again=False
-            )
+            self._fail(Carried(send, attempt, picked_ns, max(opened_ns, picked_ns)), fault, now_ns)
 
     def _failed(self, carried: Carried, now_ns: int, fault: Fault) -> None:
         times = (carried.picked_ns, carried.started_ns, now_ns)

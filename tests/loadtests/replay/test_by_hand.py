@@ -122,7 +122,8 @@ def test_forked_workers_leave_within_a_second_of_their_masters_sigkill(
     )
     while len(server.requests) < 20:
         time.sleep(0.05)
-    workers = psutil.Process(process.pid).children(recursive=True)
+    children = psutil.Process(process.pid).children(recursive=True)
+    workers = [child for child in children if "loadtests.replay.compiling" not in child.cmdline()]
     assert len(workers) == 2
     process.kill()
     # One second is the promise; the rest is for a machine on which others work.

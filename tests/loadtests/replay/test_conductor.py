@@ -15,6 +15,7 @@ from loadtests.replay.journal import Journal
 from loadtests.replay.member import service_counts
 from loadtests.replay.messages import Begin, Block, Ended, Message, Part, Ping
 from loadtests.replay.records import Fault, Reply, SendRecords, Writer, read_records
+from loadtests.replay.rows import FIELDS
 from loadtests.replay.schedule import constant
 from sim import histogram
 
@@ -75,7 +76,7 @@ class Fleet:
         mine = self._parts.get(worker, np.empty(0, np.int64))
         due_ns = START_NS + np.rint(SCHEDULE.due_s[mine] * 1e9).astype(np.int64)
         done = due_ns + 5_000_000 <= self.now_ns
-        rows = np.zeros((int(done.sum()), 9), dtype=np.int64)
+        rows = np.zeros((int(done.sum()), FIELDS), dtype=np.int64)
         rows[:, 0], rows[:, 1], rows[:, 8] = mine[done], 1, 2
         rows[:, 2] = rows[:, 3] = due_ns[done]
         rows[:, 4], rows[:, 5], rows[:, 6] = due_ns[done] + 5_000_000, 202, Reply.ACCEPTED
