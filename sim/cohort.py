@@ -29,6 +29,7 @@ from sim.pipeline.manning import busy_share, manned
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_room
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.waits import delay_counts
+from sim.pipeline.workers import served_per_bin
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
 from sim.season.upstream import HoldUp, hold_ups
@@ -54,7 +55,7 @@ class _Engine:
         self._plans = dict(zip((era.first_bin for era in self._eras), plans, strict=True))
         self._plan = self._whole_plan = plans[0]
         self._staffing = Staffing(scenario, bins, traffic.bin_s)
-        self._workers = scenario.pipeline.workers
+        self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
         self._there, self._used = np.zeros(bins), np.zeros(bins)
         self._looked = self._changes_at = 0
         self._state = empty_state(scenario, plans, len(self._lanes), bins)
@@ -125,7 +126,8 @@ class _Engine:
     def _window(self, first: int, n: int) -> None:
         self._state = with_room(self._state, n)
         arrivals = self._doors.arrivals(self._events(first, n))
-        window = kernel.step(self._plan, self._state, self._units, first, arrivals)
+        capacity = served_per_bin(self._workers, self._plan.capacity, self._services.standard_normal(n))
+        window = kernel.step(self._plan, self._state, self._units, first, arrivals, capacity)
         streams = len(self._traffic.streams)
         out, under_way = (self._doors.by_stream(each, streams) for each in (window.out, window.under_way))
         held = self._doors.by_stream(window.held[:, None], streams)[:, 0]
@@ -161,7 +163,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
-        kernel.step(plan, state, kernel.units_of(plan, state), 0, np.zeros((len(lanes), 1)))
+        nothing = np.zeros((len(lanes), 1))
+        kernel.step(plan, state, kernel.units_of(plan, state), 0, nothing, np.full(1, plan.capacity))
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 

@@ -23,6 +23,7 @@ from sim.ledger import (
     QUANTITIES,
     REJECTED,
 )
+from sim.standing import Happened, least
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -85,11 +86,13 @@ class Page:
     """One window of the diary.
 
     counts: float64 (quantities, streams, n). under_way: float64 (streams, n), messages with a worker or on
-    their way from a provider at each bin's end. busy_s: float64 (n,), seconds that workers spent serving.
+    their way from a provider at each bin's end; standing: the same shape, the least number that waits at any
+    moment of a bin. busy_s: float64 (n,), seconds that workers spent serving.
     """
 
     counts: Floats
     under_way: Floats
+    standing: Floats
     busy_s: Floats
 
 
@@ -119,7 +122,7 @@ class Diary:
             (DEAD_LETTERED, self.exhausted),
         )
         self._serving = 0
-        self._under_way = np.zeros(self._streams)
+        self._under_way, self._waiting = np.zeros(self._streams), np.zeros(self._streams)
         self.delay_counts = np.zeros((self._streams, histogram.BINS))
 
     def close(self, first_bin: int, n: int, serving: tuple[Indices, Floats]) -> Page:
@@ -129,12 +132,16 @@ class Diary:
         """
         until_s = (first_bin + n) * self._bin_s
         window = np.zeros((len(QUANTITIES), self._streams, n))
+        happened: dict[int, Happened] = {}
         for row, moments in self._plain:
-            streams, times_s, _ = moments.take(until_s)
-            window[row] += self._counted(streams, times_s, first_bin, n)
+            happened[row] = moments.take(until_s)[:2]
+            window[row] += self._counted(*happened[row], first_bin, n)
         window[ACCEPTED] = window[OFFERED] - window[REJECTED]
-        left = window[FAILED] + self._taken(self.turned_away, first_bin, n)
-        window[FAILED] += window[DEAD_LETTERED] + self._taken(self.dropped, first_bin, n)
+        turned_away, dropped = (each.take(until_s)[:2] for each in (self.turned_away, self.dropped))
+        back, out = (self._counted(*each, first_bin, n) for each in (turned_away, dropped))
+        waits = window[ACCEPTED] + back - window[DEAD_LETTERED] - window[EXPIRED] - out
+        left = window[FAILED] + back
+        window[FAILED] += window[DEAD_LETTERED] + out
         lapsed = self._taken(self.lapsed, first_bin, n)
         window[EXPIRED] += lapsed
         self._close_deliveries(window, first_bin, until_s)
@@ -148,7 +155,21 @@ class Diary:
         taken = self._counted(streams, started_s, first_bin, n)
         under_way = self._under_way[:, None] + np.cumsum(taken - left - lapsed - window[DELIVERED], axis=1)
         self._under_way = under_way[:, -1]
-        return Page(window, under_way, self._busy_s(started_s, ended_s, first_bin, n))
+        begin = [happened[OFFERED], turned_away]
+        gone = [happened[row] for row in (REJECTED, DEAD_LETTERED, EXPIRED)]
+        cease = [*gone, dropped, (streams, started_s)]
+        standing = self._standing(waits - taken, first_bin, (begin, cease))
+        return Page(window, under_way, standing, self._busy_s(started_s, ended_s, first_bin, n))
+
+    def _standing(
+        self, changes: Floats, first_bin: int, steps: tuple[list[Happened], list[Happened]]
+    ) -> Floats:
+        """float64 (streams, n). changes: of how many wait, from each bin's beginning to its end."""
+        ends = self._waiting[:, None] + np.cumsum(changes, axis=1)
+        edges_s = np.arange(first_bin, first_bin + changes.shape[1] + 1) * self._bin_s
+        standing = least(self._waiting, ends, edges_s, steps)
+        self._waiting = ends[:, -1]
+        return standing
 
     def _taken(self, moments: Moments, first_bin: int, n: int) -> Floats:
         """float64 (streams, n): how many there were in each bin; they are forgotten here."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.shelf import Shelf
+from sim.standing import lesser_end
 
 QUANTITIES = (
     "offered",
@@ -53,6 +54,7 @@ class _Window:
     counts: Floats
     under_way: Floats
     worker_share: Floats
+    standing: Floats | None
     sums: Floats
 
 
@@ -66,23 +68,32 @@ class Ledger:
         self.shelf, self._busy_share = shelf, busy_share
         self.totals: Floats = np.zeros((len(QUANTITIES), streams))
         self._opening: Floats = np.zeros(streams)
+        self._waiting: Floats = np.zeros(streams)
         self._windows: list[_Window] = []
         self._bins = 0
 
     def post(
-        self, first_bin: int, window: Floats, under_way: Floats, held: Floats, worker_share: Floats
+        self,
+        first_bin: int,
+        window: Floats,
+        under_way: Floats,
+        held: Floats,
+        worker_share: Floats,
+        standing: Floats | None = None,
     ) -> None:
         """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`.
 
-        under_way: float64 (streams, n), at each bin's end. held: float64 (streams,), the messages that the
-        engine has in hand at the window's end, under way or not, counted there and not here. worker_share:
-        float64 (n,), of the workers' time that is used. All arrays are kept. Raises ConservationError unless,
+        under_way: float64 (streams, n), with a worker or from a provider at each bin's end. held: float64
+        (streams,), the messages that the engine has in hand at the window's end, under way or not, counted
+        there and not here. worker_share: float64 (n,), of the workers' time that is used. standing: float64
+        (streams, n), see sim.standing; without it, of amounts that change evenly within a bin (an engine
+        always says it or never). All arrays are kept. Raises ConservationError unless,
         for every stream, offered = delivered + expired + rejected + failed + held.
         """
         sums = window.sum(axis=2)
         self.totals += sums
         self._check(first_bin + window.shape[2], held)
-        self._windows.append(_Window(window, under_way, worker_share, sums))
+        self._windows.append(_Window(window, under_way, worker_share, standing, sums))
         self._bins += window.shape[2]
         if self._bins >= PAGE_BINS:
             self._shelve()
@@ -99,21 +110,25 @@ class Ledger:
         under_way = np.concatenate([each.under_way for each in self._windows], axis=1)
         worker_share = np.concatenate([each.worker_share for each in self._windows])
         sums = np.sum([each.sums for each in self._windows], axis=0)
-        self._windows, self._bins = [], 0
         page = {q: window[row] for row, q in enumerate(QUANTITIES) if sums[row].any()}
         page[BUSY_SHARE] = self._busy_share(window, worker_share)
         open_ = window[OFFERED] - window[DELIVERED]
         for row in _OTHER_FATES:
             if sums[row].any():
                 open_ -= window[row]
-        backlog = np.cumsum(open_, axis=1)
-        backlog += self._opening[:, None] - under_way
-        self._opening = self._open()
+        waiting = np.cumsum(open_, axis=1)
+        waiting += self._opening[:, None] - under_way
         # what rounding left is no message, and rows that stay zero take no memory
-        if (backlog > ROUNDING_MESSAGES).any():
-            page["backlog"] = np.maximum(backlog, 0.0)
+        if (waiting > ROUNDING_MESSAGES).any():
+            told = [each.standing for each in self._windows if each.standing is not None]
+            backlog = np.concatenate(told, axis=1) if told else lesser_end(self._waiting, waiting)
+            under_way += waiting - backlog
+            if (backlog > ROUNDING_MESSAGES).any():
+                page["backlog"] = np.maximum(backlog, 0.0)
+        self._opening, self._waiting = self._open(), waiting[:, -1].copy()
         if under_way.any():
             page["under_way"] = under_way
+        self._windows, self._bins = [], 0
         self.shelf.put(page)
 
     def _open(self) -> Floats:

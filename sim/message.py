@@ -97,7 +97,7 @@ class _Engine:
             self.diary.dropped.drain(self._queue.dropped)
             page = self.diary.close(first, n, self._crew.in_service())
             busy = self._crew.busy_share(page.busy_s, first, self._bin_s)
-            ledger.post(first, page.counts, page.under_way, self._held(), busy)
+            ledger.post(first, page.counts, page.under_way, self._held(), busy, page.standing)
             watcher.tell("simulate", first + n, bins, "every message")
 
     def traffic(self) -> Traffic:

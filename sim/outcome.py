@@ -41,8 +41,8 @@ class Customers:
 class Outcome:
     """The streams of a Traffic after queue, workers, limits, retries.
 
-    Counts are float32 (streams, bins), messages whose fate fell into the bin; backlog and under_way are at
-    the bin's end. In every bin
+    Counts are float32 (streams, bins), messages whose fate fell into the bin; backlog is what stands through
+    the bin (sim.standing), under_way all else in hand at its end. In every bin
     offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog + under_way.
     totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
     delay_counts: float64 (streams, histogram bins of sim.histogram), delivered messages by delivered - due.
@@ -128,12 +128,12 @@ class Outcome:
 
     @property
     def backlog(self) -> Counts:
-        """What waits at the bin's end: in the queue, for its backoff."""
+        """What waits all through the bin: in the queue, for its backoff."""
         return self.rows("backlog")
 
     @property
     def under_way(self) -> Counts:
-        """What is with a worker, or on its way to the customer, at the bin's end."""
+        """What else is in hand at the bin's end: with a worker, on its way, come within the bin."""
         return self.rows("under_way")
 
     @property

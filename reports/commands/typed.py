@@ -53,9 +53,7 @@ Sensitivity = Annotated[
     bool, typer.Option("--sensitivity", help="Sobol indices of the headline over --vary KEY=LOW,HIGH, ...")
 ]
 Points = Annotated[int, typer.Option(min=8, max=4096, help="of --sensitivity: seasons / (inputs + 3)")]
-Probability = Annotated[
-    float, typer.Option(min=0.01, max=1.0, help="share of the replications that must meet them")
-]
+Probability = Annotated[float, typer.Option(min=0.01, max=1.0, help="chance that a season meets them all")]
 SeasonsEach = Annotated[int, typer.Option(min=1, max=1000, help="seasons per value, equal seeds")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0: a free one")]
 Host = Annotated[str, typer.Option(help="loopback only")]

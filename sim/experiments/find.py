@@ -1,4 +1,4 @@
-"""The least value of a key with which every objective is met in enough replications.
+"""The least value of a key with which every objective is met with a stated probability.
 
 More is taken to be better (workers, rates, a later start), or the search says that it found none: a seed that
 meets the objectives with less is taken to meet them with more, until all seeds are asked at the answer. All
@@ -115,9 +115,8 @@ class _Search:
 def find(
     loaded: Loaded, axis: Axis, seeds: Sequence[int], probability: float, laboratory: Laboratory
 ) -> Found:
-    """The least place on the axis at which at least `probability` of the seeds meet every objective."""
-    missing = len(seeds) - math.ceil(probability * len(seeds) - 1e-9)
-    search = _Search(loaded, axis, seeds, missing, laboratory)
+    """The least place on the axis at which a season meets every objective with this probability."""
+    search = _Search(loaded, axis, seeds, may_miss(probability, len(seeds)), laboratory)
     low, high = _moments(search) if axis.moment else _bracket(search)
     if high is not None:
         low, high = _narrowed(search.leads, axis, low, high, laboratory)
@@ -128,6 +127,17 @@ def find(
             break
         low, high = high, _up(search, high)
     return _found(search, low, high)
+
+
+def may_miss(probability: float, seeds: int) -> int:
+    """How many of the seeds may miss, for another season to meet the objectives with this probability.
+
+    By Laplace's rule of succession that is (met + 1) / (seeds + 2): an answer chosen as the least at which a
+    share of the seeds meets them is met by fewer of others. At least that share is asked for in any case;
+    where so few seeds cannot tell, none may miss.
+    """
+    needed = max(probability * seeds, probability * (seeds + 2) - 1.0)
+    return max(0, seeds - math.ceil(needed - 1e-9))
 
 
 def _narrowed(

@@ -130,11 +130,11 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
 @part
 def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     """The workers take what they can, the highest class first. Returns the messages served."""
-    total = 0.0
+    total, capacity = 0.0, window.capacity[t - window.first_bin]
     state.marks[PIECES] = 0
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
-        served = _serve_class(plan, state, window, p, t, plan.capacity - total)
+        served = _serve_class(plan, state, window, p, t, capacity - total)
         for i in range(start, state.marks[PIECES]):
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
             state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
@@ -184,24 +184,27 @@ def units_of(plan: Plan, state: State) -> Units:
 
     To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
     """
-    fields = plan, state, _window(0, np.zeros((1, 1)), Units(0, 0))
+    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0))
     return Units(
         address_of(beyond, *fields) if goes_beyond(plan) else 0,
         address_of(full, *fields) if plan.overflow != REJECT else 0,
     )
 
 
-def step(plan: Plan, state: State, units: Units, first_bin: int, arrivals: Floats) -> Window:
-    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due."""
-    window = _window(first_bin, arrivals, units)
+def step(
+    plan: Plan, state: State, units: Units, first_bin: int, arrivals: Floats, capacity: Floats
+) -> Window:
+    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due; capacity:
+    float64 (n,), how many the workers can serve."""
+    window = _window(first_bin, arrivals, capacity, units)
     advance(plan, state, window)
     return window
 
 
-def _window(first_bin: int, arrivals: Floats, units: Units) -> Window:
+def _window(first_bin: int, arrivals: Floats, capacity: Floats, units: Units) -> Window:
     lanes, bins = arrivals.shape
     out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
-    return Window(first_bin, arrivals, out, under_way, np.zeros(bins), np.zeros(lanes), *units)
+    return Window(first_bin, arrivals, capacity, out, under_way, np.zeros(bins), np.zeros(lanes), *units)
 
 
 @compiled
@@ -221,7 +224,7 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
     """One bin."""
     arrivals, out, j = window.arrivals, window.out, t - window.first_bin
     due = due_in(arrivals, j)
-    calm = is_calm(plan, state, t, due)
+    calm = is_calm(state, t, due, window.capacity[j])
     if calm:
         ask_for_all(plan, j, arrivals, state.shares)
         ask(plan, state, window, t)

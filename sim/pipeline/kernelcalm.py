@@ -41,9 +41,9 @@ def fresh_at_once(plan: Plan, state: State) -> None:
 
 
 @part
-def is_calm(plan: Plan, state: State, t: int, due: float) -> bool:
+def is_calm(state: State, t: int, due: float, capacity: float) -> bool:
     """Nobody waits or comes back in bin `t`, the workers can take all that is `due` before it expires."""
-    if state.marks[SAFE] == 0 or t <= state.marks[UNTIL] + 1 or due >= plan.capacity * (1.0 - 1e-9):
+    if state.marks[SAFE] == 0 or t <= state.marks[UNTIL] + 1 or due >= capacity * (1.0 - 1e-9):
         return False
     for p in range(state.waiting.shape[0]):
         if state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]:

@@ -41,9 +41,9 @@ def room(plan: Plan, state: State) -> float:
 
 
 @part
-def _kept_share(plan: Plan, state: State, newcomers: float) -> float:
+def _kept_share(plan: Plan, state: State, newcomers: float, capacity: float) -> float:
     """Share of this bin's newcomers that the queue's bound lets in, given what the workers take meanwhile."""
-    left, most = max(0.0, queued(state) + newcomers - plan.capacity), room(plan, state)
+    left, most = max(0.0, queued(state) + newcomers - capacity), room(plan, state)
     if plan.overflow == SPILL:
         most = max(0.0, most)
     return 1.0 - min(max(left - most, 0.0) / newcomers, 1.0)
@@ -58,7 +58,7 @@ def enter_newcomers(plan: Plan, state: State, window: Window, t: int) -> None:
         call_at(window.full, plan, state, window, COME_IN, t, 0, 0, 0.0)
     if total <= 0.0:
         return
-    kept = _kept_share(plan, state, total) if plan.overflow != DROP else 1.0
+    kept = _kept_share(plan, state, total, window.capacity[j]) if plan.overflow != DROP else 1.0
     due_s, var = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
     for s in range(arrivals.shape[0]):
         came = arrivals[s, j]

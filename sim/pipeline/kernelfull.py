@@ -32,11 +32,11 @@ def full(
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class."""
     if step == COME_IN:
-        _come_in(plan, state)
+        _come_in(plan, state, window.capacity[t - window.first_bin])
     elif step == SPILL_OVER:
         _spill_over(state, window, t)
     elif step == PLAN_DROPS:
-        _plan_drops(plan, state)
+        _plan_drops(plan, state, window.capacity[t - window.first_bin])
     elif step == DROP_SHARE:
         _drop(state, window, t, at, mass)
     elif step == COUNT_OUTSIDE:
@@ -45,9 +45,9 @@ def full(
 
 
 @part
-def _come_in(plan: Plan, state: State) -> None:
+def _come_in(plan: Plan, state: State, capacity: float) -> None:
     """Spilled messages come in as far as there is room, those of the earliest bin first."""
-    left, streams = max(0.0, room(plan, state)) + plan.capacity - queued(state), state.outside.shape[1] - 1
+    left, streams = max(0.0, room(plan, state)) + capacity - queued(state), state.outside.shape[1] - 1
     while state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE] and left > 1e-9 * plan.capacity:
         row = state.outside[state.marks[FIRST_OUTSIDE] % state.outside.shape[0]]
         mass = 0.0
@@ -78,14 +78,14 @@ def _spill_over(state: State, window: Window, t: int) -> None:
 
 
 @part
-def _plan_drops(plan: Plan, state: State) -> None:
+def _plan_drops(plan: Plan, state: State, capacity: float) -> None:
     """Into `state.drops` (P,): how much of each class is dropped in this bin, the lowest class first."""
-    over = max(0.0, queued(state) - plan.capacity - max(0.0, room(plan, state)))
+    over = max(0.0, queued(state) - capacity - max(0.0, room(plan, state)))
     for p in range(state.waiting.shape[0] - 1, -1, -1):
         above = 0.0
         for q in range(p):
             above += state.waiting[q]
-        stays = max(0.0, state.waiting[p] - max(0.0, plan.capacity - above))
+        stays = max(0.0, state.waiting[p] - max(0.0, capacity - above))
         state.drops[p] = min(over, stays)
         over -= state.drops[p]
 

@@ -166,6 +166,8 @@ class Window(NamedTuple):
     first_bin: int
     arrivals: Floats
     """(S, n): messages due."""
+    capacity: Floats
+    """(n,): messages that all workers together can serve in each bin; Plan.capacity is the mean."""
     out: Floats
     """(quantities of sim.ledger, S, n), all zero before: the counts."""
     under_way: Floats

@@ -95,9 +95,9 @@ def test_a_seed_fixes_every_number_and_another_changes_some(run: Run) -> None:
 
 
 @both
-def test_messages_due_in_the_last_bin_are_in_the_backlog_at_the_end(run: Run) -> None:
+def test_messages_due_just_before_the_end_are_in_the_backlog_at_the_end(run: Run) -> None:
     counts = np.zeros((1, 61), dtype=np.int64)
-    counts[0, -1] = 100
+    counts[0, -2] = 100
     _, outcome = run(
         scenario(61, {"count": 1, "service_time": "2s"}), traffic([stream("a")], counts), 1, SILENT
     )

@@ -10,7 +10,15 @@ from scenarios.problems import UserError
 from sim.pipeline.providers import carriers
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.workers import draw_services, erlang_c, next_end_points, serve, service_points, variation
+from sim.pipeline.workers import (
+    draw_services,
+    erlang_c,
+    next_end_points,
+    serve,
+    served_per_bin,
+    service_points,
+    variation,
+)
 from tests.sim.pipelines import scenario, stream
 
 STREAMS = [stream("low", freshness_s=10.0), stream("high", priority="transactional")]
@@ -113,3 +121,24 @@ def test_a_channel_that_nobody_carries_is_the_users_mistake() -> None:
     loaded = scenario(10, {"count": 1, "service_time": "1s"}, provider=[only_push])
     with pytest.raises(UserError, match=r"(?s)email.*sms"):
         carriers(loaded.scenario, [stream("a"), stream("b", "sms"), stream("c", "push")])
+
+
+@pytest.mark.parametrize(("mean", "spread"), [(4.0, 1.0), (50.0, 0.3), (50.0, 1.5), (1e6, 1.0)])
+def test_what_workers_serve_in_a_bin_varies_as_the_counts_of_a_renewal_process(
+    mean: float, spread: float
+) -> None:
+    workers = Workers(count=2, service_time="50ms", distribution="lognormal", variation=spread)
+    normals = np.random.default_rng(1).standard_normal(400_000)
+    served = served_per_bin(workers, mean, normals)
+    assert served.min() >= 0.0
+    assert served.mean() == pytest.approx(mean, rel=0.01)
+    assert served.var() == pytest.approx(spread**2 * mean, rel=0.03)
+
+
+def test_more_workers_serve_more_in_every_bin_and_regular_ones_always_the_same() -> None:
+    normals = np.random.default_rng(1).standard_normal(100_000)
+    workers = Workers(count=2, service_time="50ms", distribution="exponential")
+    few, more = (served_per_bin(workers, mean, normals) for mean in (40.0, 42.0))
+    assert (few <= more).all()
+    regular = Workers(count=2, service_time="50ms", distribution="deterministic")
+    assert (served_per_bin(regular, 40.0, normals) == 40.0).all()

@@ -35,3 +35,11 @@ def test_amounts_wait_as_erlang_says(servers: int, load: float) -> None:
     told = interval([sojourn_s(outcome) - S for outcome in replications(queue, 5, 1000, by_cohort)])
     exact = theory.mmc_wait_s(servers, load * servers, S)
     assert told.mean == pytest.approx(exact, rel=WITHIN, abs=0.001 * S), "a delay is told to 0.3 %"
+
+
+def test_a_queue_that_outlives_a_bin_is_told_from_arrivals_and_services_that_are_drawn() -> None:
+    """Five workers of 100 ms at 1 s bins: with arrivals alone drawn it would be half the wait."""
+    slow_s = float(histogram.CENTRES[histogram.index([0.1])[0]])
+    queue = Queue(0.9 * 5 / slow_s, crew(5, slow_s, "exponential"), {}, warm_up_s=200)
+    told = interval([sojourn_s(outcome) - slow_s for outcome in replications(queue, 20, 3000, by_cohort)])
+    assert told.mean == pytest.approx(theory.mmc_wait_s(5, 0.9 * 5, slow_s), rel=0.2)

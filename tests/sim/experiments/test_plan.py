@@ -10,7 +10,7 @@ from scenarios.catalogue import Loaded, load
 from scenarios.problems import UserError
 from sim.experiments.axis import axis_of, with_settings
 from sim.experiments.document import found_document, grid_document
-from sim.experiments.find import find
+from sim.experiments.find import find, may_miss
 from sim.experiments.trials import Laboratory, seeds_of
 from sim.experiments.vary import grid_of, vary
 
@@ -60,6 +60,16 @@ def test_the_least_number_of_workers_is_the_first_that_holds_of_all_tried_one_by
     assert (found.value, found.misses_at) == (str(first), str(first - 1))
     assert found.met_share >= probability
     assert len(found.trials) == SEEDS, "every seed was asked at the answer"
+
+
+@pytest.mark.parametrize(
+    ("probability", "seeds", "missing"),
+    [(0.5, 4, 2), (0.9, 20, 1), (0.95, 20, 0), (0.9, 100, 9), (0.95, 5, 0), (1.0, 20, 0), (0.01, 20, 19)],
+)
+def test_fewer_seeds_may_miss_than_other_seasons_may_so_that_those_meet_with_the_probability(
+    probability: float, seeds: int, missing: int
+) -> None:
+    assert may_miss(probability, seeds) == missing
 
 
 def test_a_rate_is_found_to_half_a_percent(season: Loaded) -> None:

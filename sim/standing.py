@@ -1,0 +1,56 @@
+"""The backlog of a bin is what stands in it: the least number of messages that waits at any of its moments.
+
+What comes and goes within a bin is no backlog, however busy the workers: a queue that is empty for a moment
+holds up nobody for as long as a bin (the standing queue of Nichols and Jacobson 2012, Controlling Queue
+Delay, found like theirs by the least over an interval). The number at one moment is no quantity that amounts
+could tell: of a lightly loaded stream it is chance alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Happened = tuple[Indices, Floats]
+"""Streams and times, (n,) each."""
+
+
+def lesser_end(opening: Floats, ends: Floats) -> Floats:
+    """float64 (streams, n): what waits at the lesser of a bin's two ends.
+
+    That is what stands where amounts change evenly. opening: float64 (streams,), before the first bin; ends:
+    float64 (streams, n).
+    """
+    return np.minimum(np.column_stack((opening, ends[:, :-1])), ends)
+
+
+def least(
+    opening: Floats, ends: Floats, edges_s: Floats, steps: tuple[list[Happened], list[Happened]]
+) -> Floats:
+    """float64 (streams, n): the least number that waits at any moment of each bin, message by message.
+
+    As `lesser_end`, with the bins' edges, float64 (n + 1,), and who begins and who ceases to wait within
+    them: at the same moment those first.
+    """
+    found = lesser_end(opening, ends)
+    for stream in np.flatnonzero(found.any(axis=1)):
+        times_s, changes = _path(int(stream), *steps)
+        inside = np.searchsorted(times_s, edges_s[:-1])
+        levels = opening[stream] + np.cumsum(changes)
+        for j in np.flatnonzero(found[stream]):
+            own = levels[inside[j] : inside[j + 1] if j + 1 < len(inside) else None]
+            found[stream, j] = min(found[stream, j], own.min(initial=np.inf))
+    return found
+
+
+def _path(stream: int, begin: Sequence[Happened], cease: Sequence[Happened]) -> tuple[Floats, Floats]:
+    """Times, ascending, and by how much the number of a stream's messages that wait changes then."""
+    times_s = [times_s[streams == stream] for streams, times_s in (*begin, *cease)]
+    signs = np.repeat([1.0, -1.0], [len(begin), len(cease)])
+    all_s, changes = np.concatenate(times_s), np.repeat(signs, [len(own) for own in times_s])
+    order = np.argsort(all_s, kind="stable")
+    return all_s[order], changes[order]
