@@ -110,8 +110,8 @@ def served_per_bin(workers: Workers, mean: float, normals: Floats) -> Floats:
     """float64 (n,): how many messages workers that are never idle serve in each of n bins, `mean` on average.
 
     A renewal process of services: its counts have the variance cv^2 x mean (Cox 1962), so many times as a
-    batch holds, here as a gamma variable. Wilson and Hilferty (1931) make it of a normal one, so that under the same `normals` more
-    workers serve more.
+    batch holds, here as a gamma variable. Wilson and Hilferty (1931) make it of a normal one, so that under
+    the same `normals` more workers serve more.
     """
     spread2 = workers.batch * spread(workers) ** 2
     if spread2 == 0.0:
