@@ -90,7 +90,7 @@ def plan(
     find: typed.Find = None,
     sensitivity: typed.Sensitivity = False,
     points: typed.Points = 64,
-    probability: typed.Probability = 0.95,
+    probability: typed.Probability = 0.9,
     replications: typed.SeasonsEach = 20,
     seed: typed.Seed = None,
     settings: typed.Set = None,

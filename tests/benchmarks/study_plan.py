@@ -69,7 +69,7 @@ def main() -> None:
         answer = asked.answer
         if answer is None:
             laboratory = Laboratory(executor=pool, width=cores())
-            found = find(loaded, axis_of(loaded, KEY), seeds_of(loaded, None, 20), 0.95, laboratory)
+            found = find(loaded, axis_of(loaded, KEY), seeds_of(loaded, None, 20), 0.9, laboratory)
             answer = round(found.place)
         print(f"{asked.scenario}: {KEY} = {answer}", flush=True)
         seeds = [derive(asked.seed, "study", i) for i in range(asked.seeds)]
