@@ -236,7 +236,9 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
         window.busy[j] = due / plan.capacity
     else:
         _enter(plan, state, window, t)
-        window.busy[j] = _serve(plan, state, window, t) / plan.capacity
+        served = _serve(plan, state, window, t)
+        always = served >= window.capacity[j] * (1.0 - 1e-9)
+        window.busy[j] = 1.0 if always else served / plan.capacity
         if not calm:
             ask_for_pieces(plan, state, state.shares)
             ask(plan, state, window, t)

@@ -79,7 +79,7 @@ def test_naive_retries_keep_all_workers_busy_beyond_their_cause_and_a_budget_end
     attempts, tamed = (outcome.total("attempts")[halved].mean() for outcome in (storm, calm))
     assert attempts > 2.9 * storm.total("delivered")[halved].mean()
     assert tamed < 1.15 * calm.total("offered")[halved].mean()
-    assert storm.rows("busy_share", [0])[0][afterwards].mean() > 0.98
+    assert storm.rows("busy_share", [0])[0][afterwards].min() > 0.99
     assert calm.rows("busy_share", [0])[0][afterwards].max() < 0.9
     assert (
         delay_s(streams["doorbuster-text"], "p99") > 600.0 > 60.0 > delay_s(spared["doorbuster-text"], "p99")
