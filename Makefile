@@ -54,7 +54,7 @@ warm: $(READY) ## what is compiled once on a machine, so that no test compiles i
 	@$(BIN)/python -m tests.warm
 
 pytest: $(READY) ## the tests alone: side by side, then those that measure a whole machine
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not torture and not alone"
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not torture and not alone"
 	@$(BIN)/python -m pytest -q -m "alone and not torture" $$(grep -rlw --include='test_*.py' 'mark\.alone' tests)
 
 bench: $(READY) ## speed as ratios against references, medians of several

@@ -65,11 +65,13 @@ def test_a_higher_limit_never_delays_a_class(counts: list[int], rate: int, more:
 
 @settings(max_examples=8)
 @given(counts=sparse, rate=st.integers(10, 200), more=st.integers(1, 200))
-def test_a_higher_limit_never_delays_messages(counts: list[int], rate: int, more: int) -> None:
-    """Message by message who is refused is chance, and with it whose class is; all together come no later."""
+def test_a_limit_a_quarter_higher_never_delays_messages(counts: list[int], rate: int, more: int) -> None:
+    """Message by message who is refused is chance, and so is when it comes again, up to 2 s later: a hair
+    more does not make up for that, a quarter does. All classes together."""
     steady = {"distribution": "deterministic"}
     low, high = (
-        arrived(run(counts, 1000, r, message.run, steady, **PATIENT)).sum(axis=0) for r in (rate, rate + more)
+        arrived(run(counts, 1000, r, message.run, steady, **PATIENT)).sum(axis=0)
+        for r in (rate, rate + rate // 4 + more)
     )
     assert (high >= low).all()
 
