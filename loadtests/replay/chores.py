@@ -30,5 +30,8 @@ class Chores:
         """Do it, and choose the moment of the one after it."""
         next(self._chores)(now_ns)
         from_ns = now_ns + self._share_ns // 2
-        begins_ns = longest_pause_ns(self._upcoming_ns(), from_ns, from_ns + self._share_ns)
+        to_ns = from_ns + self._share_ns
+        upcoming_ns = self._upcoming_ns()
+        # where all that is known is late already, each look costs sends
+        begins_ns = longest_pause_ns(upcoming_ns, from_ns, to_ns) if upcoming_ns.size else to_ns
         self.next_ns = begins_ns + SENDS_GO_NS
