@@ -23,9 +23,9 @@ BadEvents = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 @dataclass(frozen=True)
 class Shape:
     """`status`: pointers to the word that says what happened, the first that leads anywhere counts; `list`:
-    where events stand; `message`: the message's id ("" = anywhere in the event); `own`: the provider's own id
-    of it; `identity`: what together
-    tells an event from others, () = nothing does; `inside`: where a JSON text holds the event itself."""
+    where events stand; `message`: the message's id ("" = anywhere in the event); `own`: the provider's own
+    id of it; `identity`: what together tells an event from others, () = nothing does; `inside`: where a JSON
+    text holds the event itself."""
 
     status: tuple[str, ...]
     delivered: tuple[str, ...]
