@@ -1,16 +1,18 @@
 """The message resolution: every message is an entity of a SimPy environment. Exact, and the referee.
 
 SimPy's own events carry it, without a process per message: a worker is one event, used again for every
-service; a backoff and a triggered send are one event each; a newcomer is an event only when something
-else happens before it.
+service; a backoff and a triggered send are one event each. Newcomers, whose moments are known ahead, come in
+between two events.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +58,6 @@ class _Engine:
         self.diary = Diary(np.array(self._freshness_s), traffic.bin_s)
         self._queue = queue_for(scenario.pipeline.queue, streams)
         self._away = [0] * len(streams)
-        self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
         self._handover = Handover(self._env, scenario, streams, seed, self.diary)
         self._handover.set_back, self._handover.come_back = self._set_back, [self._back]
@@ -78,7 +79,7 @@ class _Engine:
         self.customers = self._answers.customers
         self._handover.answered = self._answers.answered
         self._upstream = Upstream(scenario, streams, seed)
-        self._newcomers: Iterator[tuple[int, float, float]] = iter(())
+        self._newcomers: Iterator[tuple[int, float, float]] = _nobody()
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
 
     def _await_faults(self, scenario: Scenario) -> None:
@@ -113,46 +114,29 @@ class _Engine:
         due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
         if self._upstream:
             streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (first + n) * self._bin_s)
+        # the last of many sums may be rounded up to the window's end
+        door_s = np.minimum(door_s, np.nextafter((first + n) * self._bin_s, 0.0))
         order = np.argsort(door_s, kind="stable")
         self.diary.offered.extend(streams, door_s)
         columns = (column[order].tolist() for column in (streams, due_s, door_s))
-        self._newcomers = zip(*columns, strict=True)
-        self._await_newcomer()
-
-    def _await_newcomer(self) -> None:
-        ahead = next(self._newcomers, None)
-        if ahead is not None:
-            stream, due_s, door_s = ahead
-            event = Happening(self._env, self._on_newcomer)
-            event.message = Message(stream, due_s)
-            self._env.schedule(event, NORMAL, max(0.0, door_s - self._env.now))
+        self._newcomers = chain(zip(*columns, strict=True), _nobody())
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
-        step = self._env.step
+        """Events and newcomers in the order of their moments, until the clock has reached `until_s`."""
+        step, peek, arrive, following = self._env.step, self._env.peek, self._arrive, self._newcomers.__next__
         self._env.schedule(Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
+        stream, due_s, door_s = following()
         try:
             while not watcher.stopped():
                 for _ in range(_STEPS):
-                    step()
+                    if peek() <= door_s:
+                        step()
+                    else:
+                        arrive(Message(stream, due_s), door_s)
+                        stream, due_s, door_s = following()
         except _WindowClosed:
             return
         raise Interrupted
-
-    def _newcomer(self, event: Happening) -> None:
-        """Take in newcomers until one is at the door after something else happens."""
-        message, now_s, peek = event.message, self._env.now, self._env.peek
-        arrive, following = self._arrive, self._newcomers
-        for _ in range(_STEPS):
-            arrive(message, now_s)
-            ahead = next(following, None)
-            if ahead is None:
-                return
-            stream, due_s, now_s = ahead
-            message = Message(stream, due_s)
-            if now_s >= peek():
-                break
-        event.message, event.callbacks = message, self._on_newcomer
-        self._env.schedule(event, NORMAL, now_s - self._env.now)
 
     def _enter(self, era: Era, _event: Event) -> None:
         """A fault begins or ends."""
@@ -198,6 +182,11 @@ class _Engine:
         held.update(Counter(self._crew.in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
         return in_hand + self._away + self._handover.held() + self.diary.under_way()
+
+
+def _nobody() -> Iterator[tuple[int, float, float]]:
+    """Newcomers who never come: what follows the last one of a window."""
+    return repeat((0, math.inf, math.inf))
 
 
 class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops the stepping, as SimPy's own does
