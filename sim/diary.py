@@ -36,14 +36,11 @@ class Moments:
     __slots__ = ("_due_s", "_streams", "_times_s", "add")
 
     add: Callable[[int, float, float], None]
-    """One more: stream, time_s, and a second moment for those who ask about a span."""
+    """One more: stream, time_s, and a second moment for those who ask about a span. Always the same callable."""
 
     def __init__(self) -> None:
-        self._keep(array("q"), array("d"), array("d"))
-
-    def _keep(self, streams: array[int], times_s: array[float], due_s: array[float]) -> None:
-        self._streams, self._times_s, self._due_s = streams, times_s, due_s
-        add_stream, add_time, add_due = streams.append, times_s.append, due_s.append
+        self._streams, self._times_s, self._due_s = array("q"), array("d"), array("d")
+        add_stream, add_time, add_due = self._streams.append, self._times_s.append, self._due_s.append
 
         def add(stream: int, time_s: float, earlier_s: float) -> None:
             add_stream(stream)
@@ -68,13 +65,14 @@ class Moments:
         """Streams, times and due times of all that happened before `until_s`; they are forgotten here."""
         streams = np.array(self._streams, dtype=np.int64)
         times_s, due_s = np.array(self._times_s), np.array(self._due_s)
+        del self._streams[:], self._times_s[:], self._due_s[:]
         come = times_s < until_s
+        if come.all():
+            return streams, times_s, due_s
         later = ~come
-        self._keep(
-            array("q", streams[later].tolist()),
-            array("d", times_s[later].tolist()),
-            array("d", due_s[later].tolist()),
-        )
+        self._streams.frombytes(streams[later].tobytes())
+        self._times_s.frombytes(times_s[later].tobytes())
+        self._due_s.frombytes(due_s[later].tobytes())
         return streams[come], times_s[come], due_s[come]
 
     def left(self, streams: int) -> Indices:
