@@ -24,7 +24,7 @@ from scenarios.catalogue import Loaded
 from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.diary import Diary
-from sim.handover import Handover
+from sim.handover import Delivered, Follows, Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
 from sim.pipeline.eras import Era, eras
@@ -59,9 +59,11 @@ class _Engine:
         self._queue = queue_for(scenario.pipeline.queue, streams)
         self._away = [0] * len(streams)
         self._on_triggered: Callbacks = [self._triggered]
-        self._handover = Handover(self._env, scenario, streams, seed, self.diary)
-        self._handover.set_back, self._handover.come_back = self._set_back, [self._back]
-        self._handover.delivered = self._delivered
+        self._answers = Answers(scenario, streams, seed)
+        self.customers = self._answers.customers
+        answered = [self._answering(i) if any_ else None for i, any_ in enumerate(self._answers.answered)]
+        follows = Follows(self._set_back, [self._back], answered)
+        self._handover = Handover(self._env, scenario, streams, seed, self.diary, follows)
         if scenario.faults:
             self._await_faults(scenario)
         self._crew = crew_for(scenario)(
@@ -75,9 +77,6 @@ class _Engine:
         )
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
-        self._answers = Answers(scenario, streams, seed)
-        self.customers = self._answers.customers
-        self._handover.answered = self._answers.answered
         self._upstream = Upstream(scenario, streams, seed)
         self._newcomers: Iterator[tuple[int, float, float]] = _nobody()
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
@@ -142,13 +141,17 @@ class _Engine:
         """A fault begins or ends."""
         self._handover.enter(era)
 
-    def _delivered(self, message: Message, at_s: float) -> None:
+    def _answering(self, stream: int) -> Delivered:
         """A message will arrive: what its customer does follows."""
-        stream = message.stream
-        if at_s < self._end_s:
-            fresh = at_s - message.due_s <= self._freshness_s[stream]
-            for sent in self._answers.deliver(stream, at_s, fresh):
-                self._trigger(*sent)
+        deliver, trigger = self._answers.deliver[stream], self._trigger
+        end_s, freshness_s = self._end_s, self._freshness_s[stream]
+
+        def delivered(message: Message, at_s: float) -> None:
+            if at_s < end_s:
+                for sent in deliver(at_s, at_s - message.due_s <= freshness_s):
+                    trigger(*sent)
+
+        return delivered
 
     def _set_back(self, message: Message) -> None:
         """A message leaves for its backoff."""

@@ -34,8 +34,12 @@ class Carrier:
         self._breaker = list(breakerlaws.CLOSED)
         self._breaker_figures = breaker_figures(breaker) if breaker else None
         self._out = False
-        self._median_s, self._slowness = provider.delay.median, 1.0
-        self._delay = delivery_delays(provider.delay, random).__next__
+        self._median_s, self._delay_s = (
+            provider.delay.median,
+            delivery_delays(provider.delay, random).__next__,
+        )
+        self.delay_s = self._delay_s
+        """From the provider to the customer's device; another callable after each `enter`, as is `admit`."""
         self.tells_wait = provider.retry_after
         self.retry_s, self.tries = provider.deferred_retry, deferred_tries(provider)
         self.holds_back = self._pace is not None or self._mailbox is not None
@@ -48,7 +52,8 @@ class Carrier:
         self._door.change(door(provider), now_s)
         if self._mailbox:
             self._mailbox.change(mailbox(provider), now_s)
-        self._slowness = provider.delay.median / self._median_s if self._median_s else 1.0
+        slowness = provider.delay.median / self._median_s if self._median_s else 1.0
+        self.delay_s = lambda: self._delay_s() * slowness
 
     def ask(self, now_s: float) -> float:
         """0.0 = taken; above: refused, and worth asking again in so many seconds (inf = never, or not known);
@@ -73,10 +78,6 @@ class Carrier:
     def defers(self, now_s: float) -> bool:
         """A mailbox provider does not take a message now."""
         return self._mailbox is not None and self._mailbox.admit(now_s) > 0.0
-
-    def delay_s(self) -> float:
-        """From the provider to the customer's device."""
-        return self._delay() * self._slowness
 
 
 class Budget:

@@ -9,7 +9,7 @@ Each `after` answer to a message of one of a trigger's `to` causes a send with p
 channel than the cause's, only to the share of customers within that channel's reach (who is out of reach is
 no cause, so planned = offered). Sends due after the season's end never happen.
 
-Message face: `Answers.deliver(stream, delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
+Message face: `Answers.deliver[stream](delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
 Cohort face: `Feedback`: expected sends. The engine steps through the bins in order:
     while first < bins:
         n = any number from 1 to feedback.horizon_bins
@@ -200,7 +200,89 @@ class Answers:
                 followers[i].append((row, trigger))
         both = zip(streams, followers, strict=True)
         self._replies = [_Replies(scenario, stream, followed_by, seed) for stream, followed_by in both]
-        self._to = [reply.to for reply in self._replies]
+        self.deliver = [reply.to for reply in self._replies]
+        """By stream, (delivered_s, fresh) to the sends that one delivery causes, in no order, none due before
+        `delivered_s`."""
+        self.answered = [reply.any for reply in self._replies]
+        """Of each stream whether anybody ever answers; else nothing need be drawn."""
+
+    def customers(self) -> Customers:
+        """What the customers did about everything added so far."""
+        return _counted(self._scenario, self._laws, *self._totals)
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """Deliveries that cause sends of stream `row` after one delay; by_fresh, by_stale: (S,), sends each."""
+
+    row: int
+    by_fresh: Floats
+    by_stale: Floats
+    laid_out: Spread
+
+
+class _Laying:
+    """Lays what was caused on the sends' slope, how they change from bin to bin, as late as is early enough.
+
+    caused, slope: float64 (bins,), shared with the Feedback. Long blocks are cheap, so causes wait until the
+    first of them may be due.
+    """
+
+    def __init__(self, laid_out: Spread, caused: Floats, slope: Floats, lay: Lay) -> None:
+        self.first_lag = int(laid_out.lags[0])
+        self._lags, self._jumps, self._lay = laid_out.lags.astype(np.int64), laid_out.jumps, lay
+        self._caused, self._slope = caused, slope
+        self._laid = 0
+
+    def until(self, known_bins: int, due_bin: int) -> None:
+        """Lay all causes before `known_bins` unless none of them is due before `due_bin`."""
+        if due_bin <= self._laid + self.first_lag:
+            return
+        caused = self._caused[self._laid : known_bins]
+        if caused.any():
+            self._lay(caused, self._slope[self._laid :], self._lags, self._jumps)
+        self._laid = known_bins
+
+
+def _flows(
+    scenario: Scenario, streams: Sequence[Stream], laws: Sequence[Law], bin_s: float
+) -> Iterator[_Flow]:
+    for trigger in scenario.triggers:
+        followed = causes(trigger, streams)
+        for channel in sorted({streams[i].channel for i in followed}):
+            members = [i for i in followed if streams[i].channel == channel]
+            weights = np.zeros((2, len(streams)))
+            for i in members:
+                share = laws[i].share(trigger.after) * sends(trigger, streams[i], scenario.audience)
+                weights[:, i] = share, share * laws[i].stale_factor(trigger.after)
+            if weights.any():
+                delays = (*laws[members[0]].delays(trigger.after), trigger.delay)
+                row = _index(streams, trigger.name)
+                yield _Flow(row, weights[0], weights[1], spread(delays, bin_s))
+
+
+Sent = tuple[int, float]
+"""A triggered send: index of its stream, due time in seconds from the season's start."""
+
+
+class Answers:
+    """The message face: each delivered message is answered, or not, by its own draw.
+
+    Every stream draws from its own random streams, so that another stream changes nothing here.
+    """
+
+    def __init__(self, scenario: Scenario, streams: Sequence[Stream], seed: int) -> None:
+        self._scenario = scenario
+        followers: list[list[tuple[int, Trigger]]] = [[] for _ in streams]
+        for trigger in scenario.triggers:
+            row = _index(streams, trigger.name)
+            for i in causes(trigger, streams):
+                followers[i].append((row, trigger))
+        both = zip(streams, followers, strict=True)
+        self._replies = [_Replies(scenario, stream, followed_by, seed) for stream, followed_by in both]
+        self.deliver = [reply.to for reply in self._replies]
+        """By stream, (delivered_s, fresh) to the sends that one delivery causes, in no order, none due before
+        `delivered_s`."""
         self.answered = [reply.any for reply in self._replies]
         """Of each stream whether anybody ever answers; else nothing need be drawn."""
 
