@@ -36,7 +36,7 @@ class Moments:
     __slots__ = ("_due_s", "_streams", "_times_s", "add")
 
     add: Callable[[int, float, float], None]
-    """One more: stream, time_s, and a second moment for those who ask about a span. Always the same callable."""
+    """One more: stream, time_s, and a second moment for those who ask about a span."""
 
     def __init__(self) -> None:
         self._streams, self._times_s, self._due_s = array("q"), array("d"), array("d")

@@ -35,8 +35,11 @@ Delivered = Callable[[Message, float], None]
 
 @dataclass(frozen=True)
 class Follows:
-    """What others do about it: `set_back` when a message leaves for its backoff, `come_back` when that is over,
-    `delivered` by stream when the moment of a delivery is known; None = nobody answers."""
+    """What others do about it.
+
+    `set_back` when a message leaves for its backoff, `come_back` when that is over, `delivered` by stream
+    when the moment of a delivery is known; None = nobody answers.
+    """
 
     set_back: Callable[[Message], None]
     come_back: Callbacks
@@ -51,7 +54,7 @@ class _Held(Happening):
 
 
 class Handover:
-    """All providers of one run. `ask` is by stream: what follows a service, bound once for all its messages."""
+    """All providers of one run. `ask` is by stream: what follows a service, bound once for every message."""
 
     def __init__(
         self,
