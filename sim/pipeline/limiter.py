@@ -40,7 +40,7 @@ class Limiter:
         return wait_s
 
     def one_by_one(self) -> Callable[[float], float]:
-        """`admit` for single messages until the next `change`; a lone limit, as most providers have, is bound."""
+        """`admit` for single messages until the next `change`. Most providers have one limit: it is bound."""
         if self._others or self._refusals:
             return self.admit
         wait, take, state, figures = self._wait, self._take, self._state, self._figures
