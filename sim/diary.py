@@ -13,6 +13,7 @@ from sim import histogram
 from sim.ledger import (
     ACCEPTED,
     ATTEMPTS,
+    BY_STANDBY,
     DEAD_LETTERED,
     DELIVERED,
     EXPIRED,
@@ -112,7 +113,7 @@ class Diary:
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
         self.asked_again, self.withheld, self.turned_away = Moments(), Moments(), Moments()
         self.delivered, self.bounced, self.lapsed = Moments(), Moments(), Moments()
-        self.dropped = Moments()
+        self.dropped, self.by_standby = Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -144,6 +145,7 @@ class Diary:
         window[FAILED] += window[DEAD_LETTERED] + out
         lapsed = self._taken(self.lapsed, first_bin, n)
         window[EXPIRED] += lapsed
+        window[BY_STANDBY] = self._taken(self.by_standby, first_bin, n)
         self._close_deliveries(window, first_bin, until_s)
         streams, ended_s, started_s = self.attempts.take(until_s)
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)

@@ -138,6 +138,7 @@ class Handover:
         return answer_s if carrier.tells_wait and answer_s < math.inf else 0.0
 
     def _taken_by_standby(self, message: Message, now_s: float, standby: Carrier) -> None:
+        self._diary.by_standby.add(message.stream, now_s, 0.0)
         if standby.holds_back:
             self._hold(message, now_s, standby)
         else:

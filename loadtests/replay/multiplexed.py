@@ -1,6 +1,4 @@
-"""Carries sends over HTTP/2: many at once on few connections; rows, faults and retries as over HTTP/1.1; slower
-by the price of h2, which is plain Python (README says by how much).
-"""
+"""Carries sends over HTTP/2, many at once on few connections; rows, faults, retries as over HTTP/1.1."""
 
 from __future__ import annotations
 
