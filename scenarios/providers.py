@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
+from scenarios import words
 from scenarios.deferrals import IpWarmUp, MailboxDeferral, PacedQueue
 from scenarios.limits import (
     ClockHour,
@@ -27,9 +28,8 @@ from scenarios.words import Channel, Word
 
 
 def kind(limit: Any) -> str:
-    """The kind of a raw table or a limit; a table that names none is a token bucket."""
-    told = limit.get("kind", "token bucket") if isinstance(limit, Mapping) else getattr(limit, "kind", "")
-    return str(told)
+    """A limit that names no kind is a token bucket. What it is asked by is told to users by this name."""
+    return words.kind(limit, default="token bucket")
 
 
 Limit = Annotated[
