@@ -7,8 +7,6 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from sim.ledger import EXPIRED, QUANTITIES
@@ -42,14 +40,16 @@ from sim.pipeline.state import (
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
+    FIRST_OUTSIDE,
     FIRST_PARCEL,
     GRANT_RETRIES,
     HELD,
-    LANE,
     LEFT,
     MASS,
     NEXT_BATCH,
+    NEXT_OUTSIDE,
     NEXT_PARCEL,
+    OWNER,
     PIECES,
     PLAN_DROPS,
     REJECT,
@@ -150,17 +150,18 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
 
 
 @part
-def _count_held(plan: Plan, state: State, held: Floats) -> None:
-    """Into `held` (S,): messages in hand, those in the queue counted parcel by parcel."""
+def _count_held(plan: Plan, state: State, window: Window) -> None:
+    """Into `window.held`: messages in hand, those in the queue counted parcel by parcel."""
+    held = window.held
     for row in range(state.streams.shape[0]):
         own = state.streams[row]
-        held[int(plan.streams[row, LANE])] += own[AWAY] + own[UNDER_WAY] + own[HELD]
+        held[int(plan.streams[row, OWNER])] += own[AWAY] + own[UNDER_WAY] + own[HELD]
     for p in range(state.waiting.shape[0]):
         for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
             batch = state.batches[p, b % state.batches.shape[1]]
             for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
                 parcel = state.parcels[p, i % state.parcels.shape[1]]
-                held[int(parcel[STREAM])] += parcel[MASS]
+                held[int(plan.streams[int(parcel[STREAM]), OWNER])] += parcel[MASS]
 
 
 @compiled
@@ -172,51 +173,71 @@ def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> N
             slope[lag + i] += jump * caused[i]
 
 
-class Units(NamedTuple):
-    """Addresses of what is compiled apart, 0 where a plan does not need it."""
+def window_of(streams: int, lanes: int, bins: int) -> Window:
+    """An empty window of the season's first bins, for a plan that needs no further units."""
+    out, under_way = np.zeros((len(QUANTITIES), streams, bins)), np.zeros((streams, bins))
+    arrivals, held = np.zeros((lanes, bins)), np.zeros(streams)
+    return Window(0, arrivals, np.zeros(bins), out, under_way, np.zeros(bins), held, 0, 0)
 
-    beyond: int
-    full: int
+
+def emptied(window: Window, first_bin: int, bins: int) -> Window:
+    """The same window for other bins; arrivals and capacity are still to be said."""
+    if bins != window.arrivals.shape[1]:
+        new = window_of(len(window.held), len(window.arrivals), bins)
+        return new._replace(first_bin=first_bin, beyond=window.beyond, full=window.full)
+    for filled in (window.out, window.under_way, window.held):
+        filled[:] = 0.0
+    return window._replace(first_bin=first_bin)
 
 
-def units_of(plan: Plan, state: State) -> Units:
-    """What a plan needs beside `advance`, compiled now or taken from the cache.
+def with_units(window: Window, plan: Plan, state: State) -> Window:
+    """With the addresses of what a plan needs beside `advance`, compiled now or taken from the cache.
 
     To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
     """
-    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0))
-    return Units(
-        address_of(beyond, *fields) if goes_beyond(plan) else 0,
-        address_of(full, *fields) if plan.overflow != REJECT else 0,
+    fields = plan, state, window
+    return window._replace(
+        beyond=address_of(beyond, *fields) if goes_beyond(plan) else 0,
+        full=address_of(full, *fields) if plan.overflow != REJECT else 0,
     )
 
 
-def step(
-    plan: Plan, state: State, units: Units, first_bin: int, arrivals: Floats, capacity: Floats
-) -> Window:
-    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due; capacity:
-    float64 (n,), how many the workers can serve."""
-    window = _window(first_bin, arrivals, capacity, units)
-    advance(plan, state, window)
-    return window
-
-
-def _window(first_bin: int, arrivals: Floats, capacity: Floats, units: Units) -> Window:
-    lanes, bins = arrivals.shape
-    out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
-    return Window(first_bin, arrivals, capacity, out, under_way, np.zeros(bins), np.zeros(lanes), *units)
-
-
 @compiled
-def advance(plan: Plan, state: State, window: Window) -> None:
-    """One window of bins."""
+def advance(plan: Plan, state: State, window: Window, at: int, end: int) -> int:
+    """The pipeline goes on from column `at` of the window to `end`, or until there is no room for what may
+    come to wait. Returns the column reached."""
     plan, state, window = refer(plan), refer(state), refer(window)
     fresh_at_once(plan, state)
-    for j in range(window.arrivals.shape[1]):
+    for j in range(at, end):
+        if not _has_room(state, window):
+            return j
         _bin(plan, state, window, window.first_bin + j)
-    _count_held(plan, state, window.held)
-    if window.full != 0:
-        call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
+    if end == window.arrivals.shape[1]:
+        _count_held(plan, state, window)
+        if window.full != 0:
+            call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
+    return end
+
+
+@part
+def _has_room(state: State, window: Window) -> bool:
+    """Whether the rings take what may come into one class in a bin: newcomers, what comes back, and all that
+    waits outside."""
+    rows = window.arrivals.shape[0]
+    most = rows * (1 + state.back_level.shape[1])
+    outside = state.marks[NEXT_OUTSIDE] - state.marks[FIRST_OUTSIDE]
+    if outside + 2 > state.outside.shape[0] > 0:
+        return False
+    for p in range(state.waiting.shape[0]):
+        first, following = state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]
+        oldest = state.heads[p, NEXT_PARCEL]
+        if first < following:
+            oldest = int(state.batches[p, first % state.batches.shape[1], FIRST_PARCEL])
+        if following - first + 2 > state.batches.shape[1]:
+            return False
+        if state.heads[p, NEXT_PARCEL] - oldest + most + outside * rows > state.parcels.shape[1]:
+            return False
+    return True
 
 
 @part

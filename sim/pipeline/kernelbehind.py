@@ -37,9 +37,9 @@ from sim.pipeline.state import (
     CELL,
     CHANCE,
     HELD,
-    LANE,
     LEAST_S,
     MOST_S,
+    OWNER,
     PIECES,
     PROVIDER,
     Floats,
@@ -62,7 +62,7 @@ def accept(plan: Plan, state: State, window: Window, t: int, row: int, mass: flo
     paced = plan.providers[v, PACE_ROW] >= 0.0
     if paced:
         lapsed = mass * (1.0 - own[KEPT])
-        window.out[EXPIRED, int(plan.streams[row, LANE]), t - window.first_bin] += lapsed
+        window.out[EXPIRED, int(plan.streams[row, OWNER]), t - window.first_bin] += lapsed
         mass -= lapsed
     if own[AT_ONCE] > 0.0:
         if paced:
@@ -138,7 +138,7 @@ def _defer(
     if mass <= 0.0:
         return
     if tried >= plan.providers[v, TRIES]:
-        window.out[EXPIRED, int(plan.streams[row, LANE]), t - window.first_bin] += mass
+        window.out[EXPIRED, int(plan.streams[row, OWNER]), t - window.first_bin] += mass
         return
     width = plan.providers[v, RETRY_TO] - plan.providers[v, RETRY_FROM]
     ring, at = state.deferred.shape[1], min(tried, state.deferred.shape[2] - 1)

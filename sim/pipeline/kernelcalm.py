@@ -17,6 +17,7 @@ from sim.pipeline.state import (
     FIRST_BATCH,
     FRESHNESS_S,
     NEXT_BATCH,
+    OWNER,
     PRIORITY,
     PROVIDER,
     SAFE,
@@ -86,7 +87,10 @@ def pass_all(
         for s in range(arrivals.shape[0]):
             mass = arrivals[s, j]
             if plan.streams[s, PRIORITY] == p and mass > 0.0:
-                out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
+                stream = int(plan.streams[s, OWNER])
+                out[OFFERED, stream, j] += mass
+                out[ACCEPTED, stream, j] += mass
+                out[ATTEMPTS, stream, j] += mass
                 arriving = mass * plan.streams[s, ARRIVING_SHARE]
                 own = state.providers[int(plan.streams[s, PROVIDER])]
                 at, waiting = cell, chance

@@ -8,9 +8,9 @@ from sim.pipeline.kernelparts import fresh_share, note_wait
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     HELD,
-    LANE,
     LEAVING,
     LEAVING_FRESH,
+    OWNER,
     PROVIDER,
     UNDER_WAY,
     Floats,
@@ -49,24 +49,17 @@ def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floa
 def land(plan: Plan, state: State, window: Window, t: int) -> None:
     """What leaves the providers in bin `t`: delivered or bounced."""
     out, under_way, j = window.out, window.under_way, t - window.first_bin
-    lanes, at = under_way.shape[0], t % state.coming.shape[1]
-    for s in range(lanes):
-        delivered, failed, fresh = _leave(
-            state.streams[s], state.coming[s, at], plan.streams[s, ARRIVING_SHARE]
-        )
-        if delivered + failed > 0.0:
-            out[DELIVERED, s, j], out[FRESH, s, j] = delivered, fresh
-            out[FAILED, s, j] += failed
-        under_way[s, j] = state.streams[s, UNDER_WAY] + state.streams[s, HELD]
-    for row in range(lanes, state.streams.shape[0]):
+    at = t % state.coming.shape[1]
+    for row in range(state.streams.shape[0]):
         delivered, failed, fresh = _leave(
             state.streams[row], state.coming[row, at], plan.streams[row, ARRIVING_SHARE]
         )
-        s = int(plan.streams[row, LANE])
-        out[DELIVERED, s, j] += delivered
-        out[FRESH, s, j] += fresh
-        out[FAILED, s, j] += failed
-        under_way[s, j] += state.streams[row, UNDER_WAY] + state.streams[row, HELD]
+        own = int(plan.streams[row, OWNER])
+        if delivered + failed > 0.0:
+            out[DELIVERED, own, j] += delivered
+            out[FRESH, own, j] += fresh
+            out[FAILED, own, j] += failed
+        under_way[own, j] += state.streams[row, UNDER_WAY] + state.streams[row, HELD]
 
 
 @part

@@ -9,7 +9,7 @@ from sim.ledger import ACCEPTED, OFFERED, REJECTED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelparts import put
-from sim.pipeline.state import AWAY, COME_IN, DROP, SPILL, SPILL_OVER, Floats, Plan, State, Window
+from sim.pipeline.state import AWAY, COME_IN, DROP, OWNER, SPILL, SPILL_OVER, Floats, Plan, State, Window
 
 
 @part
@@ -62,10 +62,11 @@ def enter_newcomers(plan: Plan, state: State, window: Window, t: int) -> None:
     due_s, var = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
     for s in range(arrivals.shape[0]):
         came = arrivals[s, j]
-        out[OFFERED, s, j] = came
-        out[ACCEPTED, s, j] = came * kept
-        out[REJECTED, s, j] = came - came * kept
+        own = int(plan.streams[s, OWNER])
+        out[OFFERED, own, j] += came
+        out[ACCEPTED, own, j] += came * kept
+        out[REJECTED, own, j] += came - came * kept
         if came * kept > 0.0:
             put(plan, state, s, 0.0, came * kept, due_s, var)
     if plan.overflow == SPILL and kept < 1.0:
-        call_at(window.full, plan, state, window, SPILL_OVER, t, 0, 0, 0.0)
+        call_at(window.full, plan, state, window, SPILL_OVER, t, 0, 0, 1.0 - kept)

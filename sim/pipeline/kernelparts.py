@@ -27,6 +27,7 @@ from sim.pipeline.state import (
     MOST_S,
     NEXT_PARCEL,
     ORIGIN,
+    OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
@@ -83,7 +84,7 @@ def come_back(plan: Plan, state: State, t: int, s: int) -> None:
 def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
     """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
 
-    expired: float64 (S, n), column `j` counts.
+    expired: float64 (streams, n), column `j` counts.
     """
     left, now_s = 0.0, (t + 0.5) * plan.bin_s
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
@@ -97,7 +98,7 @@ def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expi
             if share == 0.0 and age_s + half_s > freshness_s:
                 share = (age_s + half_s - freshness_s) / (2.0 * half_s)
             gone = parcel[MASS] * share
-            expired[int(parcel[STREAM]), j] += gone
+            expired[int(plan.streams[int(parcel[STREAM]), OWNER]), j] += gone
             parcel[MASS] -= gone
             state.waiting[p] -= gone
         left += parcel[MASS]

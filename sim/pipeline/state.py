@@ -23,8 +23,9 @@ LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
-# (-1 = there is none); the lane. Rows of standbys stand behind those of the lanes.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE = range(6)
+# (-1 = there is none); the lane, and the stream that it is part of. Rows of standbys stand behind those of
+# the lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER = range(7)
 
 # Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
@@ -86,7 +87,7 @@ class Plan(NamedTuple):
     """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
     much of `residual_s` there is (1 without batches)."""
     streams: Floats
-    """(S, 6)"""
+    """(S, 7)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
@@ -161,21 +162,21 @@ class State(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What goes in and comes out of n bins."""
+    """What goes in and comes out of n bins, of lanes and of the streams that they are part of."""
 
     first_bin: int
     arrivals: Floats
-    """(S, n): messages due."""
+    """(lanes, n): messages due."""
     capacity: Floats
     """(n,): messages that all workers together can serve in each bin; Plan.capacity is the mean."""
     out: Floats
-    """(quantities of sim.ledger, S, n), all zero before: the counts."""
+    """(quantities of sim.ledger, streams, n), all zero before: the counts."""
     under_way: Floats
-    """(S, n): messages with a worker or a provider at each bin's end."""
+    """(streams, n), all zero before: messages with a worker or a provider at each bin's end."""
     busy: Floats
-    """(n,): share of the workers' time that is used."""
+    """(n,): what the workers serve, as a share of Plan.capacity; 1 where they serve all they can."""
     held: Floats
-    """(S,): messages in hand at the window's end."""
+    """(streams,): messages in hand at the window's end."""
     beyond: int
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int
