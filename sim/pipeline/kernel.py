@@ -11,16 +11,17 @@ import numpy as np
 
 from sim.ledger import EXPIRED, QUANTITIES
 from sim.pipeline.kernelasking import ask
+from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import address_of, call_at, refer
-from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
+from sim.pipeline.kernelcalm import is_calm, note_due, pass_on, serve_at_once, stop_short
 from sim.pipeline.kerneldelivery import land
-from sim.pipeline.kerneldoor import due_in, enter_newcomers
+from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
-    come_back,
+    enlist,
     expire,
     hand_out,
     light_wait,
@@ -29,22 +30,25 @@ from sim.pipeline.kernelparts import (
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
-    ASK_STANDBYS,
+    ALIVE,
+    ASK_ON,
     AWAY,
+    BACK_UNTIL,
     CELL,
     CHANCE,
     COUNT_OUTSIDE,
+    DEFERRED_UNTIL,
     DROP,
     DROP_SHARE,
-    EARN_RETRIES,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_OUTSIDE,
     FIRST_PARCEL,
-    GRANT_RETRIES,
     HELD,
+    LANDS_UNTIL,
     LEFT,
+    LISTED,
     MASS,
     NEXT_BATCH,
     NEXT_OUTSIDE,
@@ -54,9 +58,7 @@ from sim.pipeline.state import (
     PLAN_DROPS,
     REJECT,
     STREAM,
-    TRY_AGAIN,
     UNDER_WAY,
-    UNTIL,
     Floats,
     Indices,
     Plan,
@@ -66,16 +68,14 @@ from sim.pipeline.state import (
 
 
 @part
-def _enter(plan: Plan, state: State, window: Window, t: int) -> None:
+def _enter(plan: Plan, state: State, window: Window, t: int, due: float) -> None:
     """Newcomers and those whose backoff is over join each class as one batch."""
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[ENTERED_BIN], batch[LEFT] = t, 1.0
         batch[FIRST_PARCEL] = state.heads[p, NEXT_PARCEL]
-    enter_newcomers(plan, state, window, t)
-    if t <= state.marks[UNTIL] + 1:
-        for s in range(window.arrivals.shape[0]):
-            come_back(plan, state, t, s)
+    enter_newcomers(plan, state, window, t, due)
+    join_again(plan, state)
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[END_PARCEL] = state.heads[p, NEXT_PARCEL]
@@ -207,7 +207,7 @@ def advance(plan: Plan, state: State, window: Window, at: int, end: int) -> int:
     """The pipeline goes on from column `at` of the window to `end`, or until there is no room for what may
     come to wait. Returns the column reached."""
     plan, state, window = refer(plan), refer(state), refer(window)
-    fresh_at_once(plan, state)
+    _list_alive(state, window, at, end)
     for j in range(at, end):
         if not _has_room(state, window):
             return j
@@ -217,6 +217,21 @@ def advance(plan: Plan, state: State, window: Window, at: int, end: int) -> int:
         if window.full != 0:
             call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
     return end
+
+
+@part
+def _list_alive(state: State, window: Window, at: int, end: int) -> None:
+    """Into `state.alive`: rows that have newcomers in these columns, or in which something lies ahead."""
+    t, state.marks[ALIVE] = window.first_bin + at, 0
+    for row in range(state.streams.shape[0]):
+        own = state.streams[row]
+        own[LISTED] = 0.0
+        ahead = max(own[LANDS_UNTIL], own[BACK_UNTIL] + 1.0, own[DEFERRED_UNTIL] + 1.0)
+        j = at if row < window.arrivals.shape[0] else end
+        while j < end and window.arrivals[row, j] <= 0.0:
+            j += 1
+        if j < end or ahead >= t or own[HELD] > 0.0:
+            enlist(state, row)
 
 
 @part
@@ -243,29 +258,24 @@ def _has_room(state: State, window: Window) -> bool:
 @part
 def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
     """One bin."""
-    arrivals, out, j = window.arrivals, window.out, t - window.first_bin
-    due = due_in(arrivals, j)
-    calm = is_calm(state, t, due, window.capacity[j])
+    j = t - window.first_bin
+    due, safe = note_due(plan, state, window, j)
+    come_back(plan, state, t)
+    calm = safe and is_calm(plan, state, due, window.capacity[j])
     if calm:
-        ask_for_all(plan, j, arrivals, state.shares)
-        ask(plan, state, window, t)
-    if calm and all_pass(state, state.shares):
-        if window.beyond != 0:
-            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
-            call_at(window.beyond, plan, state, window, EARN_RETRIES, t, 0, 0, 0.0)
-        pass_all(plan, state, t, j, due, arrivals, state.fresh_shares, out)
-        window.busy[j] = due / plan.capacity
+        served = serve_at_once(plan, state, window, t)
     else:
-        _enter(plan, state, window, t)
+        _enter(plan, state, window, t, due)
         served = _serve(plan, state, window, t)
-        always = served >= window.capacity[j] * (1.0 - 1e-9)
-        window.busy[j] = 1.0 if always else served / plan.capacity
-        if not calm:
-            ask_for_pieces(plan, state, state.shares)
-            ask(plan, state, window, t)
-        if window.beyond != 0:
-            call_at(window.beyond, plan, state, window, ASK_STANDBYS, t, 0, 0, 0.0)
-            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
-            call_at(window.beyond, plan, state, window, GRANT_RETRIES, t, 0, 0, 0.0)
-        settle(plan, state, window, t)
+        ask_for_pieces(plan, state)
+    always = served >= window.capacity[j] * (1.0 - 1e-9)
+    window.busy[j] = 1.0 if always else served / plan.capacity
+    ask(plan, state, window, t)
+    if calm:
+        stop_short(plan, state, window, t)
+    if window.beyond != 0:
+        call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
+    settle(plan, state, window, t)
+    if calm:
+        pass_on(plan, state, window, t)
     land(plan, state, window, t)

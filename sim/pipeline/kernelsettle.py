@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sim.ledger import ATTEMPTS, BY_STANDBY, DEAD_LETTERED, FAILED, LIMITED
+from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
-from sim.pipeline.kernelparts import set_back
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
 from sim.pipeline.state import (
     ACCEPT,
