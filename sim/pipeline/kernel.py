@@ -203,20 +203,33 @@ def with_units(window: Window, plan: Plan, state: State) -> Window:
 
 
 @compiled
-def advance(plan: Plan, state: State, window: Window, at: int, end: int) -> int:
-    """The pipeline goes on from column `at` of the window to `end`, or until there is no room for what may
-    come to wait. Returns the column reached."""
+def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
+    """The pipeline goes on from column `at` of the window to `end`, or to a bin that is a multiple of `every`
+    (0 = none is) and finds somebody waiting. Returns the column reached; -1 - column where there is no room
+    for what may come to wait.
+    """
     plan, state, window = refer(plan), refer(state), refer(window)
     _list_alive(state, window, at, end)
     for j in range(at, end):
-        if not _has_room(state, window):
+        if every > 0 and j > at and (window.first_bin + j) % every == 0 and _anybody_waits(state):
             return j
+        if not _has_room(state, window):
+            return -1 - j
         _bin(plan, state, window, window.first_bin + j)
     if end == window.arrivals.shape[1]:
         _count_held(plan, state, window)
         if window.full != 0:
             call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
     return end
+
+
+@part
+def _anybody_waits(state: State) -> bool:
+    """In the queue or outside of it."""
+    waits = state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE]
+    for p in range(state.waiting.shape[0]):
+        waits = waits or state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]
+    return bool(waits)
 
 
 @part
