@@ -31,7 +31,7 @@ from sim.pipeline.waits import delay_counts
 from sim.pipeline.workers import served_per_bin
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
-from sim.season.upstream import HoldUp, hold_ups
+from sim.season.upstream import HoldUp, held_up, hold_ups
 from sim.seeds import stream as random_stream
 from sim.traffic import Traffic, at_door, with_triggered
 
@@ -89,13 +89,38 @@ class _Engine:
         window = self._window = kernel.emptied(self._window, first, n)
         normals, at = self._services.standard_normal(n), 0
         self._draw_capacity(normals, 0)
+        self._doors.let_in(self._traffic.counts[:, first : first + n], window.arrivals)
         while at < n:
             end = min(at + self._feedback.horizon_bins, n)
-            window.arrivals[:, at:end] = self._doors.arrivals(self._events(first + at, end - at))
+            self._let_in_later(at, end)
             self._stride(normals, at, end)
             self._feedback.add(first + at, window.out[DELIVERED, :, at:end], window.out[FRESH, :, at:end])
             at = end
         self._ledger.post(first, window.out, window.under_way, window.held, window.busy)
+
+    def _let_in_later(self, at: int, end: int) -> None:
+        """What is triggered, and what is held up before the door, in columns `at` to `end` of the window."""
+        bins = slice(self._window.first_bin + at, self._window.first_bin + end)
+        arrivals, sent = self._window.arrivals[:, at:end], self._send(bins)
+        held_up = self._doors.held_up
+        for i, own in sent.items():
+            if i not in held_up:
+                arrivals[self._doors.lane_of(i)] += own
+        if held_up:
+            events = self._traffic.counts[held_up, bins].astype(np.float64)
+            for i in sent.keys() & set(held_up):
+                events[held_up.index(i)] += sent[i]
+            self._doors.let_in_later(events, arrivals)
+
+    def _send(self, bins: slice) -> dict[int, npt.NDArray[np.int64]]:
+        """The sends that customers trigger, by stream; they are noted."""
+        if not self._sent:
+            return {}
+        expected = self._feedback.arrivals(bins.start, bins.stop - bins.start)
+        sent = {i: random.poisson(expected[i]) for i, random in self._sent.items()}
+        for noted, own in zip(self._triggered, sent.values(), strict=True):
+            noted[bins] = own
+        return sent
 
     def _stride(self, normals: Floats, at: int, end: int) -> None:
         """Columns `at` to `end` of the window, in as many stretches as there are plans."""
@@ -105,14 +130,16 @@ class _Engine:
                 self._take_over(bin_)
                 self._draw_capacity(normals, at)
             until = min(end, self._regimes.next_change(bin_) - self._window.first_bin)
-            self._advance(at, until)
-            self._regimes.used(self._window.busy[at:until])
-            at = until
+            reached = self._advance(at, until)
+            self._regimes.used(self._window.busy[at:reached])
+            at = reached
 
-    def _advance(self, at: int, until: int) -> None:
-        plan = self._regimes.plan
-        while (at := kernel.advance(plan, self._state, self._window, at, until)) < until:
-            self._state = with_more_room(self._state)
+    def _advance(self, at: int, until: int) -> int:
+        """Go on from column `at` to `until`, or to where an autoscaler looks and finds somebody waiting."""
+        plan, every = self._regimes.plan, self._regimes.every
+        while (reached := kernel.advance(plan, self._state, self._window, at, until, every)) < 0:
+            self._state, at = with_more_room(self._state), -1 - reached
+        return reached
 
     def _draw_capacity(self, normals: Floats, at: int) -> None:
         """What the workers there are now can serve in each of the window's bins from column `at` on."""
@@ -135,16 +162,6 @@ class _Engine:
         self._state.delays[:] = 0.0
         self._state.light[:] = 0.0
 
-    def _events(self, first: int, n: int) -> Floats:
-        arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
-        if self._sent:
-            expected = self._feedback.arrivals(first, n)
-            for row, (i, random) in enumerate(self._sent.items()):
-                sent = random.poisson(expected[i])
-                self._triggered[row, first : first + n] = sent
-                arrivals[i] += sent
-        return arrivals
-
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
         return with_triggered(self._traffic, self._rows, self._triggered) if self._rows else self._traffic
@@ -162,7 +179,7 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
         window = kernel.window_of(len(traffic.streams), len(lanes), 1)
-        kernel.advance(plan, state, kernel.with_units(window, plan, state), 0, 1)
+        kernel.advance(plan, state, kernel.with_units(window, plan, state), 0, 1, 0)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 
@@ -193,6 +210,7 @@ def run(
     books = Books("cohort", seed, ledger, engine.delay_counts(), engine.customers(), watch)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
-        complete = at_door(complete, outcome.offered)
+        late = held_up(loaded.scenario, traffic.streams, seed)
+        complete = at_door(complete, late, lambda row: outcome.rows("offered", [row])[0])
         outcome = replace(outcome, planned=complete.planned)
     return complete, outcome

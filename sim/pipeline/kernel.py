@@ -15,7 +15,7 @@ from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import address_of, call_at, refer
-from sim.pipeline.kernelcalm import is_calm, note_due, pass_on, serve_at_once, stop_short
+from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
 from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelfull import full
@@ -27,9 +27,11 @@ from sim.pipeline.kernelparts import (
     light_wait,
     wait_spans,
 )
+from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
+    AHEAD_FROM,
     ALIVE,
     ASK_ON,
     AWAY,
@@ -57,6 +59,7 @@ from sim.pipeline.state import (
     PIECES,
     PLAN_DROPS,
     REJECT,
+    RUN_BINS,
     STREAM,
     UNDER_WAY,
     Floats,
@@ -203,20 +206,39 @@ def with_units(window: Window, plan: Plan, state: State) -> Window:
 
 
 @compiled
-def advance(plan: Plan, state: State, window: Window, at: int, end: int) -> int:
-    """The pipeline goes on from column `at` of the window to `end`, or until there is no room for what may
-    come to wait. Returns the column reached."""
+def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
+    """The pipeline goes on from column `at` of the window to `end`, or to a bin that is a multiple of `every`
+    (0 = none is) and finds somebody waiting. Returns the column reached; -1 - column where there is no room
+    for what may come to wait.
+    """
     plan, state, window = refer(plan), refer(state), refer(window)
     _list_alive(state, window, at, end)
     for j in range(at, end):
-        if not _has_room(state, window):
+        if every > 0 and j > at and (window.first_bin + j) % every == 0 and _anybody_waits(state):
+            end_run(plan, state, window, j)
             return j
-        _bin(plan, state, window, window.first_bin + j)
+        if not _has_room(state, window):
+            end_run(plan, state, window, j)
+            return -1 - j
+        if j == at or j - state.marks[AHEAD_FROM] == RUN_BINS:
+            end_run(plan, state, window, j)
+            look_ahead(plan, state, window, j, end)
+        _bin(plan, state, window, j)
+    end_run(plan, state, window, end)
     if end == window.arrivals.shape[1]:
         _count_held(plan, state, window)
         if window.full != 0:
             call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
     return end
+
+
+@part
+def _anybody_waits(state: State) -> bool:
+    """In the queue or outside of it."""
+    waits = state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE]
+    for p in range(state.waiting.shape[0]):
+        waits = waits or state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]
+    return bool(waits)
 
 
 @part
@@ -256,10 +278,10 @@ def _has_room(state: State, window: Window) -> bool:
 
 
 @part
-def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
-    """One bin."""
-    j = t - window.first_bin
-    due, safe = note_due(plan, state, window, j)
+def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
+    """Column `j`."""
+    t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
+    due, safe = note_due(state, k)
     come_back(plan, state, t)
     calm = safe and is_calm(plan, state, due, window.capacity[j])
     if calm:
@@ -271,6 +293,11 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
     always = served >= window.capacity[j] * (1.0 - 1e-9)
     window.busy[j] = 1.0 if always else served / plan.capacity
     ask(plan, state, window, t)
+    if calm and joins_run(state, t, k):
+        if window.beyond != 0:
+            call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
+        return
+    end_run(plan, state, window, j)
     if calm:
         stop_short(plan, state, window, t)
     if window.beyond != 0:

@@ -40,6 +40,7 @@ from sim.pipeline.state import (
     CHANCE,
     DEFERRED_UNTIL,
     HELD,
+    HELD_UNTIL,
     LEAST_S,
     MOST_S,
     OWNER,
@@ -166,6 +167,7 @@ def _expect(plan: Plan, state: State, row: int, bin_: int) -> None:
     """Something is held back in a row until `bin_`."""
     until = state.providers[int(plan.streams[row, PROVIDER]), DEFERS_UNTIL : DEFERS_UNTIL + 1]
     until[0] = max(until[0], float(bin_))
+    state.marks[HELD_UNTIL] = max(state.marks[HELD_UNTIL], bin_)
     state.streams[row, DEFERRED_UNTIL] = max(state.streams[row, DEFERRED_UNTIL], float(bin_))
     enlist(state, row)
 

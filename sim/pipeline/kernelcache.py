@@ -37,6 +37,7 @@ _SOURCES = (
     "kernellimits.py",
     "kernelparts.py",
     "kernelproviders.py",
+    "kernelrun.py",
     "kernelsettle.py",
     "limitlaws.py",
     "limits.py",

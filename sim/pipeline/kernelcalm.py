@@ -13,7 +13,8 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import deliver
 from sim.pipeline.kerneldoor import room
 from sim.pipeline.kernelparts import light_wait, too_old_share, with_turn_below_bin
-from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
+from sim.pipeline.kernelrun import all_pass
+from sim.pipeline.provisions import LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
     ALIVE,
     ARRIVING_SHARE,
@@ -47,26 +48,6 @@ from sim.pipeline.state import (
     State,
     Window,
 )
-
-
-@part
-def note_due(plan: Plan, state: State, window: Window, j: int) -> tuple[float, bool]:
-    """Into `state.classes` and `state.shares`: what is due in column `j`, by class and provider. Returns all
-    of it, and whether none of it may expire within its bin."""
-    total, safe = 0.0, True
-    state.classes[:, LOAD] = 0.0
-    state.shares[:] = 0.0
-    for i in range(state.marks[ALIVE]):
-        s = state.alive[i]
-        if s < window.arrivals.shape[0] and window.arrivals[s, j] > 0.0:
-            mass, own = window.arrivals[s, j], plan.streams[s]
-            state.classes[int(own[PRIORITY]), LOAD] += mass
-            state.shares[int(own[PROVIDER])] += mass
-            total += mass
-            safe = safe and own[FRESHNESS_S] >= plan.bin_s
-    for v in range(state.shares.shape[0]):
-        state.providers[v, FIRSTS] = state.shares[v]
-    return total, safe
 
 
 @part
@@ -124,12 +105,6 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
 
 
 @part
-def _all_pass(state: State, v: int) -> bool:
-    """Provider `v` refuses none of this bin's messages and holds none back."""
-    return bool(state.shares[v] >= 1.0 and state.providers[v, AT_ONCE] > 0.0)
-
-
-@part
 def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
     """Newcomers that their provider does not take whole become pieces."""
     j = t - window.first_bin
@@ -138,7 +113,7 @@ def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
         if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
             continue
         own = plan.streams[s]
-        if not _all_pass(state, int(own[PROVIDER])):
+        if not all_pass(state, int(own[PROVIDER])):
             piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
             piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j]
             piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
@@ -159,7 +134,7 @@ def pass_on(plan: Plan, state: State, window: Window, t: int) -> None:
         stream, v = int(own[OWNER]), int(own[PROVIDER])
         out[OFFERED, stream, j] += mass
         out[ACCEPTED, stream, j] += mass
-        if not _all_pass(state, v):
+        if not all_pass(state, v):
             continue
         out[ATTEMPTS, stream, j] += mass
         met, turn = state.classes[int(own[PRIORITY])], state.providers[v]

@@ -23,7 +23,7 @@ from sim.pipeline.state import (
     Window,
 )
 
-_TINY = 1e-12
+TINY = 1e-12
 """Less than this of a message is what rounding left."""
 
 
@@ -32,15 +32,15 @@ def deliver(plan: Plan, state: State, t: int, s: int, mass: float, late: float) 
     """A provider takes `mass` messages of row `s`, of which so many will be too `late`: spread them ahead."""
     v = int(plan.streams[s, PROVIDER])
     coming, delivery, own = state.coming[s], plan.delivery[v], state.streams[s]
-    bins = coming.shape[0]
+    bins = coming.shape[1]
     at = t % bins
     for k in range(plan.delivery_ends[v, JUMPS]):
         ahead = at + int(delivery[k, 0])
         if ahead >= bins:
             ahead -= bins
-        coming[ahead, 0] += mass * delivery[k, 1]
+        coming[0, ahead] += mass * delivery[k, 1]
         if late > 0.0:
-            coming[ahead, 1] += late * delivery[k, 1]
+            coming[1, ahead] += late * delivery[k, 1]
     own[UNDER_WAY] += mass
     own[LANDS_UNTIL] = max(own[LANDS_UNTIL], float(t + plan.delivery_ends[v, LAST_LAG]))
     enlist(state, s)
@@ -57,12 +57,12 @@ def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floa
 def land(plan: Plan, state: State, window: Window, t: int) -> None:
     """What leaves the providers in bin `t`: delivered or bounced."""
     out, under_way, j = window.out, window.under_way, t - window.first_bin
-    at = t % state.coming.shape[1]
+    at = t % state.coming.shape[2]
     for i in range(state.marks[ALIVE]):
         row = state.alive[i]
         own, stream = state.streams[row], int(plan.streams[row, OWNER])
         if t <= own[LANDS_UNTIL]:
-            delivered, failed, fresh = _leave(own, state.coming[row, at], plan.streams[row, ARRIVING_SHARE])
+            delivered, failed, fresh = _leave(own, state.coming[row], at, plan.streams[row, ARRIVING_SHARE])
             if delivered + failed > 0.0:
                 out[DELIVERED, stream, j] += delivered
                 out[FRESH, stream, j] += fresh
@@ -73,16 +73,16 @@ def land(plan: Plan, state: State, window: Window, t: int) -> None:
 
 
 @part
-def _leave(own: Floats, coming: Floats, arriving_share: float) -> tuple[float, float, float]:
+def _leave(own: Floats, coming: Floats, at: int, arriving_share: float) -> tuple[float, float, float]:
     """Messages of a row that are delivered now, that bounce, and that are delivered fresh.
 
     Only what it needs is handed over: a whole plan and state take longer than all it does.
     """
-    leaving, late = own[LEAVING] + coming[0], own[LEAVING_LATE] + coming[1]
+    leaving, late = own[LEAVING] + coming[0, at], own[LEAVING_LATE] + coming[1, at]
     own[LEAVING], own[LEAVING_LATE] = leaving, late
-    coming[0], coming[1] = 0.0, 0.0
+    coming[0, at], coming[1, at] = 0.0, 0.0
     landed = min(max(leaving, 0.0), own[UNDER_WAY])
-    if landed < _TINY:
+    if landed < TINY:
         return 0.0, 0.0, 0.0
     own[UNDER_WAY] -= landed
     delivered = landed * arriving_share

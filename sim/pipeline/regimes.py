@@ -29,9 +29,15 @@ class Regimes:
         self._era = self.plan = plans[0]
 
     def next_change(self, bin_: int) -> int:
-        """The next bin after `bin_` at whose beginning there may be another plan, or the season's end."""
+        """The next bin after `bin_` at whose beginning there may be another plan, or the season's end; before
+        it, at multiples of `every`, only if somebody waits then."""
         begins = next((begins for begins in self._begins if begins > bin_), self._bins)
         return min(begins, self._changes_at) if self._staffing.changes else begins
+
+    @property
+    def every(self) -> int:
+        """Bins from look to look of an autoscaler; 0 = there is none."""
+        return self._staffing.every
 
     def begins_era(self, bin_: int) -> bool:
         """Whether a fault of a provider begins or ends there."""
@@ -41,7 +47,7 @@ class Regimes:
         """The bin begins. waiting: how many messages wait then. Whether `plan` is another one now."""
         changed = self.begins_era(bin_)
         self._era = self._plans.get(bin_, self._era)
-        if self._staffing.changes and bin_ == self._changes_at:
+        if self._staffing.changes and (bin_ == self._changes_at or self._staffing.looks(bin_)):
             changed |= self._man(bin_, waiting)
         if changed:
             self.plan = manned(self._era, self._workers, self._staffing)
@@ -55,7 +61,7 @@ class Regimes:
             used_share = self._used_bins / self._there_bins if self._there_bins else 0.0
             self._there_bins = self._used_bins = 0.0
         staffing.advance(bin_, waiting(), used_share)
-        self._changes_at = staffing.next_change(bin_)
+        self._changes_at = staffing.next_change_unless_waiting(bin_)
         return before != (staffing.available, staffing.is_open, staffing.room_share)
 
     def used(self, busy: Floats) -> None:

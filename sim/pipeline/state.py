@@ -59,10 +59,18 @@ NEVER = -2
 # meet: its cell of State.light, and how likely it is.
 LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 
+RUN_BINS = 128
+"""Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
+
+# Rows of State.ahead: all that is due, whether some of it may expire within its bin; behind these what is due
+# of each class, and behind those what is due for each provider.
+DUE, UNSAFE, BY_CLASS = range(3)
+
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
-# outside.
-UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE = range(6)
+# outside; the last bin with a change ahead of what providers hold back; the first of the run's columns, and
+# of those that `ahead` is about.
+UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
 
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
@@ -147,7 +155,7 @@ class State(NamedTuple):
     messages that come back in this bin, their due times and squared due times weighted by them.
     """
     marks: Indices
-    """(6,)"""
+    """(9,)"""
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
@@ -155,13 +163,18 @@ class State(NamedTuple):
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
-    """(S, D, 2): changes ahead of LEAVING and LEAVING_LATE."""
+    """(S, 2, D): changes ahead of LEAVING and LEAVING_LATE."""
     streams: Floats
     """(S, 10)"""
     alive: Indices
     """(S,): rows in which something may happen before the columns asked for end, the first of them."""
     classes: Floats
     """(P, 3)"""
+    ahead: Floats
+    """(2 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
+    met: Floats
+    """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider in these columns: its cell
+    of `light`, and how likely it is."""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     deferred: Floats

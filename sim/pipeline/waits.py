@@ -44,6 +44,8 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
     counts = np.zeros((len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         light = state.light[s]
+        if not (light.any() or waits[s].any()):
+            continue
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
         after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
         counts[lane] += _spread(
