@@ -13,10 +13,8 @@ LONG_ROWS = 40
 
 def files(findings: Findings) -> dict[str, bytes]:
     """Everything a report leaves, by its name in the run's folder; the page comes last."""
-    from reports.page import html
-    from reports.pictures import (
-        pictures,
-    )  # matplotlib takes a second, which is not to pass before a rehearsal
+    from reports.page import html  # with matplotlib, which takes a second: not before a rehearsal begins
+    from reports.pictures import pictures
 
     drawn = pictures(findings)
     found = {f"figures/{name}.svg": picture.svg.encode() for name, picture in drawn.items()}
