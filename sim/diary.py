@@ -188,7 +188,8 @@ class Diary:
         fresh = delay_s <= self._freshness_s[streams]
         window[DELIVERED] = self._counted(streams, times_s, first_bin, n)
         window[FRESH] = self._counted(streams[fresh], times_s[fresh], first_bin, n)
-        np.add.at(self.delay_counts, (streams, histogram.index(delay_s)), 1.0)
+        # numpy is seven times as fast where there is one index
+        np.add.at(self.delay_counts.reshape(-1), streams * histogram.BINS + histogram.index(delay_s), 1.0)
 
     def _busy_s(self, started_s: Floats, ended_s: Floats, first_bin: int, n: int) -> Floats:
         """float64 (n,): seconds that workers spent serving in each bin."""
