@@ -60,7 +60,8 @@ class _Engine:
         self._window, self._era = kernel.with_units(self._window, plans[0], self._state), plans[0]
         self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
-        self._window_bins = max(1, window_bins)
+        strides = max(1, window_bins // self._feedback.horizon_bins)
+        self._window_bins = min(window_bins, strides * self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
         self._sent = {
             i: random_stream(seed, "triggered", s.name)
@@ -68,6 +69,7 @@ class _Engine:
             if s.cause == "trigger"
         }
         self._rows = list(self._sent)
+        self._lane_of = {i: self._doors.lane_of(i) for i in self._rows}
         self._triggered = np.zeros((len(self._sent), bins), dtype=np.int64)
         self._ledger = ledger
         self.customers = self._feedback.customers
@@ -105,7 +107,7 @@ class _Engine:
         held_up = self._doors.held_up
         for i, own in sent.items():
             if i not in held_up:
-                arrivals[self._doors.lane_of(i)] += own
+                arrivals[self._lane_of[i]] += own
         if held_up:
             events = self._traffic.counts[held_up, bins].astype(np.float64)
             for i in sent.keys() & set(held_up):
@@ -149,10 +151,11 @@ class _Engine:
         return waiting(self._state)
 
     def _take_over(self, bin_: int) -> None:
-        """Another plan is in force from `bin_` on. Where a provider's fault begins or ends, what limits and
-        tables of waits noted belongs to the last era."""
+        """Another plan is in force from `bin_` on. Where a provider's fault begins or ends, what limits noted
+        belongs to the last era; so do waits where its delays change."""
         if self._regimes.begins_era(bin_):
-            self._close_delays()
+            if not np.array_equal(self._era.delay_points_s, self._regimes.plan.delay_points_s):
+                self._close_delays()
             bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
             self._era = self._regimes.plan
             self._window = kernel.with_units(self._window, self._era, self._state)
@@ -163,8 +166,11 @@ class _Engine:
         self._state.light[:] = 0.0
 
     def traffic(self) -> Traffic:
-        """The traffic with the sends that customers triggered."""
-        return with_triggered(self._traffic, self._rows, self._triggered) if self._rows else self._traffic
+        """The traffic with the sends that customers triggered: another than it was, where there may be any
+        or stages hold some up."""
+        if not self._rows and not self._doors.held_up:
+            return self._traffic
+        return with_triggered(self._traffic, self._rows, self._triggered)
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""

@@ -29,7 +29,8 @@ from sim.pipeline.workers import batch_step_s, next_end_points
 _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
 _SUMS = 200_000
-"""About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
+"""About how many sums of a wait and a service stand for a stream's delays; _LEAST to 4096 services each."""
+_LEAST = 128
 _RESIDUE = 1e-13
 """Less than this share of a stream's messages is what rounding left."""
 
@@ -107,11 +108,19 @@ def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
     filled = messages > _RESIDUE * messages.sum()
     if not filled.any():
         return np.zeros(histogram.BINS)
-    size = int(np.clip(_SUMS // np.count_nonzero(filled), 64, 4096))
-    finer_s = np.interp((np.arange(size) + 0.5) / size, _chances(len(served_s)), served_s)
+    size = int(np.clip(_SUMS // np.count_nonzero(filled), _LEAST, 4096))
+    finer_s = _points(served_s, size)
+    size = len(finer_s)
     values_s = np.add.outer(waits_s[filled], finer_s)
     weights = np.broadcast_to(messages[filled, None] / size, values_s.shape)
     return histogram.count(values_s, weights)
+
+
+def _points(served_s: Floats, size: int) -> Floats:
+    """As many equally probable points, or fewer of the same mean where they are fewer than those told."""
+    if size < len(served_s):
+        return np.asarray(served_s.reshape(_LEAST, -1).mean(axis=1))
+    return np.interp(_chances(size), _chances(len(served_s)), served_s)
 
 
 def _chances(size: int) -> Floats:
