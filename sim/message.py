@@ -8,7 +8,7 @@ else happens before it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,19 +21,22 @@ from simpy.events import NORMAL, URGENT, Event
 from scenarios.catalogue import Loaded
 from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close, open_books
+from sim.crowd import Crowd, Members
 from sim.diary import Diary
 from sim.handover import Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
 from sim.pipeline.eras import Era, eras
+from sim.pipeline.fairqueue import fair_queue_for
 from sim.pipeline.happenings import Callbacks, Happening
-from sim.pipeline.queues import Message, queue_for
+from sim.pipeline.queues import Message, PriorityQueue, queue_for
 from sim.pipeline.staff import crew_for
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.season.upstream import Upstream
 from sim.seeds import stream as random_stream
-from sim.traffic import Traffic, at_door, with_triggered
+from sim.tenants import Group, groups_of
+from sim.traffic import Stream, Traffic, at_door, with_triggered
 
 WINDOW_BINS = 60
 """Bins between two looks at the books; no result depends on it."""
@@ -49,16 +52,17 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int) -> None:
         scenario = loaded.scenario
-        streams, self._traffic = traffic.streams, traffic
+        self._traffic, self._crowd = traffic, Crowd(scenario, traffic.streams, seed)
+        rows = self._crowd.rows
         self._bin_s, self._end_s = traffic.bin_s, traffic.duration_s
-        self._env = simpy.Environment()
-        self._freshness_s = [stream.freshness_s for stream in streams]
-        self.diary = Diary(np.array(self._freshness_s), traffic.bin_s)
-        self._queue = queue_for(scenario.pipeline.queue, streams)
-        self._away = [0] * len(streams)
+        self._env, self._scenario = simpy.Environment(), scenario
+        self._freshness_s = [stream.freshness_s for stream in rows]
+        self.diary = Diary(np.array(self._freshness_s), traffic.bin_s, self._crowd)
+        self._queue = _queue(scenario, rows, seed)
+        self._away = [0] * len(rows)
         self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
-        self._handover = Handover(self._env, scenario, streams, seed, self.diary)
+        self._handover = Handover(self._env, scenario, rows, seed, self.diary)
         self._handover.set_back, self._handover.come_back = self._set_back, [self._back]
         self._handover.delivered = self._delivered
         if scenario.faults:
@@ -74,10 +78,10 @@ class _Engine:
         )
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
-        self._answers = Answers(scenario, streams, seed)
+        self._answers = Answers(scenario, traffic.streams, seed)
         self.customers = self._answers.customers
-        self._handover.answered = self._answers.answered
-        self._upstream = Upstream(scenario, streams, seed)
+        self._handover.answered = [each for each in self._answers.answered for _ in range(self._crowd.width)]
+        self._upstream = Upstream(scenario, traffic.streams, seed)
         self._newcomers: Iterator[tuple[int, float, float]] = iter(())
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
 
@@ -105,6 +109,16 @@ class _Engine:
         rows = [i for i, s in enumerate(self._traffic.streams) if s.cause == "trigger"]
         return with_triggered(self._traffic, rows, self._triggered_counts[rows])
 
+    def delay_counts(self) -> Floats:
+        """float64 (streams, BINS)."""
+        return self._crowd.by_stream(self.diary.delay_counts)
+
+    def groups(self) -> tuple[Group, ...]:
+        """What became of each group of tenants; none without."""
+        by_group = self._crowd.by_group
+        totals = by_group(self.diary.totals[..., None])[..., 0]
+        return groups_of(self._scenario, totals, by_group(self.diary.delay_counts))
+
     def _arrange_newcomers(self, first: int, n: int) -> None:
         """The window's newcomers: due evenly at random within their bins, and then upstream for a while."""
         counts = self._traffic.counts[:, first : first + n]
@@ -113,7 +127,7 @@ class _Engine:
         due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
         if self._upstream:
             streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (first + n) * self._bin_s)
-        order = np.argsort(door_s, kind="stable")
+        streams, order = self._crowd.rows_of(streams), np.argsort(door_s, kind="stable")
         self.diary.offered.extend(streams, door_s)
         columns = (column[order].tolist() for column in (streams, due_s, door_s))
         self._newcomers = zip(*columns, strict=True)
@@ -160,10 +174,10 @@ class _Engine:
 
     def _delivered(self, message: Message, at_s: float) -> None:
         """A message will arrive: what its customer does follows."""
-        stream = message.stream
+        row = message.stream
         if at_s < self._end_s:
-            fresh = at_s - message.due_s <= self._freshness_s[stream]
-            for sent in self._answers.deliver(stream, at_s, fresh):
+            fresh = at_s - message.due_s <= self._freshness_s[row]
+            for sent in self._answers.deliver(row // self._crowd.width, at_s, fresh):
                 self._trigger(*sent)
 
     def _set_back(self, message: Message) -> None:
@@ -183,13 +197,13 @@ class _Engine:
             door_s += float(self._upstream.delays_s(stream, 1)[0])
         if door_s < self._end_s:
             event = Happening(self._env, self._on_triggered)
-            event.message = Message(stream, due_s)
+            event.message = Message(self._crowd.row_of(stream), due_s)
             self._env.schedule(event, NORMAL, door_s - self._env.now)
 
     def _triggered(self, event: Happening) -> None:
         message, now_s = event.message, self._env.now
         self.diary.offered.add(message.stream, now_s, 0.0)
-        self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
+        self._triggered_counts[message.stream // self._crowd.width, int(now_s / self._bin_s)] += 1
         self._arrive(message, now_s)
 
     def _held(self) -> Floats:
@@ -197,7 +211,15 @@ class _Engine:
         held = self._queue.waiting()
         held.update(Counter(self._crew.in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
-        return in_hand + self._away + self._handover.held() + self.diary.under_way()
+        in_hand += self._away + self._handover.held() + self.diary.under_way()
+        return self._crowd.by_stream(in_hand[:, None])[:, 0]
+
+
+def _queue(scenario: Scenario, rows: Sequence[Stream], seed: int) -> PriorityQueue:
+    queue, tenants = scenario.pipeline.queue, scenario.tenants
+    if queue.fair_share and tenants:
+        return fair_queue_for(queue, rows, Members(scenario, tenants, seed))
+    return queue_for(queue, rows)
 
 
 class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops the stepping, as SimPy's own does
@@ -221,8 +243,8 @@ def run(
     ledger = open_books(loaded.scenario, traffic, keep)
     engine = _Engine(loaded, traffic, seed)
     engine.run(ledger, watcher)
-    complete, delay_counts = engine.traffic(), engine.diary.delay_counts
-    books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
+    complete = engine.traffic()
+    books = Books("message", seed, ledger, engine.delay_counts(), engine.customers(), watch, engine.groups())
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         complete = at_door(complete, outcome.offered)
