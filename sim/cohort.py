@@ -21,6 +21,7 @@ from sim.closing import Books, Stopwatch, close, open_books
 from sim.ledger import DELIVERED, FRESH, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
+from sim.pipeline.bands import fates, groups
 from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
@@ -34,6 +35,7 @@ from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
 from sim.season.upstream import HoldUp, hold_ups
 from sim.seeds import stream as random_stream
+from sim.tenants import Group
 from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 600
@@ -47,7 +49,7 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
-        self._traffic, self._bins = traffic, int(bins)
+        self._scenario, self._traffic, self._bins = scenario, traffic, int(bins)
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         self._eras = list(eras(scenario, bins, traffic.bin_s))
@@ -60,7 +62,7 @@ class _Engine:
         self._looked = self._changes_at = 0
         self._state = empty_state(scenario, plans, len(self._lanes), bins)
         self._units = kernel.units_of(self._plan, self._state)
-        self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
+        self._delays = np.zeros((1, len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
@@ -119,8 +121,9 @@ class _Engine:
         self._plan = manned(self._whole_plan, self._workers, staffing)
 
     def _close_delays(self) -> None:
-        self._delay_counts += delay_counts(self._plan, self._state, self._lanes, self._workers)
+        self._delays = self._delays + delay_counts(self._plan, self._state, self._lanes, self._workers)
         self._state.delays[:] = 0.0
+        self._state.group_delays[:] = 0.0
         self._state.light[:] = 0.0
 
     def _window(self, first: int, n: int) -> None:
@@ -151,10 +154,15 @@ class _Engine:
         """The traffic with the sends that customers triggered."""
         return with_triggered(self._traffic, self._rows, self._triggered) if self._rows else self._traffic
 
-    def delay_counts(self) -> Floats:
-        """float64 (streams, BINS)."""
+    def told(self) -> tuple[Floats, tuple[Group, ...]]:
+        """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
         self._close_delays()
-        return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))
+        streams, state = self._traffic.streams, self._state
+        delays, queue = (
+            self._doors.by_stream(each, len(streams)) for each in (self._delays, fates(self._plan, state))
+        )
+        totals = self._ledger.totals
+        return delays[0], groups(self._scenario, streams, totals, delays, queue)
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
@@ -192,7 +200,8 @@ def run(
     env = simpy.Environment()
     env.run(env.process(engine.season(env, watcher)))
     complete = engine.traffic()
-    books = Books("cohort", seed, ledger, engine.delay_counts(), engine.customers(), watch)
+    delay_counts, told = engine.told()
+    books = Books("cohort", seed, ledger, delay_counts, engine.customers(), watch, told)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         complete = at_door(complete, outcome.offered)

@@ -19,6 +19,7 @@ from sim.pipeline.kernelcalls import address_of, call_at, refer
 from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
 from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kerneldoor import due_in, enter_newcomers
+from sim.pipeline.kernelfair import fair
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
@@ -53,7 +54,9 @@ from sim.pipeline.state import (
     PIECES,
     PLAN_DROPS,
     REJECT,
+    SERVE_LINES,
     STREAM,
+    TELL_APART,
     TRY_AGAIN,
     UNDER_WAY,
     UNTIL,
@@ -83,6 +86,8 @@ def _enter(plan: Plan, state: State, window: Window, t: int) -> None:
             state.heads[p, NEXT_BATCH] += 1
     if plan.overflow == DROP:
         call_at(window.full, plan, state, window, PLAN_DROPS, t, 0, 0, 0.0)
+    if window.fair != 0:
+        call_at(window.fair, plan, state, window, TELL_APART, t, 0, 0, 0.0)
 
 
 @part
@@ -107,12 +112,12 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
     gone, kept = 0.0, 1.0 if state.drops[p] <= 0.0 else capacity / leaving
     while state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and leaving - gone > 1e-9 * plan.capacity:
         batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
-        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED])
+        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED], MASS)
         taken = min(mass, leaving - gone)
         if mass > 0.0:
             share = taken / mass
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
-            hand_out(plan, state, p, batch, share * kept, spans)
+            hand_out(plan, state, p, batch, share * kept, spans, MASS)
             if kept < 1.0:
                 dropped = share * (1.0 - kept) / (1.0 - share * kept)
                 call_at(window.full, plan, state, window, DROP_SHARE, t, p, 0, dropped)
@@ -134,7 +139,11 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     state.marks[PIECES] = 0
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
-        served = _serve_class(plan, state, window, p, t, capacity - total)
+        served = -1.0
+        if window.fair != 0:
+            served = call_at(window.fair, plan, state, window, SERVE_LINES, t, p, 0, capacity - total)
+        if served < 0.0:
+            served = _serve_class(plan, state, window, p, t, capacity - total)
         for i in range(start, state.marks[PIECES]):
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
             state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
@@ -177,6 +186,7 @@ class Units(NamedTuple):
 
     beyond: int
     full: int
+    fair: int
 
 
 def units_of(plan: Plan, state: State) -> Units:
@@ -184,10 +194,11 @@ def units_of(plan: Plan, state: State) -> Units:
 
     To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
     """
-    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0))
+    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0, 0))
     return Units(
         address_of(beyond, *fields) if goes_beyond(plan) else 0,
         address_of(full, *fields) if plan.overflow != REJECT else 0,
+        address_of(fair, *fields) if len(plan.bands) else 0,
     )
 
 

@@ -32,6 +32,7 @@ _SOURCES = (
     "kernelcalm.py",
     "kerneldelivery.py",
     "kerneldoor.py",
+    "kernelfair.py",
     "kernelfull.py",
     "kernellimits.py",
     "kernelparts.py",

@@ -10,6 +10,9 @@ import math
 from sim.pipeline.kernelcache import part
 from sim.pipeline.state import (
     AWAY,
+    BAND,
+    BAND_EXPIRED,
+    BANDS,
     CALM,
     CELL,
     CHANCE,
@@ -18,6 +21,7 @@ from sim.pipeline.state import (
     ENTERED_BIN,
     FIRST_PARCEL,
     FRESHNESS_S,
+    GROUP,
     LEAST_S,
     LEFT,
     LIGHT_BINS,
@@ -80,10 +84,13 @@ def come_back(plan: Plan, state: State, t: int, s: int) -> None:
 
 
 @part
-def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
+def expire(
+    plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats, of: int
+) -> float:
     """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
 
-    expired: float64 (S, n), column `j` counts.
+    expired: float64 (S, n), column `j` counts. of: the column of State.parcels that is looked at: MASS, or a
+    band's part of it.
     """
     left, now_s = 0.0, (t + 0.5) * plan.bin_s
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
@@ -96,12 +103,22 @@ def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expi
             share = 1.0 if age_s - half_s >= freshness_s else 0.0
             if share == 0.0 and age_s + half_s > freshness_s:
                 share = (age_s + half_s - freshness_s) / (2.0 * half_s)
-            gone = parcel[MASS] * share
+            gone = parcel[of] * share
             expired[int(parcel[STREAM]), j] += gone
-            parcel[MASS] -= gone
+            take_out(parcel, of, gone)
             state.waiting[p] -= gone
-        left += parcel[MASS]
+            if of != MASS:
+                state.band_gone[BAND_EXPIRED, int(parcel[STREAM]), of - BANDS] += gone
+        left += parcel[of]
     return left
+
+
+@part
+def take_out(parcel: Floats, of: int, gone: float) -> None:
+    """So many messages leave a parcel: of all, or of one band."""
+    parcel[of] -= gone
+    if of != MASS:
+        parcel[MASS] -= gone
 
 
 @part
@@ -133,14 +150,21 @@ def wait_spans(
 
 @part
 def hand_out(
-    plan: Plan, state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
+    plan: Plan,
+    state: State,
+    p: int,
+    batch: Floats,
+    share: float,
+    spans: tuple[float, float, float, float],
+    of: int,
 ) -> None:
-    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans."""
+    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans; `of` as in `expire`."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel, piece = state.parcels[p, i % state.parcels.shape[1]], state.pieces[state.marks[PIECES]]
-        mass = parcel[MASS] * share
+        mass = parcel[of] * share
         if mass <= 0.0:
             continue
+        piece[BAND] = -1.0 if of == MASS else of - BANDS
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
@@ -148,7 +172,7 @@ def hand_out(
             half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
-        parcel[MASS] -= mass
+        take_out(parcel, of, mass)
         state.marks[PIECES] += 1
 
 
@@ -223,6 +247,18 @@ def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> N
         return
     least_s, most_s = piece[LEAST_S], piece[MOST_S]
     low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
+    _note(plan, waits, slopes, rest, (least_s, most_s, low, high))
+    if piece[BAND] >= 0.0:
+        own = state.group_delays[int(plan.bands[int(piece[BAND]), GROUP])]
+        _note(plan, own[WAITS, s], own[SLOPES, s], rest, (least_s, most_s, low, high))
+
+
+@part
+def _note(
+    plan: Plan, waits: Floats, slopes: Floats, rest: float, span: tuple[float, float, int, int]
+) -> None:
+    """Add `rest` messages evenly between two waits, whose cells are told."""
+    least_s, most_s, low, high = span
     if low == high:
         waits[low] += rest
         return

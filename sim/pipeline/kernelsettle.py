@@ -14,9 +14,9 @@ from sim.pipeline.state import (
     MASS,
     PIECES,
     PROVIDER,
+    SET_BACK,
     STREAM,
     TRIES,
-    Floats,
     Plan,
     State,
     Window,
@@ -36,7 +36,7 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
             left = _ask_row(plan, state, window, t, i, detour, left)
             told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
         if left > 0.0:
-            _back_off(plan, state, window, t, left, state.pieces[i], told_s)
+            _back_off(plan, state, window, t, left, i, told_s)
 
 
 @part
@@ -56,10 +56,9 @@ def _ask_row(plan: Plan, state: State, window: Window, t: int, i: int, row: int,
 
 
 @part
-def _back_off(
-    plan: Plan, state: State, window: Window, t: int, mass: float, piece: Floats, told_s: float
-) -> None:
-    """Nobody takes `mass` of a piece: it comes back later, or is dead-lettered."""
+def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: int, told_s: float) -> None:
+    """Nobody takes `mass` of piece `i`: it comes back later, or is dead-lettered."""
+    piece = state.pieces[i]
     s, tries = int(piece[STREAM]), int(piece[TRIES]) + 1
     granted, out, j = 0.0, window.out, t - window.first_bin
     if tries <= state.back_level.shape[1]:
@@ -67,6 +66,8 @@ def _back_off(
         later = min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins)
         set_back(plan, state, t, s, tries, granted, piece, max(0, later))
         state.refused[0] += granted
+        if window.fair != 0:
+            call_at(window.fair, plan, state, window, SET_BACK, t, i, s, granted)
     if mass > granted:
         out[FAILED, s, j] += mass - granted
         out[DEAD_LETTERED, s, j] += mass - granted

@@ -12,6 +12,7 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
+from sim.pipeline.bands import bands_of, empty_lines
 from sim.pipeline.eras import Era
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
@@ -29,6 +30,8 @@ from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
+    BAND,
+    BANDS,
     DETOUR,
     FIRST_OUTSIDE,
     FIRST_PARCEL,
@@ -86,6 +89,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         edges_s=histogram.EDGES,
         slope=_SLOPE,
         offset=1.0 - math.log(histogram.EDGES[1]) * _SLOPE,
+        **bands_of(scenario, lane_streams(lanes, streams)),
     )
 
 
@@ -102,8 +106,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         waiting=np.zeros(p),
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
-        parcels=np.zeros((p, _PARCELS, 5)),
-        pieces=np.zeros((p * _PARCELS, 10)),
+        parcels=np.zeros((p, _PARCELS, BANDS + len(plan.bands))),
+        pieces=_pieces(p * _PARCELS, plan.bands),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([-2, -2, -2, -2, 0, 0], dtype=np.int64),
@@ -120,6 +124,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
         fresh_shares=np.zeros(s),
+        **empty_lines(plan),
     )
 
 
@@ -144,8 +149,13 @@ def with_room(state: State, bins: int) -> State:
     return state._replace(
         batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
-        pieces=np.zeros((len(state.waiting) * parcels, 10)),
+        pieces=_pieces(len(state.waiting) * parcels, state.lines[0]),
     )
+
+
+def _pieces(parcels: int, bands: Floats) -> Floats:
+    """Room for the pieces of so many parcels, each of which may leave band by band, at different moments."""
+    return np.zeros((parcels * max(1, len(bands)), BAND + 1))
 
 
 def _outside(state: State) -> Indices:

@@ -3,8 +3,8 @@
 Both are named tuples of a few arrays with named columns, which compiled code hands on by their addresses
 (sim.pipeline.kernelcalls). Letters in shapes: S streams
 (and behind them those by standbys), K attempts that may be followed by
-another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
-delivery reaches.
+another, P priorities, V providers, L limits, G bands of tenants, R bins ahead that a backoff reaches, D bins
+ahead that a delivery reaches.
 """
 
 from __future__ import annotations
@@ -36,9 +36,22 @@ ENTERED_BIN, FIRST_PARCEL, END_PARCEL, LEFT = range(4)
 # and number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are
 # mean and variance of their due times.
 STREAM, TRIES, MASS, DUE_S, VAR = range(5)
+# From here on, in a queue with fair share: what of a parcel is of each band of tenants.
+BANDS = 5
 # Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
-# the cell of State.light that tells how long, and how likely.
-LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
+# the cell of State.light that tells how long, and how likely; the band whose messages they are, -1 = as the
+# stream's.
+LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(5, 11)
+
+# Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
+# messages in the line; how many of those came in this bin.
+LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
+
+# Columns of Plan.bands: how many tenants there are, the group that they are told with.
+TENANTS, GROUP = range(2)
+
+# Rows of State.band_gone: found expired in the queue; dropped by it.
+BAND_EXPIRED, BAND_DROPPED = range(2)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
 # those arrive or bounce in this bin, messages that a provider holds back.
@@ -57,6 +70,9 @@ WAITS, SLOPES = range(2)
 
 # Steps of sim.pipeline.kernelbeyond.
 ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
+
+# Steps of sim.pipeline.kernelfair.
+TELL_APART, SERVE_LINES, SET_BACK = range(3)
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
@@ -105,6 +121,10 @@ class Plan(NamedTuple):
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
     """Edges of sim.histogram."""
+    bands: Floats
+    """(G, 2); G = 0 in a queue without fair share."""
+    band_shares: Floats
+    """(lanes, G): whose a lane's messages are."""
 
 
 class State(NamedTuple):
@@ -119,9 +139,9 @@ class State(NamedTuple):
     batches: Floats
     """(P, batches, 4)"""
     parcels: Floats
-    """(P, parcels, 5)"""
+    """(P, parcels, 5 + G)"""
     pieces: Floats
-    """(pieces, 10)"""
+    """(pieces, 11)"""
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
@@ -158,6 +178,16 @@ class State(NamedTuple):
     """(V,): of what asks each provider in this bin, the share that it admits."""
     fresh_shares: Floats
     """(S,): share of what does not wait that arrives fresh."""
+    lines: Floats
+    """(P, G, 4)"""
+    band_away: Floats
+    """(lanes, G): messages in backoff."""
+    band_back: Floats
+    """(lanes, G): shares of what came back from its backoff last."""
+    band_gone: Floats
+    """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
+    group_delays: Floats
+    """(groups, 2, S, BINS): of `delays`, what waited in lines of its own."""
 
 
 class Window(NamedTuple):
@@ -180,3 +210,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int
     """Address of sim.pipeline.kernelfull.full for a queue that drops or spills, else 0."""
+    fair: int
+    """Address of sim.pipeline.kernelfair.fair for a queue with fair share, else 0."""
