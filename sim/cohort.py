@@ -21,7 +21,7 @@ from sim.closing import Books, Stopwatch, close, open_books
 from sim.ledger import DELIVERED, FRESH, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
-from sim.pipeline.bands import fates, groups
+from sim.pipeline.bands import groups, known_of
 from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
@@ -158,11 +158,9 @@ class _Engine:
         """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
         self._close_delays()
         streams, state = self._traffic.streams, self._state
-        delays, queue = (
-            self._doors.by_stream(each, len(streams)) for each in (self._delays, fates(self._plan, state))
-        )
-        totals = self._ledger.totals
-        return delays[0], groups(self._scenario, streams, totals, delays, queue)
+        found = (self._delays, known_of(self._plan, state))
+        delays, known = (self._doors.by_stream(each, len(streams)) for each in found)
+        return delays[0], groups(self._scenario, streams, self._ledger.totals, delays, known)
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
-from sim.ledger import ACCEPTED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
+from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
 from sim.pipeline.state import (
     BAND_DROPPED,
     BAND_EXPIRED,
@@ -19,6 +19,7 @@ from sim.pipeline.state import (
     END_PARCEL,
     FIRST_PARCEL,
     GROUP,
+    LANE,
     STREAM,
     Floats,
     Plan,
@@ -43,22 +44,30 @@ def bands_of(scenario: Scenario, streams: Sequence[Stream]) -> dict[str, Any]:
 def empty_lines(plan: Plan) -> dict[str, Any]:
     """What a state says of tenants when nobody waits."""
     lanes, bands = plan.band_shares.shape
-    groups = int(plan.bands[-1, GROUP]) + 1 if bands else 0
+    groups = groups_in(plan)
     return {
         "lines": np.zeros((len(PRIORITIES), bands, 4)),
         "band_away": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
         "band_gone": np.zeros((2, lanes, bands)),
         "group_delays": np.zeros((groups, 2, len(plan.streams), histogram.BINS)),
+        "group_fresh": np.zeros((groups, len(plan.streams))),
     }
 
 
-def fates(plan: Plan, state: State) -> Floats:
-    """float64 (3, lanes, groups): messages found expired in the queue, dropped by it, and still in it."""
+def groups_in(plan: Plan) -> int:
+    """How many groups of tenants a plan has; 0 in a queue without fair share."""
+    return int(plan.bands[-1, GROUP]) + 1 if len(plan.bands) else 0
+
+
+def known_of(plan: Plan, state: State) -> Floats:
+    """float64 (4, lanes, groups): messages known to be of a group that were found expired in the queue,
+    dropped by it, are still in it; and that arrive fresh."""
     told = np.array([state.band_gone[BAND_EXPIRED], state.band_gone[BAND_DROPPED], _queued(state)])
-    found = np.zeros((*told.shape[:2], len(state.group_delays)))
+    found = np.zeros((4, told.shape[1], len(state.group_fresh)))
     for group, of_band in zip(plan.bands[:, GROUP].astype(np.int64), np.moveaxis(told, 2, 0), strict=True):
-        found[..., group] += of_band
+        found[:3, :, group] += of_band
+    np.add.at(found[3], plan.streams[:, LANE].astype(np.int64), state.group_fresh.T)
     return found
 
 
@@ -76,27 +85,28 @@ def _queued(state: State) -> Floats:
 
 
 def groups(
-    scenario: Scenario, streams: Sequence[Stream], totals: Floats, delays: Floats, queue: Floats
+    scenario: Scenario, streams: Sequence[Stream], totals: Floats, delays: Floats, known: Floats
 ) -> tuple[Group, ...]:
     """What became of each group of tenants, none in a season without.
 
-    totals: float64 (quantities, streams). delays: (1 + groups, streams, BINS) of `delay_counts`. queue:
-    (3, streams, groups) of `fates`. What left the queue is followed by stream alone: from there on all fates
-    are shared alike.
+    totals: float64 (quantities, streams). delays: (1 + groups, streams, BINS) of `delay_counts`. known:
+    (4, streams, groups) of `known_of`. What left the queue is followed by stream alone: from there on all
+    fates are shared alike.
     """
     if scenario.tenants is None or not scenario.pipeline.queue.fair_share:
         return split_evenly(scenario, streams, totals, delays[0])
-    expired, dropped, waiting = queue
+    expired, dropped, waiting, fresh = known
     share = shares(scenario.tenants, group_ends(scenario), streams)
     served = np.maximum(totals[ACCEPTED][:, None] * share - expired - dropped - waiting, 0.0)
     behind = _normed(served, share)
     told = totals[:, :, None] * behind
     for row in (OFFERED, ACCEPTED, REJECTED):
         told[row] = totals[row][:, None] * share
-    for row, known in ((EXPIRED, expired), (FAILED, dropped)):
-        told[row] = known + (totals[row] - known.sum(axis=1))[:, None] * behind
-    by_group = _delays(delays, behind)
-    told[FRESH] = totals[FRESH][:, None] * _normed(_in_time(by_group, streams), behind)
+    for row, own in ((EXPIRED, expired), (FAILED, dropped)):
+        told[row] = own + (totals[row] - own.sum(axis=1))[:, None] * behind
+    by_group, rest = _delays(delays, behind)
+    told[FRESH] = fresh + np.maximum(totals[FRESH] - fresh.sum(axis=1), 0.0)[:, None] * rest
+    told[FRESH] = np.minimum(told[FRESH], told[DELIVERED])
     return groups_of(scenario, told.sum(axis=1), by_group.sum(axis=1))
 
 
@@ -106,19 +116,11 @@ def _normed(amounts: Floats, otherwise: Floats) -> Floats:
     return np.where(sums > 0.0, amounts / np.where(sums > 0.0, sums, 1.0), otherwise)
 
 
-def _delays(delays: Floats, behind: Floats) -> Floats:
-    """float64 (groups, streams, BINS): what waited in lines as it was noted, and of the rest as much as makes
-    each group's share."""
+def _delays(delays: Floats, behind: Floats) -> tuple[Floats, Floats]:
+    """float64 (groups, streams, BINS): what is known of each group, and of the rest as much as makes its
+    share; and (streams, groups): whose that rest is."""
     known = delays[1:]
     wanted = delays[0].sum(axis=1)[:, None] * behind - known.sum(axis=2).T
+    shares_of_rest = _normed(np.maximum(wanted, 0.0), behind)
     rest = np.maximum(delays[0] - known.sum(axis=0), 0.0)
-    return np.asarray(known + _normed(np.maximum(wanted, 0.0), behind).T[:, :, None] * rest)
-
-
-def _in_time(by_group: Floats, streams: Sequence[Stream]) -> Floats:
-    """float64 (streams, groups): messages delivered within their freshness."""
-    shares_below = [
-        [histogram.share_below(counts, stream.freshness_s) if counts.any() else 0.0 for counts in own]
-        for stream, own in zip(streams, by_group.swapaxes(0, 1), strict=True)
-    ]
-    return np.asarray(np.array(shares_below) * by_group.sum(axis=2).T)
+    return known + shares_of_rest.T[:, :, None] * rest, shares_of_rest

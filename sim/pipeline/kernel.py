@@ -36,6 +36,7 @@ from sim.pipeline.state import (
     AWAY,
     CELL,
     CHANCE,
+    COME_BACK,
     COUNT_OUTSIDE,
     DROP,
     DROP_SHARE,
@@ -77,8 +78,11 @@ def _enter(plan: Plan, state: State, window: Window, t: int) -> None:
         batch[FIRST_PARCEL] = state.heads[p, NEXT_PARCEL]
     enter_newcomers(plan, state, window, t)
     if t <= state.marks[UNTIL] + 1:
-        for s in range(window.arrivals.shape[0]):
-            come_back(plan, state, t, s)
+        if window.fair != 0:
+            call_at(window.fair, plan, state, window, COME_BACK, t, 0, 0, 0.0)
+        else:
+            for s in range(window.arrivals.shape[0]):
+                come_back(plan, state, t, s)
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[END_PARCEL] = state.heads[p, NEXT_PARCEL]

@@ -13,6 +13,7 @@ from sim.pipeline.state import (
     LEAVING_FRESH,
     PROVIDER,
     UNDER_WAY,
+    WHOSE,
     Floats,
     Plan,
     State,
@@ -42,7 +43,10 @@ def deliver(plan: Plan, state: State, t: int, s: int, mass: float, fresh: float)
 def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats) -> None:
     """Nothing is in its way any more: note its wait, spread its delivery ahead."""
     note_wait(plan, state, row, mass * plan.streams[row, ARRIVING_SHARE], piece)
-    deliver(plan, state, t, row, mass, mass * fresh_share(plan, row, piece))
+    fresh = mass * fresh_share(plan, row, piece)
+    deliver(plan, state, t, row, mass, fresh)
+    if piece[WHOSE] >= 0.0:
+        state.group_fresh[int(piece[WHOSE]), row] += fresh * plan.streams[row, ARRIVING_SHARE]
 
 
 @part

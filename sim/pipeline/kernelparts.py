@@ -40,6 +40,7 @@ from sim.pipeline.state import (
     UNTIL,
     VAR,
     WAITS,
+    WHOSE,
     Floats,
     Plan,
     State,
@@ -56,6 +57,7 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
     p = int(plan.streams[s, PRIORITY])
     parcel = state.parcels[p, state.heads[p, NEXT_PARCEL] % state.parcels.shape[1]]
     parcel[STREAM], parcel[TRIES], parcel[MASS], parcel[DUE_S], parcel[VAR] = s, tries, mass, due_s, var
+    parcel[WHOSE] = -1.0
     state.waiting[p] += mass
     state.heads[p, NEXT_PARCEL] += 1
 
@@ -66,21 +68,29 @@ def come_back(plan: Plan, state: State, t: int, s: int) -> None:
 
     after the last of them, rounding is cleared.
     """
+    for k in range(state.back_level.shape[1]):
+        bring_back(plan, state, t, s, k, k + 1.0)
+    if t > state.marks[UNTIL]:
+        state.streams[s, AWAY] = 0.0
+
+
+@part
+def bring_back(plan: Plan, state: State, t: int, s: int, column: int, tries: float) -> float:
+    """What comes back of one column of `back` joins the newest batch; returns the messages."""
     over = t > state.marks[UNTIL]
     origin_s = state.marks[ORIGIN] * plan.bin_s
-    for k in range(state.back_level.shape[1]):
-        level, change = state.back_level[s, k], state.back[t % state.back.shape[0], s, k]
-        for moment in range(3):
-            level[moment] = 0.0 if over else level[moment] + change[moment]
-            change[moment] = 0.0
-        mass = level[0]
-        if mass > _TINY:
-            due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
-            var = max(0.0, level[2] / mass - due_s * due_s)
-            put(plan, state, s, k + 1.0, mass, origin_s + due_s, var)
-            state.streams[s, AWAY] -= mass
-    if over:
-        state.streams[s, AWAY] = 0.0
+    level, change = state.back_level[s, column], state.back[t % state.back.shape[0], s, column]
+    for moment in range(3):
+        level[moment] = 0.0 if over else level[moment] + change[moment]
+        change[moment] = 0.0
+    mass = float(level[0])
+    if mass <= _TINY:
+        return 0.0
+    due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
+    var = max(0.0, level[2] / mass - due_s * due_s)
+    put(plan, state, s, tries, mass, origin_s + due_s, var)
+    state.streams[s, AWAY] -= mass
+    return mass
 
 
 @part
@@ -164,7 +174,9 @@ def hand_out(
         mass = parcel[of] * share
         if mass <= 0.0:
             continue
-        piece[BAND] = -1.0 if of == MASS else of - BANDS
+        piece[BAND], piece[WHOSE] = -1.0, parcel[WHOSE]
+        if of != MASS:
+            piece[BAND], piece[WHOSE] = of - BANDS, plan.bands[of - BANDS, GROUP]
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
@@ -248,8 +260,8 @@ def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> N
     least_s, most_s = piece[LEAST_S], piece[MOST_S]
     low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
     _note(plan, waits, slopes, rest, (least_s, most_s, low, high))
-    if piece[BAND] >= 0.0:
-        own = state.group_delays[int(plan.bands[int(piece[BAND]), GROUP])]
+    if piece[WHOSE] >= 0.0:
+        own = state.group_delays[int(piece[WHOSE])]
         _note(plan, own[WAITS, s], own[SLOPES, s], rest, (least_s, most_s, low, high))
 
 
@@ -298,18 +310,19 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
 
 @part
 def set_back(
-    plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats, later: int
+    plan: Plan, state: State, t: int, s: int, column: int, mass: float, piece: Floats, later: int
 ) -> None:
-    """Not taken for the `tries`-th time: spread over the bins in which the backoff may end, which begins so
-    many bins `later`."""
+    """Not taken: spread over the bins in which the backoff may end, which begins so many bins `later`, in a
+    column of `back`."""
+    k = column // (state.back_level.shape[1] // plan.back.shape[0])
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
     due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
     for i in range(plan.back.shape[1]):
-        jump = mass * plan.back[tries - 1, i, 1]
+        jump = mass * plan.back[k, i, 1]
         if jump != 0.0:
-            ahead = t + later + int(plan.back[tries - 1, i, 0])
-            change = state.back[ahead % state.back.shape[0], s, tries - 1]
+            ahead = t + later + int(plan.back[k, i, 0])
+            change = state.back[ahead % state.back.shape[0], s, column]
             change[0] += jump
             change[1] += jump * due_s
             change[2] += jump * (due_s * due_s + piece[VAR])

@@ -61,13 +61,14 @@ def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: 
     piece = state.pieces[i]
     s, tries = int(piece[STREAM]), int(piece[TRIES]) + 1
     granted, out, j = 0.0, window.out, t - window.first_bin
-    if tries <= state.back_level.shape[1]:
+    if tries <= plan.back.shape[0]:
         granted = mass * state.providers[int(plan.streams[s, PROVIDER]), GRANTED]
-        later = min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins)
-        set_back(plan, state, t, s, tries, granted, piece, max(0, later))
-        state.refused[0] += granted
+        later = max(0, min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins))
         if window.fair != 0:
-            call_at(window.fair, plan, state, window, SET_BACK, t, i, s, granted)
+            call_at(window.fair, plan, state, window, SET_BACK, t, i, later, granted)
+        else:
+            set_back(plan, state, t, s, tries - 1, granted, piece, later)
+        state.refused[0] += granted
     if mass > granted:
         out[FAILED, s, j] += mass - granted
         out[DEAD_LETTERED, s, j] += mass - granted

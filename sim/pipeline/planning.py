@@ -12,7 +12,7 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
-from sim.pipeline.bands import bands_of, empty_lines
+from sim.pipeline.bands import bands_of, empty_lines, groups_in
 from sim.pipeline.eras import Era
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
@@ -43,6 +43,7 @@ from sim.pipeline.state import (
     NEXT_PARCEL,
     PRIORITY,
     PROVIDER,
+    SCATTERED,
     SPILL,
     Floats,
     Indices,
@@ -97,6 +98,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
     """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another."""
     plan, bin_s = plans[0], plans[0].bin_s
     s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
+    columns = max(1, groups_in(plan))
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
     back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
@@ -108,8 +110,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         batches=np.zeros((p, _PARCELS, 4)),
         parcels=np.zeros((p, _PARCELS, BANDS + len(plan.bands))),
         pieces=_pieces(p * _PARCELS, plan.bands),
-        back=np.zeros((back, lanes, k, 3)),
-        back_level=np.zeros((lanes, k, 3)),
+        back=np.zeros((back, lanes, k * columns, 3)),
+        back_level=np.zeros((lanes, k * columns, 3)),
         marks=np.array([-2, -2, -2, -2, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         refused=np.zeros(1),
@@ -154,8 +156,8 @@ def with_room(state: State, bins: int) -> State:
 
 
 def _pieces(parcels: int, bands: Floats) -> Floats:
-    """Room for the pieces of so many parcels, each of which may leave band by band, at different moments."""
-    return np.zeros((parcels * max(1, len(bands)), BAND + 1))
+    """Room for the pieces of so many parcels, each of which may leave band by band, and scattered."""
+    return np.zeros((parcels * max(1, SCATTERED * len(bands)), BAND + 1))
 
 
 def _outside(state: State) -> Indices:

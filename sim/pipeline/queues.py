@@ -12,7 +12,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 from scenarios.pipeline import Queue
 from scenarios.words import PRIORITIES
@@ -121,8 +121,8 @@ class DroppingQueue(PriorityQueue):
 class SpillingQueue(PriorityQueue):
     """At its bound newcomers wait outside, first in, first out; they come in when there is room."""
 
-    def __init__(self, bound: int, streams: Sequence[Stream]) -> None:
-        super().__init__(bound, streams)
+    def __init__(self, bound: int, streams: Sequence[Stream], *more: Any) -> None:
+        super().__init__(bound, streams, *more)
         self._outside: deque[Message] = deque()
 
     def offer(self, message: Message, now_s: float) -> bool:

@@ -34,18 +34,22 @@ ENTERED_BIN, FIRST_PARCEL, END_PARCEL, LEFT = range(4)
 
 # First columns of State.parcels and State.pieces: a parcel is the messages of a batch with the same stream
 # and number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are
-# mean and variance of their due times.
-STREAM, TRIES, MASS, DUE_S, VAR = range(5)
-# From here on, in a queue with fair share: what of a parcel is of each band of tenants.
-BANDS = 5
-# Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
-# the cell of State.light that tells how long, and how likely; the band whose messages they are, -1 = as the
+# mean and variance of their due times; WHOSE is the group of tenants whose messages they are, -1 = as the
 # stream's.
-LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(5, 11)
+STREAM, TRIES, MASS, DUE_S, VAR, WHOSE = range(6)
+# From here on, in a queue with fair share: what of a parcel is of each band of tenants.
+BANDS = 6
+# Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
+# the cell of State.light that tells how long, and how likely; the band whose messages they are, -1 = any of
+# the group's.
+LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(6, 12)
 
 # Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
 # messages in the line; how many of those came in this bin.
 LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
+
+# Pieces at most that messages of one parcel and one band become, whose waits are scattered.
+SCATTERED = 4
 
 # Columns of Plan.bands: how many tenants there are, the group that they are told with.
 TENANTS, GROUP = range(2)
@@ -72,7 +76,7 @@ WAITS, SLOPES = range(2)
 ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
 
 # Steps of sim.pipeline.kernelfair.
-TELL_APART, SERVE_LINES, SET_BACK = range(3)
+COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
@@ -139,15 +143,16 @@ class State(NamedTuple):
     batches: Floats
     """(P, batches, 4)"""
     parcels: Floats
-    """(P, parcels, 5 + G)"""
+    """(P, parcels, 6 + G)"""
     pieces: Floats
-    """(pieces, 11)"""
+    """(pieces, 12)"""
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
     """(S, K, 3):
 
-    messages that come back in this bin, their due times and squared due times weighted by them.
+    messages that come back in this bin, their due times and squared due times weighted by them. With fair
+    share there are, instead of K columns, as many for each of K as there are groups of tenants.
     """
     marks: Indices
     """(6,)"""
@@ -187,7 +192,9 @@ class State(NamedTuple):
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats
-    """(groups, 2, S, BINS): of `delays`, what waited in lines of its own."""
+    """(groups, 2, S, BINS): of `delays`, what is known to be of a group of tenants."""
+    group_fresh: Floats
+    """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
 
 
 class Window(NamedTuple):
