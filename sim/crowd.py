@@ -9,13 +9,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise, repeat
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from scenarios.scenario import Scenario
 from scenarios.tenants import Tenants
-from sim.pipeline.queues import Message
+from sim.pipeline.fairqueue import fair_queue_for
+from sim.pipeline.queues import Message, PriorityQueue, queue_for
 from sim.seeds import stream as random_stream
 from sim.standing import Happened
 from sim.tenants import cumulated, group_ends, shares
@@ -23,6 +25,7 @@ from sim.traffic import Stream
 
 _BLOCK = 4096
 
+Value = TypeVar("Value")
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -33,11 +36,15 @@ class Crowd:
     def __init__(self, scenario: Scenario, streams: Sequence[Stream], seed: int) -> None:
         ends = group_ends(scenario)
         self.width = max(1, len(ends))
-        self.rows = [stream for stream in streams for _ in range(self.width)]
+        self.rows = self.each_row(streams)
         """The stream of each row."""
         self._random = random_stream(seed, "tenants", "groups")
         if scenario.tenants is not None:
             self._below = np.cumsum(shares(scenario.tenants, ends, streams), axis=1)[:, :-1]
+
+    def each_row(self, of_streams: Sequence[Value]) -> list[Value]:
+        """What streams have, row by row."""
+        return [each for each in of_streams for _ in range(self.width)]
 
     def rows_of(self, streams: Indices) -> Indices:
         """int64 (n,): a row for each of the messages of these streams."""
@@ -87,6 +94,14 @@ class Members:
             at = bisect_left(self._cumulated, least + (most - least) * self._draw())
             message.tenant = min(at, self._ends[group] - 1)
             return message.tenant
+
+
+def queue_of(scenario: Scenario, rows: Sequence[Stream], seed: int) -> PriorityQueue:
+    """The queue that the scenario asks for."""
+    queue, tenants = scenario.pipeline.queue, scenario.tenants
+    if queue.fair_share and tenants is not None:
+        return fair_queue_for(queue, rows, Members(scenario, tenants, seed))
+    return queue_for(queue, rows)
 
 
 def _uniform(random: np.random.Generator) -> Iterator[float]:

@@ -22,10 +22,21 @@ QUANTITIES = (
     "attempts",
     "limited",
     "dead_lettered",
+    "by_standby",
 )
-OFFERED, ACCEPTED, DELIVERED, FRESH, EXPIRED, REJECTED, FAILED, ATTEMPTS, LIMITED, DEAD_LETTERED = range(
-    len(QUANTITIES)
-)
+(
+    OFFERED,
+    ACCEPTED,
+    DELIVERED,
+    FRESH,
+    EXPIRED,
+    REJECTED,
+    FAILED,
+    ATTEMPTS,
+    LIMITED,
+    DEAD_LETTERED,
+    BY_STANDBY,
+) = range(len(QUANTITIES))
 LEVELS = ("backlog", "under_way")
 BUSY_SHARE = "busy_share"
 ROWS = (*QUANTITIES, *LEVELS, BUSY_SHARE)

@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.ledger import EXPIRED, QUANTITIES
 from sim.pipeline.kernelasking import ask
+from sim.pipeline.kernelbackoff import come_back
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import address_of, call_at, refer
@@ -23,7 +24,6 @@ from sim.pipeline.kernelfair import fair
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
-    come_back,
     expire,
     hand_out,
     light_wait,

@@ -26,6 +26,7 @@ _SOURCES = (
     "deferrallaws.py",
     "kernel.py",
     "kernelasking.py",
+    "kernelbackoff.py",
     "kernelbehind.py",
     "kernelbeyond.py",
     "kernelcalls.py",

@@ -5,9 +5,9 @@ Whose the messages are that come in, come back and leave for a backoff; sim.pipe
 
 from __future__ import annotations
 
+from sim.pipeline.kernelbackoff import bring_back, set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellines import serve_lines
-from sim.pipeline.kernelparts import bring_back, set_back
 from sim.pipeline.state import (
     AWAY,
     BAND,

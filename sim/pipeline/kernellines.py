@@ -1,7 +1,7 @@
 """The workers take from the lines of tenants in turn. Compiled into sim.pipeline.kernelfair.
 
 As many rounds are made as use up what the workers can (sim.pipeline.kernelrounds); every line is first in,
-first out. Where all that waits is served within the bin it came in, lines make no difference and there are none.
+first out. Where all that waits is served within the bin it came in, lines make no difference: there are none.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import math
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.state import (
-    AWAY,
     BAND,
     BAND_EXPIRED,
     BANDS,
@@ -30,14 +29,12 @@ from sim.pipeline.state import (
     MASS,
     MOST_S,
     NEXT_PARCEL,
-    ORIGIN,
     PIECES,
     PRIORITY,
     PROVIDER,
     SLOPES,
     STREAM,
     TRIES,
-    UNTIL,
     VAR,
     WAITS,
     WHOSE,
@@ -60,37 +57,6 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
     parcel[WHOSE] = -1.0
     state.waiting[p] += mass
     state.heads[p, NEXT_PARCEL] += 1
-
-
-@part
-def come_back(plan: Plan, state: State, t: int, s: int) -> None:
-    """What of stream `s` comes back from its backoffs in bin `t`;
-
-    after the last of them, rounding is cleared.
-    """
-    for k in range(state.back_level.shape[1]):
-        bring_back(plan, state, t, s, k, k + 1.0)
-    if t > state.marks[UNTIL]:
-        state.streams[s, AWAY] = 0.0
-
-
-@part
-def bring_back(plan: Plan, state: State, t: int, s: int, column: int, tries: float) -> float:
-    """What comes back of one column of `back` joins the newest batch; returns the messages."""
-    over = t > state.marks[UNTIL]
-    origin_s = state.marks[ORIGIN] * plan.bin_s
-    level, change = state.back_level[s, column], state.back[t % state.back.shape[0], s, column]
-    for moment in range(3):
-        level[moment] = 0.0 if over else level[moment] + change[moment]
-        change[moment] = 0.0
-    mass = float(level[0])
-    if mass <= _TINY:
-        return 0.0
-    due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
-    var = max(0.0, level[2] / mass - due_s * due_s)
-    put(plan, state, s, tries, mass, origin_s + due_s, var)
-    state.streams[s, AWAY] -= mass
-    return mass
 
 
 @part
@@ -306,25 +272,3 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
         wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
         share += share_below(points, freshness_s - wait_s) / _FRESH_POINTS
     return float(piece[CALM] * share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)
-
-
-@part
-def set_back(
-    plan: Plan, state: State, t: int, s: int, column: int, mass: float, piece: Floats, later: int
-) -> None:
-    """Not taken: spread over the bins in which the backoff may end, which begins so many bins `later`, in a
-    column of `back`."""
-    k = column // (state.back_level.shape[1] // plan.back.shape[0])
-    if state.marks[UNTIL] < t:
-        state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
-    due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
-    for i in range(plan.back.shape[1]):
-        jump = mass * plan.back[k, i, 1]
-        if jump != 0.0:
-            ahead = t + later + int(plan.back[k, i, 0])
-            change = state.back[ahead % state.back.shape[0], s, column]
-            change[0] += jump
-            change[1] += jump * due_s
-            change[2] += jump * (due_s * due_s + piece[VAR])
-            state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
-    state.streams[s, AWAY] += mass

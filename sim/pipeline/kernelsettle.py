@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sim.ledger import ATTEMPTS, DEAD_LETTERED, FAILED, LIMITED
+from sim.ledger import ATTEMPTS, BY_STANDBY, DEAD_LETTERED, FAILED, LIMITED
+from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
-from sim.pipeline.kernelparts import set_back
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
 from sim.pipeline.state import (
     ACCEPT,
@@ -33,7 +33,9 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
         told_s = state.providers[v, TOLD_S]
         left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS])
         if left > 0.0 and detour >= 0:
+            window.out[BY_STANDBY, s, t - window.first_bin] += left
             left = _ask_row(plan, state, window, t, i, detour, left)
+            window.out[BY_STANDBY, s, t - window.first_bin] -= left
             told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
         if left > 0.0:
             _back_off(plan, state, window, t, left, i, told_s)

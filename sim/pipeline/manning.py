@@ -20,8 +20,7 @@ NOTHING = 1e-6
 """Messages a bin that a pipeline without workers serves: nothing, but not zero."""
 _TRANSIENT = 1.13
 """A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
-Brownian
-motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
+Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
 def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:

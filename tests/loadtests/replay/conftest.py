@@ -20,13 +20,14 @@ import psutil
 import pytest
 
 from loadtests.replay.agenda import Agenda
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.compiling import works
 from loadtests.replay.connection import Connection, Makes, Peer
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.fates import Reply
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.reactor import Reactor
-from loadtests.replay.records import Reply, SendRecords, Writer, read_records
+from loadtests.replay.records import SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.stencils import ID_DIGITS, Stencil
 from loadtests.replay.ways import Way
