@@ -97,6 +97,12 @@ def groups_of(scenario: Scenario, totals: Floats, delay_counts: Floats) -> tuple
     )
 
 
+def groups_named(groups: Sequence[Group], name: str) -> list[Group]:
+    """Those whose tenants are within the ranks that a name tells; none for any other name."""
+    ranks = ranks_of(name)
+    return [g for g in groups if ranks and ranks[0] <= g.first and g.last <= ranks[1]]
+
+
 def split_evenly(
     scenario: Scenario, streams: Sequence[Stream], totals: Floats, delay_counts: Floats
 ) -> tuple[Group, ...]:
