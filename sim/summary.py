@@ -45,7 +45,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "compile_s": outcome.compile_s,
         **headline(outcome),
         "streams": [_stream(outcome, i) for i in everything],
-        **({"tenants": [_group(group) for group in outcome.groups]} if outcome.groups else {}),
+        **({"tenants": by_group(outcome)} if outcome.groups else {}),
         "customers": _customers(outcome),
     }
 
@@ -126,6 +126,11 @@ def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
         "drain_s": drained_s(backlog, outcome.bin_s),
         "cost": outcome.cost(i),
     }
+
+
+def by_group(outcome: Outcome) -> list[dict[str, Any]]:
+    """The figures of each group of tenants; none in a season without."""
+    return [_group(group) for group in outcome.groups]
 
 
 def _group(group: Group) -> dict[str, Any]:

@@ -126,7 +126,8 @@ def _serve_line(
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
             start = state.marks[PIECES]
             hand_out(plan, state, p, batch, share, spans, of)
-            if held - state.waiting[p] <= 0.0:  # else expiry bounds their waits
+            # a tenant alone in its band has as many ahead as are there; expiry bounds waits otherwise
+            if plan.bands[g, TENANTS] > 1.0 and held - state.waiting[p] <= 0.0:
                 scatter(plan, state, start, float(batch[ENTERED_BIN]), rounds)
             line[LINE_LEFT] *= 1.0 - share
             gone += taken
