@@ -36,7 +36,7 @@ from sim.pipeline.queues import Message
 from sim.pipeline.staff import crew_for
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
-from sim.season.upstream import Upstream
+from sim.season.upstream import Upstream, held_up
 from sim.seeds import stream as random_stream
 from sim.tenants import Group, groups_of
 from sim.traffic import Traffic, at_door, with_triggered
@@ -244,6 +244,7 @@ def run(
     books = Books("message", seed, ledger, engine.delay_counts(), engine.customers(), watch, engine.groups())
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
-        complete = at_door(complete, outcome.offered)
+        late = held_up(loaded.scenario, traffic.streams, seed)
+        complete = at_door(complete, late, lambda row: outcome.rows("offered", [row])[0])
         outcome = replace(outcome, planned=complete.planned)
     return complete, outcome

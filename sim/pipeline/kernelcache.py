@@ -40,6 +40,7 @@ _SOURCES = (
     "kernelparts.py",
     "kernelproviders.py",
     "kernelrounds.py",
+    "kernelrun.py",
     "kernelsettle.py",
     "limitlaws.py",
     "limits.py",

@@ -5,11 +5,10 @@ Whose the messages are that come in, come back and leave for a backoff; sim.pipe
 
 from __future__ import annotations
 
-from sim.pipeline.kernelbackoff import bring_back, set_back
+from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellines import serve_lines
 from sim.pipeline.state import (
-    AWAY,
     BAND,
     BANDS,
     COME_BACK,
@@ -22,14 +21,12 @@ from sim.pipeline.state import (
     LINE_WAITING,
     MASS,
     NEXT_BATCH,
-    NEXT_PARCEL,
-    PRIORITY,
+    PIECES,
     SERVE_LINES,
     SET_BACK,
     STREAM,
     TELL_APART,
     TRIES,
-    UNTIL,
     WHOSE,
     Plan,
     State,
@@ -42,7 +39,7 @@ def fair(
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class or a piece."""
     if step == COME_BACK:
-        _come_back(plan, state, t)
+        _come_back(plan, state)
     elif step == TELL_APART:
         _tell_apart(plan, state, t)
     elif step == SERVE_LINES:
@@ -53,19 +50,14 @@ def fair(
 
 
 @part
-def _come_back(plan: Plan, state: State, t: int) -> None:
-    """What comes back from its backoffs in bin `t`, group by group."""
+def _come_back(plan: Plan, state: State) -> None:
+    """Whose the pieces are that come back: attempts and groups share the columns of `back`."""
     groups = state.group_fresh.shape[0]
-    for s in range(state.band_away.shape[0]):
-        for column in range(state.back_level.shape[1]):
-            mass = bring_back(plan, state, t, s, column, column // groups + 1.0)
-            if mass > 0.0:
-                p = int(plan.streams[s, PRIORITY])
-                newest = state.parcels[p, (state.heads[p, NEXT_PARCEL] - 1) % state.parcels.shape[1]]
-                newest[WHOSE] = column % groups
-                _from_away(plan, state, s, column % groups, mass)
-        if t > state.marks[UNTIL]:
-            state.streams[s, AWAY] = 0.0
+    for i in range(state.marks[PIECES]):
+        piece = state.pieces[i]
+        column = int(piece[TRIES]) - 1
+        piece[TRIES], piece[WHOSE] = column // groups + 1.0, column % groups
+        _from_away(plan, state, int(piece[STREAM]), column % groups, float(piece[MASS]))
 
 
 @part

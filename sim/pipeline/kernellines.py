@@ -24,6 +24,7 @@ from sim.pipeline.state import (
     LINE_WAITING,
     MASS,
     NEXT_BATCH,
+    OWNER,
     PIECES,
     STREAM,
     TENANTS,
@@ -53,7 +54,7 @@ def serve_lines(plan: Plan, state: State, window: Window, t: int, p: int, capaci
         if state.waiting[p] < capacity - _CLOSE * plan.capacity and state.drops[p] <= 0.0:
             return -1.0
     if state.drops[p] > 0.0:
-        _drop(state, window, t, p)
+        _drop(plan, state, window, t, p)
     served = 0.0
     for _ in range(_PASSES):
         left = capacity - served
@@ -141,7 +142,7 @@ def _serve_line(
 
 
 @part
-def _drop(state: State, window: Window, t: int, p: int) -> None:
+def _drop(plan: Plan, state: State, window: Window, t: int, p: int) -> None:
     """What is to be dropped of a class in this bin: what entered first, whosever it is."""
     for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
         batch, mass = state.batches[p, b % state.batches.shape[1]], 0.0
@@ -150,7 +151,7 @@ def _drop(state: State, window: Window, t: int, p: int) -> None:
             mass += state.parcels[p, i % state.parcels.shape[1], MASS]
         share = min(1.0, state.drops[p] / mass) if mass > 0.0 else 0.0
         for i in range(first, end):
-            _drop_parcel(state, window, t, p, state.parcels[p, i % state.parcels.shape[1]], share)
+            _drop_parcel(plan, state, window, t, p, state.parcels[p, i % state.parcels.shape[1]], share)
         state.drops[p] -= share * mass
         if share < 1.0 and mass > 0.0:
             break
@@ -158,7 +159,9 @@ def _drop(state: State, window: Window, t: int, p: int) -> None:
 
 
 @part
-def _drop_parcel(state: State, window: Window, t: int, p: int, parcel: Floats, share: float) -> None:
+def _drop_parcel(
+    plan: Plan, state: State, window: Window, t: int, p: int, parcel: Floats, share: float
+) -> None:
     s = int(parcel[STREAM])
     for g in range(state.lines.shape[1]):
         gone = parcel[BANDS + g] * share
@@ -166,4 +169,4 @@ def _drop_parcel(state: State, window: Window, t: int, p: int, parcel: Floats, s
         state.waiting[p] -= gone
         state.lines[p, g, LINE_WAITING] -= gone
         state.band_gone[BAND_DROPPED, s, g] += gone
-        window.out[FAILED, s, t - window.first_bin] += gone
+        window.out[FAILED, int(plan.streams[s, OWNER]), t - window.first_bin] += gone

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.state import (
+    ALIVE,
     BAND,
     BAND_EXPIRED,
     BANDS,
@@ -26,9 +28,11 @@ from sim.pipeline.state import (
     LIGHT_BINS,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
+    LISTED,
     MASS,
     MOST_S,
     NEXT_PARCEL,
+    OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
@@ -43,9 +47,16 @@ from sim.pipeline.state import (
     State,
 )
 
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 _FRESH_POINTS = 4
+
+
+@part
+def enlist(state: State, row: int) -> None:
+    """Something happens in a row: look at it until the columns asked for end."""
+    if state.streams[row, LISTED] == 0.0:
+        state.streams[row, LISTED] = 1.0
+        state.alive[state.marks[ALIVE]] = row
+        state.marks[ALIVE] += 1
 
 
 @part
@@ -60,27 +71,37 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
 
 
 @part
+def too_old_share(t: int, bin_s: float, parcel: Floats, freshness_s: float) -> float:
+    """Share of a parcel, or a piece, that is too old when a worker looks at it in bin `t`."""
+    age_s = (t + 0.5) * bin_s - parcel[DUE_S]
+    # half the width of the even distribution with this variance; no root where the age alone decides
+    if age_s + bin_s + 3.0 * parcel[VAR] <= freshness_s:
+        return 0.0
+    half_s = math.sqrt(3.0 * parcel[VAR])
+    if age_s - half_s >= freshness_s:
+        return 1.0
+    if age_s + half_s > freshness_s:
+        return float((age_s + half_s - freshness_s) / (2.0 * half_s))
+    return 0.0
+
+
+@part
 def expire(
     plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats, of: int
 ) -> float:
     """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
 
-    expired: float64 (S, n), column `j` counts. of: the column of State.parcels that is looked at: MASS, or a
-    band's part of it.
+    expired: float64 (streams, n), column `j` counts. of: the column of State.parcels that is looked at: MASS,
+    or a band's part of it.
     """
-    left, now_s = 0.0, (t + 0.5) * plan.bin_s
+    left = 0.0
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel = state.parcels[p, i % state.parcels.shape[1]]
-        freshness_s = plan.streams[int(parcel[STREAM]), FRESHNESS_S]
-        age_s = now_s - parcel[DUE_S]
-        # half the width of the even distribution with this variance; no root where the age alone decides
-        if age_s + plan.bin_s + 3.0 * parcel[VAR] > freshness_s:
-            half_s = math.sqrt(3.0 * parcel[VAR])
-            share = 1.0 if age_s - half_s >= freshness_s else 0.0
-            if share == 0.0 and age_s + half_s > freshness_s:
-                share = (age_s + half_s - freshness_s) / (2.0 * half_s)
+        own = plan.streams[int(parcel[STREAM])]
+        share = too_old_share(t, plan.bin_s, parcel, own[FRESHNESS_S])
+        if share > 0.0:
             gone = parcel[of] * share
-            expired[int(parcel[STREAM]), j] += gone
+            expired[int(own[OWNER]), j] += gone
             take_out(parcel, of, gone)
             state.waiting[p] -= gone
             if of != MASS:
@@ -193,11 +214,18 @@ def with_turn_below_bin(light_s: float, light_chance: float, cell: int, chance: 
 
 
 @part
-def ask_for_pieces(plan: Plan, state: State, shares: Floats) -> None:
-    """Into `shares` (V,): what the pieces of this bin ask of each provider."""
+def ask_for_pieces(plan: Plan, state: State) -> None:
+    """Into `state.shares` (V,): what the pieces of this bin ask of each provider, and how many of them are
+    first attempts."""
+    shares = state.shares
     shares[:] = 0.0
+    state.providers[:, FIRSTS] = 0.0
     for i in range(state.marks[PIECES]):
-        shares[int(plan.streams[int(state.pieces[i, STREAM]), PROVIDER])] += state.pieces[i, MASS]
+        piece = state.pieces[i]
+        v = int(plan.streams[int(piece[STREAM]), PROVIDER])
+        shares[v] += piece[MASS]
+        if piece[TRIES] == 0.0:
+            state.providers[v, FIRSTS] += piece[MASS]
 
 
 @part

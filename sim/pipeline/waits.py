@@ -30,6 +30,8 @@ _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
 _SUMS = 200_000
 """About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
+_RESIDUE = 1e-13
+"""Less than this share of a stream's messages is what rounding left."""
 
 
 def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
@@ -40,6 +42,8 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
     counts = np.zeros((1 + len(by_group), len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         light = state.light[s]
+        if not (light.any() or waits[s].any()):
+            continue
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
         after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
         rows = np.array([waits[s] + below, *(own[s] for own in by_group)])
@@ -104,9 +108,10 @@ def _drawn(means_s: Floats, messages: Floats) -> tuple[Floats, Floats]:
 
 
 def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
-    """Histograms (rows, BINS) of the waits of (rows, n) messages plus an independent time of equally probable
-    points."""
-    filled = (messages > 0.0).any(axis=0)
+    """Histograms (rows, BINS) of the waits of (rows, n) messages, the first of which are all of them, plus an
+    independent time of equally probable points."""
+    # what rounding left of a density's changes fills cells, and fewer services would stand for each
+    filled = messages[0] > _RESIDUE * messages[0].sum()
     if not filled.any():
         return np.zeros((len(messages), histogram.BINS))
     size = int(np.clip(_SUMS // np.count_nonzero(filled), 64, 4096))
