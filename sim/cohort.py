@@ -20,7 +20,7 @@ from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.ledger import DELIVERED, FRESH, Ledger
 from sim.outcome import Outcome
-from sim.pipeline import kernel
+from sim.pipeline import kernel, kernelwindows
 from sim.pipeline.bands import groups, known_of
 from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
@@ -58,8 +58,8 @@ class _Engine:
         self._regimes = Regimes(scenario, plans, self._bins, traffic.bin_s)
         self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
         self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
-        self._window = kernel.window_of(len(traffic.streams), len(self._lanes), 1)
-        self._window, self._era = kernel.with_units(self._window, plans[0], self._state), plans[0]
+        self._window = kernelwindows.window_of(len(traffic.streams), len(self._lanes), 1)
+        self._window, self._era = kernelwindows.with_units(self._window, plans[0], self._state), plans[0]
         self._delays = np.zeros((1, len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = max(1, window_bins)
@@ -88,7 +88,7 @@ class _Engine:
 
     def _go(self, first: int, n: int) -> None:
         """One window, in strides: no farther at once than triggered sends are known."""
-        window = self._window = kernel.emptied(self._window, first, n)
+        window = self._window = kernelwindows.emptied(self._window, first, n)
         normals, at = self._services.standard_normal(n), 0
         self._draw_capacity(normals, 0)
         self._doors.let_in(self._traffic.counts[:, first : first + n], window.arrivals)
@@ -157,7 +157,7 @@ class _Engine:
             self._close_delays()
             bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
             self._era = self._regimes.plan
-            self._window = kernel.with_units(self._window, self._era, self._state)
+            self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
     def _close_delays(self) -> None:
         self._delays = self._delays + delay_counts(self._era, self._state, self._lanes, self._workers)
@@ -183,8 +183,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
-        window = kernel.window_of(len(traffic.streams), len(lanes), 1)
-        kernel.advance(plan, state, kernel.with_units(window, plan, state), 0, 1, 0)
+        window = kernelwindows.window_of(len(traffic.streams), len(lanes), 1)
+        kernel.advance(plan, state, kernelwindows.with_units(window, plan, state), 0, 1, 0)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 

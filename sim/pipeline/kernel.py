@@ -7,19 +7,14 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-import numpy as np
-
-from sim.ledger import EXPIRED, QUANTITIES
+from sim.ledger import EXPIRED
 from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
-from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
-from sim.pipeline.kernelcalls import address_of, call_at, refer
+from sim.pipeline.kernelcalls import call_at, refer
 from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
 from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kerneldoor import enter_newcomers
-from sim.pipeline.kernelfair import fair
-from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
     enlist,
@@ -30,7 +25,6 @@ from sim.pipeline.kernelparts import (
 )
 from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
-from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
     AHEAD_FROM,
     ALIVE,
@@ -60,7 +54,6 @@ from sim.pipeline.state import (
     OWNER,
     PIECES,
     PLAN_DROPS,
-    REJECT,
     RUN_BINS,
     SERVE_LINES,
     STREAM,
@@ -184,36 +177,6 @@ def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> N
         lag, jump = lags[k], jumps[k]
         for i in range(min(caused.shape[0], max(0, slope.shape[0] - lag))):
             slope[lag + i] += jump * caused[i]
-
-
-def window_of(streams: int, lanes: int, bins: int) -> Window:
-    """An empty window of the season's first bins, for a plan that needs no further units."""
-    out, under_way = np.zeros((len(QUANTITIES), streams, bins)), np.zeros((streams, bins))
-    arrivals, held = np.zeros((lanes, bins)), np.zeros(streams)
-    return Window(0, arrivals, np.zeros(bins), out, under_way, np.zeros(bins), held, 0, 0, 0)
-
-
-def emptied(window: Window, first_bin: int, bins: int) -> Window:
-    """The same window for other bins; arrivals and capacity are still to be said."""
-    if bins != window.arrivals.shape[1]:
-        new = window_of(len(window.held), len(window.arrivals), bins)
-        return new._replace(first_bin=first_bin, beyond=window.beyond, full=window.full, fair=window.fair)
-    for filled in (window.out, window.under_way, window.held):
-        filled[:] = 0.0
-    return window._replace(first_bin=first_bin)
-
-
-def with_units(window: Window, plan: Plan, state: State) -> Window:
-    """With the addresses of what a plan needs beside `advance`, compiled now or taken from the cache.
-
-    To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
-    """
-    fields = plan, state, window
-    return window._replace(
-        beyond=address_of(beyond, *fields) if goes_beyond(plan) else 0,
-        full=address_of(full, *fields) if plan.overflow != REJECT else 0,
-        fair=address_of(fair, *fields) if len(plan.bands) else 0,
-    )
 
 
 @compiled

@@ -37,6 +37,7 @@ _SOURCES = (
     "kernelfull.py",
     "kernellimits.py",
     "kernellines.py",
+    "kernelnoting.py",
     "kernelparts.py",
     "kernelproviders.py",
     "kernelrounds.py",

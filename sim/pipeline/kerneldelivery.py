@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sim.ledger import DELIVERED, FAILED, FRESH
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import enlist, fresh_share, note_wait
+from sim.pipeline.kernelnoting import fresh_share, note_wait
+from sim.pipeline.kernelparts import enlist
 from sim.pipeline.state import (
     ALIVE,
     ARRIVING_SHARE,
