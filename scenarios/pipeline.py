@@ -20,11 +20,13 @@ class Queue(Word):
     """Where accepted messages wait, priorities first. 0 = unbounded.
 
     At `bound` it rejects the newcomer, drops what has waited longest in the lowest class, or lets newcomers
-    wait outside, in the order in which they came, until there is room.
+    wait outside, in the order in which they came, until there is room. With `fair_share` each tenant has a
+    line of its own in every class, and workers take from the lines in turn, a message each.
     """
 
     bound: Count = 0
     overflow: Overflow = "reject"
+    fair_share: bool = False
 
 
 class Stalls(Word):

@@ -20,7 +20,8 @@ from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.ledger import DELIVERED, FRESH, Ledger
 from sim.outcome import Outcome
-from sim.pipeline import kernel
+from sim.pipeline import kernel, kernelwindows
+from sim.pipeline.bands import groups, known_of
 from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
@@ -33,6 +34,7 @@ from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
 from sim.season.upstream import HoldUp, held_up, hold_ups
 from sim.seeds import stream as random_stream
+from sim.tenants import Group
 from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 600
@@ -46,7 +48,7 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
-        self._traffic, self._bins = traffic, int(bins)
+        self._scenario, self._traffic, self._bins = scenario, traffic, int(bins)
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         plans = {
@@ -56,9 +58,9 @@ class _Engine:
         self._regimes = Regimes(scenario, plans, self._bins, traffic.bin_s)
         self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
         self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
-        self._window = kernel.window_of(len(traffic.streams), len(self._lanes), 1)
-        self._window, self._era = kernel.with_units(self._window, plans[0], self._state), plans[0]
-        self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
+        self._window = kernelwindows.window_of(len(traffic.streams), len(self._lanes), 1)
+        self._window, self._era = kernelwindows.with_units(self._window, plans[0], self._state), plans[0]
+        self._delays = np.zeros((1, len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
         strides = max(1, window_bins // self._feedback.horizon_bins)
         self._window_bins = min(window_bins, strides * self._feedback.horizon_bins)
@@ -88,7 +90,7 @@ class _Engine:
 
     def _go(self, first: int, n: int) -> None:
         """One window, in strides: no farther at once than triggered sends are known."""
-        window = self._window = kernel.emptied(self._window, first, n)
+        window = self._window = kernelwindows.emptied(self._window, first, n)
         normals, at = self._services.standard_normal(n), 0
         self._draw_capacity(normals, 0)
         self._doors.let_in(self._traffic.counts[:, first : first + n], window.arrivals)
@@ -158,11 +160,12 @@ class _Engine:
                 self._close_delays()
             bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
             self._era = self._regimes.plan
-            self._window = kernel.with_units(self._window, self._era, self._state)
+            self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
     def _close_delays(self) -> None:
-        self._delay_counts += delay_counts(self._era, self._state, self._lanes, self._workers)
+        self._delays = self._delays + delay_counts(self._era, self._state, self._lanes, self._workers)
         self._state.delays[:] = 0.0
+        self._state.group_delays[:] = 0.0
         self._state.light[:] = 0.0
 
     def traffic(self) -> Traffic:
@@ -172,10 +175,12 @@ class _Engine:
             return self._traffic
         return with_triggered(self._traffic, self._rows, self._triggered)
 
-    def delay_counts(self) -> Floats:
-        """float64 (streams, BINS)."""
+    def told(self) -> tuple[Floats, tuple[Group, ...]]:
+        """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
         self._close_delays()
-        return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))
+        streams, found = self._traffic.streams, (self._delays, known_of(self._era, self._state))
+        delays, known = (self._doors.by_stream(each, len(streams)) for each in found)
+        return delays[0], groups(self._scenario, streams, self._ledger.totals, delays, known)
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
@@ -184,8 +189,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
-        window = kernel.window_of(len(traffic.streams), len(lanes), 1)
-        kernel.advance(plan, state, kernel.with_units(window, plan, state), 0, 1, 0)
+        window = kernelwindows.window_of(len(traffic.streams), len(lanes), 1)
+        kernel.advance(plan, state, kernelwindows.with_units(window, plan, state), 0, 1, 0)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 
@@ -213,7 +218,8 @@ def run(
     env = simpy.Environment()
     env.run(env.process(engine.season(env, watcher)))
     complete = engine.traffic()
-    books = Books("cohort", seed, ledger, engine.delay_counts(), engine.customers(), watch)
+    delay_counts, told = engine.told()
+    books = Books("cohort", seed, ledger, delay_counts, engine.customers(), watch, told)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         late = held_up(loaded.scenario, traffic.streams, seed)

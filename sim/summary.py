@@ -11,10 +11,20 @@ import numpy.typing as npt
 from sim import histogram
 from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
 from sim.outcome import Outcome
+from sim.tenants import Group
 from sim.traffic import peak
 
 DRAINED_SHARE = 0.01
 """The backlog has drained when this share of its rise above its usual level is left."""
+
+_FATES = {
+    "offered": OFFERED,
+    "accepted": ACCEPTED,
+    "delivered": DELIVERED,
+    "expired": EXPIRED,
+    "rejected": REJECTED,
+    "failed": FAILED,
+}
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,6 +45,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "compile_s": outcome.compile_s,
         **headline(outcome),
         "streams": [_stream(outcome, i) for i in everything],
+        **({"tenants": by_group(outcome)} if outcome.groups else {}),
         "customers": _customers(outcome),
     }
 
@@ -59,19 +70,16 @@ def headline(outcome: Outcome) -> dict[str, Any]:
 
 def messages(outcome: Outcome, streams: Sequence[int]) -> dict[str, float]:
     """How many messages met each fate, over the streams with these indices."""
-    fates = {
-        "offered": OFFERED,
-        "accepted": ACCEPTED,
-        "delivered": DELIVERED,
-        "expired": EXPIRED,
-        "rejected": REJECTED,
-        "failed": FAILED,
-    }
-    counts = {name: float(outcome.totals[row, list(streams)].sum()) for name, row in fates.items()}
+    counts = _fates(outcome.totals[:, list(streams)].sum(axis=1))
     planned, suppressed = outcome.planned[list(streams)].sum(), outcome.suppressed[list(streams)].sum()
+    return {"planned": int(planned), "suppressed": int(suppressed), **counts}
+
+
+def _fates(totals: Floats) -> dict[str, float]:
+    """How many messages met each fate, of totals (quantities,); `in_backlog` have none yet."""
+    counts = {name: float(totals[row]) for name, row in _FATES.items()}
     lost = sum(counts[fate] for fate in ("delivered", "expired", "rejected", "failed"))
-    in_backlog = max(0.0, counts["offered"] - lost)
-    return {"planned": int(planned), "suppressed": int(suppressed), **counts, "in_backlog": in_backlog}
+    return {**counts, "in_backlog": max(0.0, counts["offered"] - lost)}
 
 
 def delays(counts: Floats) -> dict[str, float | None]:
@@ -117,6 +125,21 @@ def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
         "backlog_max": float(backlog.max(initial=0.0)),
         "drain_s": drained_s(backlog, outcome.bin_s),
         "cost": outcome.cost(i),
+    }
+
+
+def by_group(outcome: Outcome) -> list[dict[str, Any]]:
+    """The figures of each group of tenants; none in a season without."""
+    return [_group(group) for group in outcome.groups]
+
+
+def _group(group: Group) -> dict[str, Any]:
+    offered = float(group.totals[OFFERED])
+    return {
+        "name": group.name,
+        "messages": _fates(group.totals),
+        "delay_s": delays(group.delay_counts),
+        "fresh_share": float(group.totals[FRESH]) / offered if offered else None,
     }
 
 

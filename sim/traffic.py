@@ -28,11 +28,14 @@ FORMAT = "peakday traffic 1"
 MINUTE_S = 60.0
 
 Cause = Literal["campaign", "background", "trigger", "history"]
+EVERY_TENANT = "all"
+"""Whose messages a stream's are that is not one tenant's own."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Messages alike in all that the send path can see. `name` is unique within a scenario."""
+    """Messages alike in all that the send path can see. `name` is unique within a scenario; `tenant` is the
+    rank of the one whose messages all are, or EVERY_TENANT."""
 
     name: str
     channel: Channel
@@ -40,7 +43,7 @@ class Stream:
     priority: Priority
     freshness_s: float
     cause: Cause
-    tenant: str = "all"
+    tenant: str = EVERY_TENANT
     operation: str = "send"
 
 

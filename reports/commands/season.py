@@ -86,5 +86,7 @@ def simulate(screen: Screen, source: str, options: SimulateOptions, command: str
     findings = find(gather(run))
     document = to_document(simulated) | {"run": run.id}
     assert findings.season is not None
-    screen.result(document, listings.simulated(findings.season, findings.objectives))
+    screen.result(
+        document, listings.simulated(findings.season, findings.objectives, findings.table("tenants"))
+    )
     return exit_code(document["verdict"])

@@ -7,18 +7,14 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-import numpy as np
-
-from sim.ledger import EXPIRED, QUANTITIES
+from sim.ledger import EXPIRED
 from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
-from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
-from sim.pipeline.kernelcalls import address_of, call_at, refer
+from sim.pipeline.kernelcalls import call_at, refer
 from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
 from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kerneldoor import enter_newcomers
-from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
     enlist,
@@ -29,7 +25,6 @@ from sim.pipeline.kernelparts import (
 )
 from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
-from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
     AHEAD_FROM,
     ALIVE,
@@ -38,6 +33,7 @@ from sim.pipeline.state import (
     BACK_UNTIL,
     CELL,
     CHANCE,
+    COME_BACK,
     COUNT_OUTSIDE,
     DEFERRED_UNTIL,
     DROP,
@@ -58,9 +54,10 @@ from sim.pipeline.state import (
     OWNER,
     PIECES,
     PLAN_DROPS,
-    REJECT,
     RUN_BINS,
+    SERVE_LINES,
     STREAM,
+    TELL_APART,
     UNDER_WAY,
     Floats,
     Indices,
@@ -86,6 +83,8 @@ def _enter(plan: Plan, state: State, window: Window, t: int, due: float) -> None
             state.heads[p, NEXT_BATCH] += 1
     if plan.overflow == DROP:
         call_at(window.full, plan, state, window, PLAN_DROPS, t, 0, 0, 0.0)
+    if window.fair != 0:
+        call_at(window.fair, plan, state, window, TELL_APART, t, 0, 0, 0.0)
 
 
 @part
@@ -110,12 +109,12 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
     gone, kept = 0.0, 1.0 if state.drops[p] <= 0.0 else capacity / leaving
     while state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and leaving - gone > 1e-9 * plan.capacity:
         batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
-        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED])
+        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED], MASS)
         taken = min(mass, leaving - gone)
         if mass > 0.0:
             share = taken / mass
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
-            hand_out(plan, state, p, batch, share * kept, spans)
+            hand_out(plan, state, p, batch, share * kept, spans, MASS)
             if kept < 1.0:
                 dropped = share * (1.0 - kept) / (1.0 - share * kept)
                 call_at(window.full, plan, state, window, DROP_SHARE, t, p, 0, dropped)
@@ -137,7 +136,11 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     state.marks[PIECES] = 0
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
-        served = _serve_class(plan, state, window, p, t, capacity - total)
+        served = -1.0
+        if window.fair != 0:
+            served = call_at(window.fair, plan, state, window, SERVE_LINES, t, p, 0, capacity - total)
+        if served < 0.0:
+            served = _serve_class(plan, state, window, p, t, capacity - total)
         for i in range(start, state.marks[PIECES]):
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
             state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
@@ -174,35 +177,6 @@ def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> N
         lag, jump = lags[k], jumps[k]
         for i in range(min(caused.shape[0], max(0, slope.shape[0] - lag))):
             slope[lag + i] += jump * caused[i]
-
-
-def window_of(streams: int, lanes: int, bins: int) -> Window:
-    """An empty window of the season's first bins, for a plan that needs no further units."""
-    out, under_way = np.zeros((len(QUANTITIES), streams, bins)), np.zeros((streams, bins))
-    arrivals, held = np.zeros((lanes, bins)), np.zeros(streams)
-    return Window(0, arrivals, np.zeros(bins), out, under_way, np.zeros(bins), held, 0, 0)
-
-
-def emptied(window: Window, first_bin: int, bins: int) -> Window:
-    """The same window for other bins; arrivals and capacity are still to be said."""
-    if bins != window.arrivals.shape[1]:
-        new = window_of(len(window.held), len(window.arrivals), bins)
-        return new._replace(first_bin=first_bin, beyond=window.beyond, full=window.full)
-    for filled in (window.out, window.under_way, window.held):
-        filled[:] = 0.0
-    return window._replace(first_bin=first_bin)
-
-
-def with_units(window: Window, plan: Plan, state: State) -> Window:
-    """With the addresses of what a plan needs beside `advance`, compiled now or taken from the cache.
-
-    To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
-    """
-    fields = plan, state, window
-    return window._replace(
-        beyond=address_of(beyond, *fields) if goes_beyond(plan) else 0,
-        full=address_of(full, *fields) if plan.overflow != REJECT else 0,
-    )
 
 
 @compiled
@@ -283,6 +257,8 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
     due, safe = note_due(state, k)
     come_back(plan, state, t)
+    if window.fair != 0 and state.marks[PIECES] > 0:
+        call_at(window.fair, plan, state, window, COME_BACK, t, 0, 0, 0.0)
     calm = safe and is_calm(plan, state, due, window.capacity[j])
     if calm:
         served = serve_at_once(plan, state, window, t)

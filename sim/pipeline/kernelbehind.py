@@ -46,6 +46,7 @@ from sim.pipeline.state import (
     OWNER,
     PIECES,
     PROVIDER,
+    WHOSE,
     Floats,
     Plan,
     State,
@@ -218,6 +219,6 @@ def _try_cell(plan: Plan, state: State, window: Window, t: int, row: int, tried:
         half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + spread))
         delay_s = mean_s + tried * retry_s
         piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
-        piece[CALM] = 0.0
+        piece[CALM], piece[WHOSE] = 0.0, -1.0
         send_on(plan, state, t, row, passed, piece)
     _defer(plan, state, window, t, row, tried, mass - passed, mean_s, square)

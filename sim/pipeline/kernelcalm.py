@@ -19,6 +19,7 @@ from sim.pipeline.state import (
     ALIVE,
     ARRIVING_SHARE,
     AWAY,
+    BAND,
     CALM,
     CELL,
     CHANCE,
@@ -44,6 +45,7 @@ from sim.pipeline.state import (
     TRIES,
     VAR,
     WAITS,
+    WHOSE,
     Plan,
     State,
     Window,
@@ -116,6 +118,7 @@ def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
         if not all_pass(state, int(own[PROVIDER])):
             piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
             piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j]
+            piece[BAND], piece[WHOSE] = -1.0, -1.0
             piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
             piece[LEAST_S], piece[MOST_S], piece[CALM] = 0.0, 0.0, 1.0
             piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]

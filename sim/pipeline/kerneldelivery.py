@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sim.ledger import DELIVERED, FAILED, FRESH
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import enlist, fresh_share, note_wait
+from sim.pipeline.kernelnoting import fresh_share, note_wait
+from sim.pipeline.kernelparts import enlist
 from sim.pipeline.state import (
     ALIVE,
     ARRIVING_SHARE,
@@ -17,6 +18,7 @@ from sim.pipeline.state import (
     OWNER,
     PROVIDER,
     UNDER_WAY,
+    WHOSE,
     Floats,
     Plan,
     State,
@@ -50,7 +52,10 @@ def deliver(plan: Plan, state: State, t: int, s: int, mass: float, late: float) 
 def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats) -> None:
     """Nothing is in its way any more: note its wait, spread its delivery ahead."""
     note_wait(plan, state, row, mass * plan.streams[row, ARRIVING_SHARE], piece)
-    deliver(plan, state, t, row, mass, mass * (1.0 - fresh_share(plan, row, piece)))
+    fresh = mass * fresh_share(plan, row, piece)
+    deliver(plan, state, t, row, mass, mass - fresh)
+    if piece[WHOSE] >= 0.0:
+        state.group_fresh[int(piece[WHOSE]), row] += fresh * plan.streams[row, ARRIVING_SHARE]
 
 
 @part

@@ -11,14 +11,16 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.state import (
     ALIVE,
+    BAND,
+    BAND_EXPIRED,
+    BANDS,
     CALM,
-    CELL,
-    CHANCE,
     DUE_S,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_PARCEL,
     FRESHNESS_S,
+    GROUP,
     LEAST_S,
     LEFT,
     LIGHT_BINS,
@@ -32,17 +34,14 @@ from sim.pipeline.state import (
     PIECES,
     PRIORITY,
     PROVIDER,
-    SLOPES,
     STREAM,
     TRIES,
     VAR,
-    WAITS,
+    WHOSE,
     Floats,
     Plan,
     State,
 )
-
-_FRESH_POINTS = 4
 
 
 @part
@@ -60,6 +59,7 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
     p = int(plan.streams[s, PRIORITY])
     parcel = state.parcels[p, state.heads[p, NEXT_PARCEL] % state.parcels.shape[1]]
     parcel[STREAM], parcel[TRIES], parcel[MASS], parcel[DUE_S], parcel[VAR] = s, tries, mass, due_s, var
+    parcel[WHOSE] = -1.0
     state.waiting[p] += mass
     state.heads[p, NEXT_PARCEL] += 1
 
@@ -80,10 +80,13 @@ def too_old_share(t: int, bin_s: float, parcel: Floats, freshness_s: float) -> f
 
 
 @part
-def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
+def expire(
+    plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats, of: int
+) -> float:
     """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
 
-    expired: float64 (streams, n), column `j` counts.
+    expired: float64 (streams, n), column `j` counts. of: the column of State.parcels that is looked at: MASS,
+    or a band's part of it.
     """
     left = 0.0
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
@@ -91,12 +94,22 @@ def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expi
         own = plan.streams[int(parcel[STREAM])]
         share = too_old_share(t, plan.bin_s, parcel, own[FRESHNESS_S])
         if share > 0.0:
-            gone = parcel[MASS] * share
+            gone = parcel[of] * share
             expired[int(own[OWNER]), j] += gone
-            parcel[MASS] -= gone
+            take_out(parcel, of, gone)
             state.waiting[p] -= gone
-        left += parcel[MASS]
+            if of != MASS:
+                state.band_gone[BAND_EXPIRED, int(parcel[STREAM]), of - BANDS] += gone
+        left += parcel[of]
     return left
+
+
+@part
+def take_out(parcel: Floats, of: int, gone: float) -> None:
+    """So many messages leave a parcel: of all, or of one band."""
+    parcel[of] -= gone
+    if of != MASS:
+        parcel[MASS] -= gone
 
 
 @part
@@ -128,14 +141,23 @@ def wait_spans(
 
 @part
 def hand_out(
-    plan: Plan, state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
+    plan: Plan,
+    state: State,
+    p: int,
+    batch: Floats,
+    share: float,
+    spans: tuple[float, float, float, float],
+    of: int,
 ) -> None:
-    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans."""
+    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans; `of` as in `expire`."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel, piece = state.parcels[p, i % state.parcels.shape[1]], state.pieces[state.marks[PIECES]]
-        mass = parcel[MASS] * share
+        mass = parcel[of] * share
         if mass <= 0.0:
             continue
+        piece[BAND], piece[WHOSE] = -1.0, parcel[WHOSE]
+        if of != MASS:
+            piece[BAND], piece[WHOSE] = of - BANDS, plan.bands[of - BANDS, GROUP]
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
@@ -143,7 +165,7 @@ def hand_out(
             half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
-        parcel[MASS] -= mass
+        take_out(parcel, of, mass)
         state.marks[PIECES] += 1
 
 
@@ -198,65 +220,3 @@ def ask_for_pieces(plan: Plan, state: State) -> None:
         shares[v] += piece[MASS]
         if piece[TRIES] == 0.0:
             state.providers[v, FIRSTS] += piece[MASS]
-
-
-@part
-def _cell_of(plan: Plan, delay_s: float) -> int:
-    """Bin of sim.histogram, as sim.histogram.index has it."""
-    if delay_s < plan.edges_s[1]:
-        return 0
-    cell = int(math.log(delay_s) * plan.slope + plan.offset)
-    return int(min(max(cell, 1), plan.edges_s.shape[0] - 2))
-
-
-@part
-def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> None:
-    """Add to the waits of stream `s`:
-
-    a calm share that waits less than a bin, the rest evenly between two waits.
-    """
-    calm = mass * piece[CALM]
-    waits, slopes = state.delays[WAITS, s], state.delays[SLOPES, s]
-    if calm > 0.0:
-        state.light[s, int(piece[CELL])] += calm * piece[CHANCE]
-        waits[0] += calm * (1.0 - piece[CHANCE])
-    rest = mass - calm
-    if rest <= 0.0:
-        return
-    least_s, most_s = piece[LEAST_S], piece[MOST_S]
-    low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
-    if low == high:
-        waits[low] += rest
-        return
-    density = rest / (most_s - least_s)
-    waits[low] += density * (plan.edges_s[low + 1] - least_s)
-    waits[high] += density * (most_s - plan.edges_s[high])
-    slopes[low + 1] += density
-    slopes[high] -= density
-
-
-@part
-def share_below(points: Floats, time_s: float) -> float:
-    """Share of ascending, equally probable points that are at most `time_s`."""
-    low, high = 0, points.shape[0]
-    while low < high:
-        middle = (low + high) // 2
-        if points[middle] <= time_s:
-            low = middle + 1
-        else:
-            high = middle
-    return float(low / points.shape[0])
-
-
-@part
-def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
-    """Share of a piece that reaches the customer within its freshness if the provider takes it now."""
-    points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]
-    freshness_s = plan.streams[s, FRESHNESS_S]
-    if piece[MOST_S] + points[points.shape[0] - 1] <= freshness_s:
-        return 1.0
-    share = 0.0
-    for i in range(_FRESH_POINTS):
-        wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
-        share += share_below(points, freshness_s - wait_s) / _FRESH_POINTS
-    return float(piece[CALM] * share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)

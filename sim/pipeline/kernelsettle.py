@@ -15,9 +15,9 @@ from sim.pipeline.state import (
     OWNER,
     PIECES,
     PROVIDER,
+    SET_BACK,
     STREAM,
     TRIES,
-    Floats,
     Plan,
     State,
     Window,
@@ -39,7 +39,7 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
             diverted[int(plan.streams[s, OWNER]), j] += before - left
             told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
         if left > 0.0:
-            _back_off(plan, state, window, t, left, state.pieces[i], told_s)
+            _back_off(plan, state, window, t, left, i, told_s)
 
 
 @part
@@ -59,16 +59,18 @@ def _ask_row(plan: Plan, state: State, window: Window, t: int, i: int, row: int,
 
 
 @part
-def _back_off(
-    plan: Plan, state: State, window: Window, t: int, mass: float, piece: Floats, told_s: float
-) -> None:
-    """Nobody takes `mass` of a piece: it comes back later, or is dead-lettered."""
+def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: int, told_s: float) -> None:
+    """Nobody takes `mass` of piece `i`: it comes back later, or is dead-lettered."""
+    piece = state.pieces[i]
     s, tries = int(piece[STREAM]), int(piece[TRIES]) + 1
     granted, out, j = 0.0, window.out, t - window.first_bin
-    if tries <= state.back_level.shape[1]:
+    if tries <= plan.back.shape[0]:
         granted = mass * state.providers[int(plan.streams[s, PROVIDER]), GRANTED]
-        later = min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins)
-        set_back(plan, state, t, s, tries, granted, piece, max(0, later))
+        later = max(0, min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins))
+        if window.fair != 0:
+            call_at(window.fair, plan, state, window, SET_BACK, t, i, later, granted)
+        else:
+            set_back(plan, state, t, s, tries - 1, granted, piece, later)
         state.refused[0] += granted
     if mass > granted:
         own = int(plan.streams[s, OWNER])

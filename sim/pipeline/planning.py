@@ -12,6 +12,7 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
+from sim.pipeline.bands import bands_of, empty_lines, groups_in
 from sim.pipeline.eras import Era
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
@@ -30,6 +31,8 @@ from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     BACK_UNTIL,
+    BAND,
+    BANDS,
     BY_CLASS,
     DEFERRED_UNTIL,
     DETOUR,
@@ -48,6 +51,7 @@ from sim.pipeline.state import (
     PRIORITY,
     PROVIDER,
     RUN_BINS,
+    SCATTERED,
     SPILL,
     Floats,
     Indices,
@@ -95,13 +99,14 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         edges_s=histogram.EDGES,
         slope=_SLOPE,
         offset=1.0 - math.log(histogram.EDGES[1]) * _SLOPE,
+        **bands_of(scenario, lane_streams(lanes, streams)),
     )
 
 
 def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int) -> State:
     """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another."""
     plan, bin_s = plans[0], plans[0].bin_s
-    s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
+    s, k, p = len(plan.streams), len(plan.back) * max(1, groups_in(plan)), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
     back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
@@ -113,8 +118,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         waiting=np.zeros(p),
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
-        parcels=np.zeros((p, _PARCELS, 5)),
-        pieces=np.zeros((p * _PARCELS, 10)),
+        parcels=np.zeros((p, _PARCELS, BANDS + len(plan.bands))),
+        pieces=_pieces(p * _PARCELS, plan.bands),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
@@ -134,6 +139,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
+        **empty_lines(plan),
     )
 
 
@@ -157,8 +163,13 @@ def with_more_room(state: State) -> State:
     return state._replace(
         batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
-        pieces=np.zeros((len(state.waiting) * parcels, 10)),
+        pieces=_pieces(len(state.waiting) * parcels, state.lines[0]),
     )
+
+
+def _pieces(parcels: int, bands: Floats) -> Floats:
+    """Room for the pieces of so many parcels, each of which may leave band by band, and scattered."""
+    return np.zeros((parcels * max(1, SCATTERED * len(bands)), BAND + 1))
 
 
 def _outside(state: State) -> Indices:

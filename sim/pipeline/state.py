@@ -1,10 +1,9 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
 Both are named tuples of a few arrays with named columns, which compiled code hands on by their addresses
-(sim.pipeline.kernelcalls). Letters in shapes: S streams
-(and behind them those by standbys), K attempts that may be followed by
-another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
-delivery reaches.
+(sim.pipeline.kernelcalls). Letters in shapes: S streams (and behind them those by standbys), K attempts that
+may be followed by another, P priorities, V providers, L limits, G bands of tenants, R bins ahead that a
+backoff reaches, D bins ahead that a delivery reaches.
 """
 
 from __future__ import annotations
@@ -38,11 +37,28 @@ ENTERED_BIN, FIRST_PARCEL, END_PARCEL, LEFT = range(4)
 
 # First columns of State.parcels and State.pieces: a parcel is the messages of a batch with the same stream
 # and number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are
-# mean and variance of their due times.
-STREAM, TRIES, MASS, DUE_S, VAR = range(5)
+# mean and variance of their due times; WHOSE is the group of tenants whose messages they are, -1 = as the
+# stream's.
+STREAM, TRIES, MASS, DUE_S, VAR, WHOSE = range(6)
+# From here on, in a queue with fair share: what of a parcel is of each band of tenants.
+BANDS = 6
 # Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
-# the cell of State.light that tells how long, and how likely.
-LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
+# the cell of State.light that tells how long, and how likely; the band whose messages they are, -1 = any of
+# the group's.
+LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(6, 12)
+
+# Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
+# messages in the line; how many of those came in this bin.
+LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
+
+# Pieces at most that messages of one parcel and one band become, whose waits are scattered.
+SCATTERED = 4
+
+# Columns of Plan.bands: how many tenants there are, the group that they are told with.
+TENANTS, GROUP = range(2)
+
+# Rows of State.band_gone: found expired in the queue; dropped by it.
+BAND_EXPIRED, BAND_DROPPED = range(2)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
 # those arrive or bounce in this bin, how many of those too late, messages that a provider holds back; the
@@ -80,6 +96,9 @@ WAITS, SLOPES = range(2)
 
 # Steps of sim.pipeline.kernelbeyond.
 ASK, ACCEPT, ASK_ON = range(3)
+
+# Steps of sim.pipeline.kernelfair.
+COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
@@ -130,6 +149,10 @@ class Plan(NamedTuple):
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
     """Edges of sim.histogram."""
+    bands: Floats
+    """(G, 2); G = 0 in a queue without fair share."""
+    band_shares: Floats
+    """(lanes, G): whose a lane's messages are."""
 
 
 class State(NamedTuple):
@@ -144,15 +167,16 @@ class State(NamedTuple):
     batches: Floats
     """(P, batches, 4)"""
     parcels: Floats
-    """(P, parcels, 5)"""
+    """(P, parcels, 6 + G)"""
     pieces: Floats
-    """(pieces, 10)"""
+    """(pieces, 12)"""
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
     """(S, K, 3):
 
     messages that come back in this bin, their due times and squared due times weighted by them.
+    With fair share each of the K columns is as many as there are groups of tenants.
     """
     marks: Indices
     """(9,)"""
@@ -190,6 +214,18 @@ class State(NamedTuple):
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
     shares: Floats
     """(V,): of what asks each provider in this bin, the share that it admits."""
+    lines: Floats
+    """(P, G, 4)"""
+    band_away: Floats
+    """(lanes, G): messages in backoff."""
+    band_back: Floats
+    """(lanes, G): shares of what came back from its backoff last."""
+    band_gone: Floats
+    """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
+    group_delays: Floats
+    """(groups, 2, S, BINS): of `delays`, what is known to be of a group of tenants."""
+    group_fresh: Floats
+    """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
 
 
 class Window(NamedTuple):
@@ -212,3 +248,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int
     """Address of sim.pipeline.kernelfull.full for a queue that drops or spills, else 0."""
+    fair: int
+    """Address of sim.pipeline.kernelfair.fair for a queue with fair share, else 0."""

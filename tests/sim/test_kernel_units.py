@@ -10,7 +10,7 @@ import pytest
 from sim import cohort
 from sim.outcome import Outcome
 from sim.pipeline.eras import Era
-from sim.pipeline.kernel import window_of, with_units
+from sim.pipeline.kernelwindows import window_of, with_units
 from sim.pipeline.lanes import lanes_of
 from sim.pipeline.planning import empty_state, plan_of
 from sim.pipeline.provisions import goes_beyond
