@@ -211,7 +211,7 @@ class _Engine:
 
 
 def _in_order(times_s: Floats) -> Indices:
-    """As a stable argsort, at a sixth of its time: equal times are rare, and no machine is to order them anew."""
+    """As a stable argsort, at a sixth of its time: equal times are rare, and no machine orders them anew."""
     order = np.argsort(times_s)
     ordered_s = times_s[order]
     return np.argsort(times_s, kind="stable") if (ordered_s[1:] == ordered_s[:-1]).any() else order
