@@ -7,7 +7,8 @@ import sys
 
 KERNELS = (
     "from loadtests.replay.compiling import keep; keep()",
-    "from tests.sim.test_kernel_units import OTHER, season; season({**OTHER, 'retry_after': True})",
+    "from tests.sim.test_kernel_units import OTHER, season; season({**OTHER, 'retry_after': True});"
+    "from tests.sim.test_tenants import shared; shared()",
 )
 
 

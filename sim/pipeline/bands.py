@@ -107,6 +107,8 @@ def groups(
     by_group, rest = _delays(delays, behind)
     told[FRESH] = fresh + np.maximum(totals[FRESH] - fresh.sum(axis=1), 0.0)[:, None] * rest
     told[FRESH] = np.minimum(told[FRESH], told[DELIVERED])
+    missing = totals[FRESH] - told[FRESH].sum(axis=1)
+    told[FRESH] += missing[:, None] * _normed(told[DELIVERED] - told[FRESH], behind)
     return groups_of(scenario, told.sum(axis=1), by_group.sum(axis=1))
 
 
