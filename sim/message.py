@@ -139,7 +139,7 @@ class _Engine:
         due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
         if self._upstream:
             streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (own[-1] + 1) * self._bin_s)
-        streams, order = self._crowd.rows_of(streams), _in_order(door_s)
+        streams, order = self._crowd.rows_of(streams), in_order(door_s)
         self.diary.offered.extend(streams, door_s)
         return zip(*(column[order].tolist() for column in (streams, due_s, door_s)), strict=True)
 
@@ -210,8 +210,8 @@ class _Engine:
         return self._crowd.by_stream(in_hand[:, None])[:, 0]
 
 
-def _in_order(times_s: Floats) -> Indices:
-    """As a stable argsort, at a sixth of its time: equal times are rare, and no machine orders them anew."""
+def in_order(times_s: Floats) -> Indices:
+    """As a stable argsort, at a sixth of its time: equal times are rare, but no machine may reorder them."""
     order = np.argsort(times_s)
     ordered_s = times_s[order]
     return np.argsort(times_s, kind="stable") if (ordered_s[1:] == ordered_s[:-1]).any() else order
