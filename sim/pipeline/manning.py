@@ -45,14 +45,6 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     }
 
 
-def busy_share(plan: Plan, workers: Workers, served_share: Floats) -> Floats:
-    """float64 (n,): share of the workers' time that is used, from what they served of their capacity (n,). A
-    batch that is not full keeps its worker as long as a full one."""
-    if plan.capacity <= NOTHING:
-        return np.zeros_like(served_share)
-    return np.minimum(served_share * workers.batch, 1.0)
-
-
 @functools.lru_cache(maxsize=256)
 def _waiting(batch: int, count: int) -> Floats:
     """As Plan.busy_chance.
