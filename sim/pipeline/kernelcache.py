@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 _SOURCES = (
     "breakerlaws.py",
+    "calllaws.py",
     "deferrallaws.py",
     "kernel.py",
     "kernelasking.py",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sim.ledger import ACCEPTED, ATTEMPTS, OFFERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import deliver
-from sim.pipeline.kernelparts import light_wait, share_below, with_turn_below_bin
+from sim.pipeline.kernelparts import landing_share, light_wait, share_below, with_turn_below_bin
 from sim.pipeline.provisions import AT_ONCE, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
     ARRIVING_SHARE,
@@ -87,8 +87,9 @@ def pass_all(
             mass = arrivals[s, j]
             if plan.streams[s, PRIORITY] == p and mass > 0.0:
                 out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
-                arriving = mass * plan.streams[s, ARRIVING_SHARE]
-                own = state.providers[int(plan.streams[s, PROVIDER])]
+                v = int(plan.streams[s, PROVIDER])
+                arriving = mass * plan.streams[s, ARRIVING_SHARE] * landing_share(plan, t, v)
+                own = state.providers[v]
                 at, waiting = cell, chance
                 if own[LIGHT_CHANCE] > 0.0:
                     at, waiting = with_turn_below_bin(own[LIGHT_S], own[LIGHT_CHANCE], cell, chance)

@@ -11,6 +11,7 @@ from sim.pipeline.kernellimits import (
     breaker_open,
     breaker_probes,
     breaker_wait,
+    left_idle,
     limit_open,
     limit_refuse,
     limit_take,
@@ -39,12 +40,10 @@ from sim.pipeline.provisions import (
     TURN_FROM_S,
     TURN_TO_S,
 )
-from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, Floats, Plan, State
+from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, TRANSIENT, Floats, Plan, State
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
-_TRANSIENT = 1.13
-"""As in sim.pipeline.planning."""
 
 
 @part
@@ -68,7 +67,9 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
     first, last = plan.limit_first[v], plan.limit_first[v + 1]
     opened = 0.0 if figures[OUT] > 0.0 else asking
     for row in range(first, last):
-        opened = min(opened, limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s))
+        own_open = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
+        own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.unevenness, plan.bin_s, asking)
+        opened = min(opened, own_open)
     asked = asking
     if figures[BREAKS] > 0.0:
         asked = _through_breaker(plan, state, t, v, asking, opened)
@@ -156,7 +157,7 @@ def _take_turns(plan: Plan, state: State, v: int, admitted: float) -> None:
     if before <= 0.0 and after <= 0.0:
         # M/D/1, the mean of those that wait; sim/README.md says how it is kept finite near full load
         load, most = kept / (rate * h), rate * h
-        free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (_TRANSIENT * most)
+        free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (TRANSIENT * most)
         own[LIGHT_S], own[LIGHT_CHANCE] = 0.5 / (rate * free_squared**0.5), load
     else:
         own[AT_ONCE] = 0.0
@@ -191,6 +192,7 @@ def _returning(plan: Plan, state: State, t: int, v: int) -> float:
             for tries in range(int(state.providers[v, DEPTH])):
                 change = state.deferred[row, t % state.deferred.shape[1], tries]
                 level = state.deferred_level[row, tries]
+                _age(level, plan.bin_s)
                 for moment in range(3):
                     level[moment] += change[moment]
                     change[moment] = 0.0
@@ -198,3 +200,10 @@ def _returning(plan: Plan, state: State, t: int, v: int) -> float:
             if paced:
                 total += state.queued[row, t % state.queued.shape[1], 0]
     return total
+
+
+@part
+def _age(level: Floats, span_s: float) -> None:
+    """Sums of messages' delays and squared delays when all have become so much longer."""
+    level[2] += span_s * (2.0 * level[1] + span_s * level[0])
+    level[1] += span_s * level[0]

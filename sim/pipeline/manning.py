@@ -9,7 +9,7 @@ import numpy as np
 
 from scenarios.pipeline import Workers
 from sim.pipeline.staffing import Staffing
-from sim.pipeline.state import REJECT, Floats, Plan
+from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
 from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread
 
 _UTILISATIONS = 513
@@ -18,10 +18,6 @@ _MANY = 1000
 """So many workers are either all busy or not, as more would be."""
 NOTHING = 1e-6
 """Messages a bin that a pipeline without workers serves: nothing, but not zero."""
-_TRANSIENT = 1.13
-"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
-Brownian
-motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
 def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
@@ -41,7 +37,7 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     return {
         "capacity": capacity,
         "residual_s": kept_s * (1.0 + batch * cv2) / 2.0 / count / batch,
-        "unevenness": (1.0 + batch * cv2) / (_TRANSIENT * capacity),
+        "unevenness": (1.0 + batch * cv2) / (TRANSIENT * capacity),
         "busy_chance": _waiting(batch, count),
     }
 

@@ -22,6 +22,11 @@ LIGHT_BINS = 320
 LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
+TRANSIENT = 1.13
+"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
+Brownian
+motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
+
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
 # (-1 = there is none); the lane. Rows of standbys stand behind those of the lanes.
 PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE = range(6)
@@ -147,7 +152,7 @@ class State(NamedTuple):
     """(S, bins ahead, tries, 3): changes ahead of `deferred_level`."""
     deferred_level: Floats
     """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
-    waits before it took them, and of the squares of those."""
+    delays so far, and of the squares of those."""
     queued: Floats
     """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats

@@ -33,7 +33,7 @@ _SUMS = 200_000
 
 
 def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
-    """float64 (lanes, BINS): messages by delivered - due; those still with a provider included."""
+    """float64 (lanes, BINS): messages by delivered - due."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
     slopes = np.cumsum(state.delays[SLOPES], axis=1)
