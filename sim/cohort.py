@@ -48,7 +48,8 @@ class _Engine:
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
         self._traffic, self._bins = traffic, int(bins)
-        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
+        fresh_s = [each.freshness_s for each in traffic.streams]
+        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed), fresh_s)
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         self._eras = list(eras(scenario, bins, traffic.bin_s))
         plans = [plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s) for era in self._eras]

@@ -19,11 +19,11 @@ from sim.pipeline.kernelcalls import address_of, call_at, refer
 from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
 from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kerneldoor import due_in, enter_newcomers
+from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
     come_back,
-    expire,
     hand_out,
     light_wait,
     wait_spans,

@@ -33,6 +33,7 @@ _SOURCES = (
     "kernelcalm.py",
     "kerneldelivery.py",
     "kerneldoor.py",
+    "kernelexpiry.py",
     "kernelfull.py",
     "kernellimits.py",
     "kernelparts.py",

@@ -80,31 +80,6 @@ def come_back(plan: Plan, state: State, t: int, s: int) -> None:
 
 
 @part
-def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
-    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
-
-    expired: float64 (S, n), column `j` counts.
-    """
-    left, now_s = 0.0, (t + 0.5) * plan.bin_s
-    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
-        parcel = state.parcels[p, i % state.parcels.shape[1]]
-        freshness_s = plan.streams[int(parcel[STREAM]), FRESHNESS_S]
-        age_s = now_s - parcel[DUE_S]
-        # half the width of the even distribution with this variance; no root where the age alone decides
-        if age_s + plan.bin_s + 3.0 * parcel[VAR] > freshness_s:
-            half_s = math.sqrt(3.0 * parcel[VAR])
-            share = 1.0 if age_s - half_s >= freshness_s else 0.0
-            if share == 0.0 and age_s + half_s > freshness_s:
-                share = (age_s + half_s - freshness_s) / (2.0 * half_s)
-            gone = parcel[MASS] * share
-            expired[int(parcel[STREAM]), j] += gone
-            parcel[MASS] -= gone
-            state.waiting[p] -= gone
-        left += parcel[MASS]
-    return left
-
-
-@part
 def wait_spans(
     plan: Plan, batch: Floats, t: int, share: float, flow: tuple[float, float, float, float]
 ) -> tuple[float, float, float, float]:

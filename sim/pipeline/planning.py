@@ -28,6 +28,7 @@ from sim.pipeline.provisions import (
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
+    AGE_VAR,
     ARRIVING_SHARE,
     DETOUR,
     FIRST_OUTSIDE,
@@ -189,13 +190,13 @@ def _streams(scenario: Scenario, streams: Sequence[Stream], lanes: Sequence[Lane
     second = providers.standbys(scenario, streams)
     first = list(enumerate(providers.carriers(scenario, streams)))
     detours = [(lane, v) for lane, v in enumerate(second) if v is not None]
-    rows = np.zeros((len(lanes) + len(detours), 6))
+    rows = np.zeros((len(lanes) + len(detours), 7))
     for row, (lane, carrier) in zip(rows, first + detours, strict=True):
         stream = streams[lane]
         row[PRIORITY], row[PROVIDER] = PRIORITIES.index(stream.priority), carrier
         row[FRESHNESS_S] = stream.freshness_s - lanes[lane].age_s
         row[ARRIVING_SHARE] = 1.0 - providers.lost_share(scenario, stream, carrier)
-        row[DETOUR], row[LANE] = -1.0, lane
+        row[DETOUR], row[LANE], row[AGE_VAR] = -1.0, lane, lanes[lane].age_var
     for at, (lane, _) in enumerate(detours):
         rows[lane, DETOUR] = len(lanes) + at
     return rows

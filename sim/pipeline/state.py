@@ -28,8 +28,9 @@ Brownian
 motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
-# (-1 = there is none); the lane. Rows of standbys stand behind those of the lanes.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE = range(6)
+# (-1 = there is none); the lane; the variance of its messages' ages at the door. Rows of standbys stand behind
+# those of the lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, AGE_VAR = range(7)
 
 # Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
@@ -91,7 +92,7 @@ class Plan(NamedTuple):
     """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
     much of `residual_s` there is (1 without batches)."""
     streams: Floats
-    """(S, 6)"""
+    """(S, 7)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
