@@ -29,7 +29,7 @@ from sim.pipeline.manning import busy_share, manned
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_room
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.waits import delay_counts
-from sim.pipeline.workers import served_per_bin
+from sim.pipeline.workers import mean_s, served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
 from sim.season.upstream import HoldUp, hold_ups
@@ -57,6 +57,8 @@ class _Engine:
         self._plan = self._whole_plan = plans[0]
         self._staffing = Staffing(scenario, bins, traffic.bin_s)
         self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
+        self._steady = without_long_stalls(self._workers, traffic.bin_s)
+        self._stalls = random_stream(seed, "stalls")
         self._there, self._used = np.zeros(bins), np.zeros(bins)
         self._looked = self._changes_at = 0
         self._state = empty_state(scenario, plans, len(self._lanes), bins)
@@ -127,8 +129,7 @@ class _Engine:
     def _window(self, first: int, n: int) -> None:
         self._state = with_room(self._state, n)
         arrivals = self._doors.arrivals(self._events(first, n))
-        capacity = served_per_bin(self._workers, self._plan.capacity, self._services.standard_normal(n))
-        window = kernel.step(self._plan, self._state, self._units, first, arrivals, capacity)
+        window = kernel.step(self._plan, self._state, self._units, first, arrivals, self._offer(n))
         streams = len(self._traffic.streams)
         out, under_way = (self._doors.by_stream(each, streams) for each in (window.out, window.under_way))
         held = self._doors.by_stream(window.held[:, None], streams)[:, 0]
@@ -137,6 +138,13 @@ class _Engine:
         self._used[first : first + n] = busy * self._staffing.available
         self._ledger.post(first, out, under_way, held, busy)
         self._feedback.add(first, out[DELIVERED], out[FRESH])
+
+    def _offer(self, n: int) -> tuple[Floats, Floats]:
+        """What the workers can serve in each of n bins, and what decides on long stalls."""
+        long = len(self._plan.stalls) > 0
+        mean = self._plan.capacity * (mean_s(self._workers) / mean_s(self._steady) if long else 1.0)
+        served = served_per_bin(self._steady, mean, self._services.standard_normal(n))
+        return served, self._stalls.standard_normal(n if long else 0)
 
     def _events(self, first: int, n: int) -> Floats:
         arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
@@ -165,7 +173,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
         nothing = np.zeros((len(lanes), 1))
-        kernel.step(plan, state, kernel.units_of(plan, state), 0, nothing, np.full(1, plan.capacity))
+        offer = np.full(1, plan.capacity), np.zeros(1)
+        kernel.step(plan, state, kernel.units_of(plan, state), 0, nothing, offer)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 

@@ -26,9 +26,11 @@ from sim.pipeline.kernelparts import (
     come_back,
     hand_out,
     light_wait,
+    usual_capacity,
     wait_spans,
 )
 from sim.pipeline.kernelsettle import settle
+from sim.pipeline.kernelstalls import stall
 from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
     ASK_STANDBYS,
@@ -53,10 +55,12 @@ from sim.pipeline.state import (
     PIECES,
     PLAN_DROPS,
     REJECT,
+    STALL,
     STREAM,
     TRY_AGAIN,
     UNDER_WAY,
     UNTIL,
+    USED,
     Floats,
     Indices,
     Plan,
@@ -130,21 +134,21 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
 @part
 def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     """The workers take what they can, the highest class first. Returns the messages served."""
-    total, capacity = 0.0, window.capacity[t - window.first_bin]
+    total, capacity, usual = 0.0, window.capacity[t - window.first_bin], usual_capacity(plan, state)
     state.marks[PIECES] = 0
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
         served = _serve_class(plan, state, window, p, t, capacity - total)
         for i in range(start, state.marks[PIECES]):
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
-            state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
+            state.pieces[i, CELL], state.pieces[i, CHANCE] = total / usual, served / usual
         total += served
     above, own, cell, chance = -1.0, -1.0, 0, 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         if piece[CELL] != above or piece[CHANCE] != own:
             above, own = piece[CELL], piece[CHANCE]
-            cell, chance = light_wait(plan, above, own, total / plan.capacity)
+            cell, chance = light_wait(plan, above, own, total / usual)
         piece[CELL], piece[CHANCE] = cell, chance
     return total
 
@@ -177,6 +181,7 @@ class Units(NamedTuple):
 
     beyond: int
     full: int
+    stall: int
 
 
 def units_of(plan: Plan, state: State) -> Units:
@@ -184,27 +189,29 @@ def units_of(plan: Plan, state: State) -> Units:
 
     To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
     """
-    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0))
+    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), np.zeros(0), Units(0, 0, 0))
     return Units(
         address_of(beyond, *fields) if goes_beyond(plan) else 0,
         address_of(full, *fields) if plan.overflow != REJECT else 0,
+        address_of(stall, *fields) if len(plan.stalls) else 0,
     )
 
 
 def step(
-    plan: Plan, state: State, units: Units, first_bin: int, arrivals: Floats, capacity: Floats
+    plan: Plan, state: State, units: Units, first_bin: int, arrivals: Floats, offer: tuple[Floats, Floats]
 ) -> Window:
-    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due; capacity:
-    float64 (n,), how many the workers can serve."""
-    window = _window(first_bin, arrivals, capacity, units)
+    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due; offer:
+    Window.capacity and Window.draws."""
+    window = _window(first_bin, arrivals, *offer, units)
     advance(plan, state, window)
     return window
 
 
-def _window(first_bin: int, arrivals: Floats, capacity: Floats, units: Units) -> Window:
+def _window(first_bin: int, arrivals: Floats, capacity: Floats, draws: Floats, units: Units) -> Window:
     lanes, bins = arrivals.shape
     out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
-    return Window(first_bin, arrivals, capacity, out, under_way, np.zeros(bins), np.zeros(lanes), *units)
+    offer, busy, held = (capacity, draws), np.zeros(bins), np.zeros(lanes)
+    return Window(first_bin, arrivals, *offer, out, under_way, busy, held, *units)
 
 
 @compiled
@@ -215,6 +222,8 @@ def advance(plan: Plan, state: State, window: Window) -> None:
     for j in range(window.arrivals.shape[1]):
         _bin(plan, state, window, window.first_bin + j)
     _count_held(plan, state, window.held)
+    if window.stall != 0:
+        state.stalled[USED] = window.busy[window.busy.shape[0] - 1]
     if window.full != 0:
         call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
 
@@ -224,6 +233,8 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
     """One bin."""
     arrivals, out, j = window.arrivals, window.out, t - window.first_bin
     due = due_in(arrivals, j)
+    if window.stall != 0:
+        window.capacity[j] *= call_at(window.stall, plan, state, window, STALL, t, 0, 0, 0.0)
     calm = is_calm(state, t, due, window.capacity[j])
     if calm:
         ask_for_all(plan, j, arrivals, state.shares)

@@ -39,6 +39,7 @@ _SOURCES = (
     "kernelparts.py",
     "kernelproviders.py",
     "kernelsettle.py",
+    "kernelstalls.py",
     "limitlaws.py",
     "limits.py",
     "provisions.py",

@@ -10,7 +10,13 @@ from __future__ import annotations
 from sim.ledger import ACCEPTED, ATTEMPTS, OFFERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import deliver
-from sim.pipeline.kernelparts import landing_share, light_wait, share_below, with_turn_below_bin
+from sim.pipeline.kernelparts import (
+    landing_share,
+    light_wait,
+    share_below,
+    usual_capacity,
+    with_turn_below_bin,
+)
 from sim.pipeline.provisions import AT_ONCE, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
     ARRIVING_SHARE,
@@ -73,7 +79,7 @@ def pass_all(
     plan: Plan, state: State, t: int, j: int, due: float, arrivals: Floats, fresh_shares: Floats, out: Floats
 ) -> None:
     """All that is due in bin `t` is served and admitted at once."""
-    above = 0.0
+    above, usual = 0.0, usual_capacity(plan, state)
     for p in range(state.waiting.shape[0]):
         own = 0.0
         for s in range(arrivals.shape[0]):
@@ -81,7 +87,7 @@ def pass_all(
                 own += arrivals[s, j]
         if own <= 0.0:
             continue
-        cell, chance = light_wait(plan, above / plan.capacity, own / plan.capacity, due / plan.capacity)
+        cell, chance = light_wait(plan, above / usual, own / usual, due / usual)
         above += own
         for s in range(arrivals.shape[0]):
             mass = arrivals[s, j]

@@ -20,6 +20,7 @@ from sim.pipeline.state import (
     FRESHNESS_S,
     LEAST_S,
     LEFT,
+    LEFT_OVER,
     LIGHT_BINS,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -125,6 +126,14 @@ def hand_out(
             piece[CALM] = 0.0
         parcel[MASS] -= mass
         state.marks[PIECES] += 1
+
+
+@part
+def usual_capacity(plan: Plan, state: State) -> float:
+    """Messages that the workers serve in this bin on average, those that stall throughout left out."""
+    if state.stalled.shape[0] == 0:
+        return plan.capacity
+    return max(plan.capacity * float(state.stalled[LEFT_OVER]), 1e-9)
 
 
 @part

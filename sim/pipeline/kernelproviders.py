@@ -21,6 +21,7 @@ from sim.pipeline.provisions import (
     ASKED_SHARE,
     ASKING,
     AT_ONCE,
+    BINDS,
     BREAKER_FIGURES,
     BREAKER_STATE,
     BREAKS,
@@ -69,7 +70,8 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
     for row in range(first, last):
         own_open = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
         own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.unevenness, plan.bin_s, asking)
-        opened = min(opened, own_open)
+        if own_open < opened:
+            opened, own[BINDS] = own_open, plan.limit_figures[row, -1]
     asked = asking
     if figures[BREAKS] > 0.0:
         asked = _through_breaker(plan, state, t, v, asking, opened)

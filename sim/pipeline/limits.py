@@ -46,6 +46,8 @@ CALL_SLOTS = 16
 """Slots of a call's time."""
 BUCKET, WINDOW, ROLLING, SWITCH, PACED, REPUTATION, WARM_UP, STARTED = range(8)
 """Laws of amounts, as the kernel tells them apart."""
+TRICKLING = (BUCKET, PACED, STARTED)
+"""Laws by which what passes opens little by little."""
 PLAIN_LAWS = (BUCKET, WINDOW, ROLLING, SWITCH, STARTED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from scenarios.pipeline import Workers
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
-from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread
+from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread, without_long_stalls
 
 _UTILISATIONS = 513
 _HALVES = 50
@@ -32,14 +33,31 @@ def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
 
 def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     """What a plan says of `count` workers."""
-    batch, kept_s, cv2 = workers.batch, mean_s(workers), spread(workers) ** 2
+    batch, kept_s, own = workers.batch, mean_s(workers), without_long_stalls(workers, bin_s)
+    own_s, cv2 = mean_s(own), spread(own) ** 2
     capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
     return {
         "capacity": capacity,
-        "residual_s": kept_s * (1.0 + batch * cv2) / 2.0 / count / batch,
+        "stalls": _stalls(workers, count, bin_s) if own is not workers else np.zeros(0),
+        "residual_s": own_s * (1.0 + batch * cv2) / 2.0 / count / batch,
         "unevenness": (1.0 + batch * cv2) / (TRANSIENT * capacity),
         "busy_chance": _waiting(batch, count),
     }
+
+
+def _stalls(workers: Workers, count: int, bin_s: float) -> Floats:
+    """As Plan.stalls. A stall begins evenly within its bin."""
+    assert workers.stalls is not None
+    long = workers.stalls.length / bin_s
+    serving = count * workers.service_time / mean_s(workers)
+
+    def until(bins: Floats) -> Floats:
+        """How much of a stall has passed `bins` after the beginning of its bin, if it began there, summed."""
+        return np.where(bins < long, bins**2 / 2.0, long * (bins - long / 2.0))
+
+    passed = until(np.arange(math.ceil(long) + 2.0))
+    in_bins = np.diff(np.diff(passed, prepend=0.0), prepend=0.0)[1:]
+    return np.array([count, workers.stalls.rate * bin_s, serving, *in_bins])
 
 
 def busy_share(plan: Plan, workers: Workers, served_share: Floats) -> Floats:

@@ -42,6 +42,8 @@ from sim.pipeline.state import (
     PRIORITY,
     PROVIDER,
     SPILL,
+    STALL_SHARES,
+    STALLED,
     Floats,
     Indices,
     Plan,
@@ -76,6 +78,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         told_bins=told_ahead(scenario, bin_s),
         bound=float(scenario.pipeline.queue.bound or math.inf),
         overflow=OVERFLOWS.index(scenario.pipeline.queue.overflow),
+        batch=workers.batch,
         **figures_of(workers, workers.count, bin_s),
         streams=_streams(scenario, lane_streams(lanes, streams), lanes),
         providers=provider_figures(era, bin_s, first_rows),
@@ -110,6 +113,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         marks=np.array([-2, -2, -2, -2, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         refused=np.zeros(1),
+        stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
         outside=np.zeros((int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, coming, 2)),
         streams=np.zeros((s, 5)),
@@ -120,6 +124,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
+        class_shares=np.zeros((len(plan.providers), p)),
         fresh_shares=np.zeros(s),
     )
 

@@ -31,9 +31,9 @@ BREAKER_FIGURES = 5
 # that the budget grants, whether what is taken goes on at once, the first and the last wait for a turn in its
 # own queue, the share of what is taken whose turn comes in time, mean and chance of a wait for a turn below a
 # bin, the share that the mailboxes take; the bin in which they were asked last; tries of the messages that
-# were tried most often.
+# were tried most often; the law of the limit that refused last.
 _, _, _, _, _, SAVED, ASKING, ASKED_SHARE, TOLD_S, GRANTED, AT_ONCE, TURN_FROM_S, TURN_TO_S, KEPT = range(14)
-LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH = range(14, 19)
+LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, BINDS = range(14, 20)
 BREAKER_STATE = 5
 
 
@@ -70,7 +70,7 @@ def _plainly_limited(provider: Provider) -> bool:
 
 def provider_states(scenario: Scenario) -> Floats:
     """float64 (V, columns): State.providers."""
-    table = np.zeros((len(scenario.providers), DEPTH + 1))
+    table = np.zeros((len(scenario.providers), BINDS + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
     table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0

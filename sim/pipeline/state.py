@@ -28,8 +28,8 @@ Brownian
 motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
-# (-1 = there is none); the lane; the variance of its messages' ages at the door. Rows of standbys stand behind
-# those of the lanes.
+# (-1 = there is none); the lane; the variance of its messages' ages at the door. Rows of standbys stand
+# behind those of the lanes.
 PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, AGE_VAR = range(7)
 
 # Columns of State.heads: ever growing counters of a class's rings.
@@ -55,6 +55,13 @@ AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD = range(5)
 # counters of the ring of what waits outside.
 UNTIL, ORIGIN, PIECES, SAFE, FIRST_OUTSIDE, NEXT_OUTSIDE = range(6)
 
+# Plan.stalls: workers; stalls a bin of one that serves; how many serve while all are kept, on average; then
+# the bins of a stall in the bin in which it began, and in each that follows. The first of State.stalled: the
+# share of the workers' time that was used in the last bin; what is left of Plan.capacity in this one; then,
+# by the bin, workers that stall.
+STALL_WORKERS, STALL_RATE, STALL_SERVING, STALL_SHARES = range(4)
+USED, LEFT_OVER, STALLED = range(3)
+
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
 
@@ -63,6 +70,9 @@ WAITS, SLOPES = range(2)
 
 # Steps of sim.pipeline.kernelbeyond.
 ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
+
+# The step of sim.pipeline.kernelstalls.
+STALL = 0
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
@@ -81,6 +91,8 @@ class Plan(NamedTuple):
     """REJECT, DROP or SPILL."""
     capacity: float
     """Messages that all workers together serve in a bin."""
+    batch: int
+    """Messages that a worker takes at a time."""
     residual_s: float
     """Mean wait behind others, at a small load: S (1 + n cv^2) / 2nc with batches of n."""
     unevenness: float
@@ -88,6 +100,8 @@ class Plan(NamedTuple):
     slope: float
     offset: float
     """Bin of sim.histogram = log(seconds) x slope + offset."""
+    stalls: Floats
+    """(3 + bins,), or empty: workers' stalls of a bin or more."""
     busy_chance: Floats
     """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
     much of `residual_s` there is (1 without batches)."""
@@ -141,6 +155,8 @@ class State(NamedTuple):
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
     """(1,): messages set back in the last bin."""
+    stalled: Floats
+    """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
@@ -162,6 +178,8 @@ class State(NamedTuple):
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
     shares: Floats
     """(V,): of what asks each provider in this bin, the share that it admits."""
+    class_shares: Floats
+    """(V, P): the same by class."""
     fresh_shares: Floats
     """(S,): share of what does not wait that arrives fresh."""
 
@@ -173,7 +191,10 @@ class Window(NamedTuple):
     arrivals: Floats
     """(S, n): messages due."""
     capacity: Floats
-    """(n,): messages that all workers together can serve in each bin; Plan.capacity is the mean."""
+    """(n,): messages that all workers together can serve in each bin, Plan.capacity on average; until a bin
+    begins those included that stall for a bin or more."""
+    draws: Floats
+    """(n,), or empty: standard normal numbers for workers that stall."""
     out: Floats
     """(quantities of sim.ledger, S, n), all zero before: the counts."""
     under_way: Floats
@@ -186,3 +207,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int
     """Address of sim.pipeline.kernelfull.full for a queue that drops or spills, else 0."""
+    stall: int
+    """Address of sim.pipeline.kernelstalls.stall for workers that stall for a bin or more, else 0."""

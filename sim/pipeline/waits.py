@@ -13,6 +13,7 @@ from scenarios.pipeline import Workers
 from sim import histogram
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
+    FRESHNESS_S,
     LANE,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -43,17 +44,19 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         light = state.light[s]
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
-        after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
-        counts[lane] += _spread(
-            waits[s] + below, middles_s, after_s if ages_s is None else _sum(after_s, ages_s)
-        )
+        started, ages_s = waits[s] + below, lanes[lane].ages_s
+        if ages_s is not None:
+            started = _fresh(
+                _spread(started, middles_s, ages_s), plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
+            )
+        counts[lane] += _spread(started, middles_s, plan.delay_points_s[v])
     return counts
 
 
-def _sum(first: Floats, second: Floats) -> Floats:
-    """Equally probable points, ascending, of the sum of two independent times."""
-    sums = np.sort(np.add.outer(first, second), axis=None)
-    return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
+def _fresh(messages: Floats, freshness_s: float) -> Floats:
+    """As many messages, by age when a worker takes them: none is older than its freshness."""
+    kept = np.where(histogram.EDGES[:-1] <= freshness_s, messages, 0.0)
+    return kept * (messages.sum() / kept.sum()) if kept.any() else messages
 
 
 def _middles() -> Floats:
