@@ -14,7 +14,7 @@ from loadtests.ceiling.ceiling import Ceiling
 from loadtests.cutting import Cut, cut_out
 from loadtests.measurement import Measurement
 from loadtests.rehearsal import objectives_of
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.schedule import constant, staircase
 from loadtests.rig import standing
 from loadtests.stages import (

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtests.attempts import Flags, Floats, Integers
-from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import USUAL_PRIORITY, Schedule
 from scenarios.words import PRIORITIES
 

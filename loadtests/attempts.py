@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule
 
 Floats = npt.NDArray[np.float64]

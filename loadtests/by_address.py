@@ -12,7 +12,8 @@ import numpy.typing as npt
 from loadtests import percentiles as times
 from loadtests.attempts import requests
 from loadtests.percentiles import Percentiles, percentiles
-from loadtests.replay.records import Reply, SendRecords
+from loadtests.replay.fates import Reply
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tally import failures
 

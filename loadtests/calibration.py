@@ -14,7 +14,8 @@ from loadtests import intervals
 from loadtests import percentiles as times
 from loadtests.intervals import BLOCKS
 from loadtests.measurement import Measurement
-from loadtests.replay.records import Reply, SendRecords
+from loadtests.replay.fates import Reply
+from loadtests.replay.records import SendRecords
 from loadtests.unqueued import unqueued_s
 from sim.formats import require
 from sim.pipeline.workers import serve

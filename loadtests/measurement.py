@@ -20,7 +20,8 @@ from loadtests.farside import FarProvider as FarProvider  # the type of this sea
 from loadtests.passage import Passage
 from loadtests.percentiles import Percentiles as Percentiles  # the type of this seam's own fields
 from loadtests.percentiles import percentiles
-from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tally import failures
 from loadtests.targets.observing import Observed

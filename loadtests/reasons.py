@@ -8,7 +8,8 @@ import numpy as np
 
 from loadtests.attempts import Requests
 from loadtests.percentiles import percentiles
-from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.fates import DROPPED, Fault, Reply
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tally import words_of
 from sim import wording
@@ -19,7 +20,6 @@ LATE_S = 0.025
 """Beyond, the generator's own lateness explains what is missing."""
 KINDS_TOLD = 3
 UNAUTHORIZED = {401, 403}
-DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
 
 
 def why_invalid(

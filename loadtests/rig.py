@@ -21,7 +21,7 @@ from loadtests.lookout import Exit, ExitObserver, Lookout, length_s
 from loadtests.passage import Passage
 from loadtests.polling import polling
 from loadtests.receiver.server import Running as Receiving
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.sendapi.knobs import BURST_S, Knobs, ProviderLimit
 from loadtests.sendapi.server import start

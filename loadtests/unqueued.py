@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay.records import Reply, SendRecords
+from loadtests.replay.fates import Reply
+from loadtests.replay.records import SendRecords
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]

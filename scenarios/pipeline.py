@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from scenarios.words import Word
 Overflow = Literal["reject", "drop oldest", "spill"]
 VARIATION_MAX = 5.0
 """The most that a scenario may say; beyond, a worker rather stalls than varies."""
-OVERFLOWS: tuple[Overflow, ...] = ("reject", "drop oldest", "spill")
+OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 
 
 class Queue(Word):

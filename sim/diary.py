@@ -13,6 +13,7 @@ from sim import histogram
 from sim.ledger import (
     ACCEPTED,
     ATTEMPTS,
+    BY_STANDBY,
     DEAD_LETTERED,
     DELIVERED,
     EXPIRED,
@@ -29,6 +30,9 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
+_NONE = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
+
+
 class Moments:
     """When something happens to a message of which stream; the moment may lie ahead."""
 
@@ -38,11 +42,8 @@ class Moments:
     """One more: stream, time_s, and a second moment for those who ask about a span."""
 
     def __init__(self) -> None:
-        self._keep(array("q"), array("d"), array("d"))
-
-    def _keep(self, streams: array[int], times_s: array[float], due_s: array[float]) -> None:
-        self._streams, self._times_s, self._due_s = streams, times_s, due_s
-        add_stream, add_time, add_due = streams.append, times_s.append, due_s.append
+        self._streams, self._times_s, self._due_s = array("q"), array("d"), array("d")
+        add_stream, add_time, add_due = self._streams.append, self._times_s.append, self._due_s.append
 
         def add(stream: int, time_s: float, earlier_s: float) -> None:
             add_stream(stream)
@@ -65,15 +66,18 @@ class Moments:
 
     def take(self, until_s: float) -> tuple[Indices, Floats, Floats]:
         """Streams, times and due times of all that happened before `until_s`; they are forgotten here."""
+        if not self._times_s:
+            return _NONE
         streams = np.array(self._streams, dtype=np.int64)
         times_s, due_s = np.array(self._times_s), np.array(self._due_s)
+        del self._streams[:], self._times_s[:], self._due_s[:]
         come = times_s < until_s
+        if come.all():
+            return streams, times_s, due_s
         later = ~come
-        self._keep(
-            array("q", streams[later].tolist()),
-            array("d", times_s[later].tolist()),
-            array("d", due_s[later].tolist()),
-        )
+        self._streams.frombytes(streams[later].tobytes())
+        self._times_s.frombytes(times_s[later].tobytes())
+        self._due_s.frombytes(due_s[later].tobytes())
         return streams[come], times_s[come], due_s[come]
 
     def left(self, streams: int) -> Indices:
@@ -112,7 +116,7 @@ class Diary:
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
         self.asked_again, self.withheld, self.turned_away = Moments(), Moments(), Moments()
         self.delivered, self.bounced, self.lapsed = Moments(), Moments(), Moments()
-        self.dropped = Moments()
+        self.dropped, self.by_standby = Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -144,6 +148,7 @@ class Diary:
         window[FAILED] += window[DEAD_LETTERED] + out
         lapsed = self._taken(self.lapsed, first_bin, n)
         window[EXPIRED] += lapsed
+        window[BY_STANDBY] = self._taken(self.by_standby, first_bin, n)
         self._close_deliveries(window, first_bin, until_s)
         streams, ended_s, started_s = self.attempts.take(until_s)
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)
@@ -203,9 +208,12 @@ class Diary:
 
     def _bins(self, times_s: Floats, first_bin: int, n: int) -> Indices:
         # a sum of floats may end up an ulp beyond the edge that bounds the window
-        return np.clip((times_s / self._bin_s).astype(np.int64) - first_bin, 0, n - 1)
+        bins = (times_s / self._bin_s).astype(np.int64) - first_bin
+        return np.maximum(np.minimum(bins, n - 1), 0)
 
     def _counted(self, streams: Indices, times_s: Floats, first_bin: int, n: int) -> Floats:
+        if not len(times_s):
+            return np.zeros((self._streams, n))
         flat = streams * n + self._bins(times_s, first_bin, n)
         counts = np.bincount(flat, minlength=self._streams * n)
         return counts.reshape(self._streams, n).astype(np.float64)

@@ -1,16 +1,20 @@
 """The message resolution: every message is an entity of a SimPy environment. Exact, and the referee.
 
 SimPy's own events carry it, without a process per message: a worker is one event, used again for every
-service; a backoff and a triggered send are one event each; a newcomer is an event only when something
-else happens before it.
+service; a backoff and a triggered send are one event each. Newcomers, whose moments are known ahead, come in
+between two events.
 """
 
 from __future__ import annotations
 
+import gc
+import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +26,7 @@ from scenarios.catalogue import Loaded
 from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.diary import Diary
-from sim.handover import Handover
+from sim.handover import Delivered, Follows, Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
 from sim.pipeline.eras import Era, eras
@@ -31,12 +35,21 @@ from sim.pipeline.queues import Message, queue_for
 from sim.pipeline.staff import crew_for
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
-from sim.season.upstream import Upstream
+from sim.season.upstream import Upstream, held_up
 from sim.seeds import stream as random_stream
 from sim.traffic import Traffic, at_door, with_triggered
 
+Newcomer = tuple[int, float, float]
+"""Stream, when it is due, when it is at the door."""
+_NOBODY: Newcomer = (0, math.inf, math.inf)
+"""Whom the last newcomer of a season is followed by."""
+DRAWN_BINS = 60
+"""Bins whose newcomers are drawn at once."""
 WINDOW_BINS = 60
-"""Bins between two looks at the books; no result depends on it."""
+"""Bins between two looks at the books, so that a window's happenings take little memory; no result depends on
+it."""
+QUIET_WINDOW_BINS, QUIET = 600, 20_000
+"""As many where they hold at most so many newcomers: a look costs as much as 100 messages."""
 _STEPS = 10_000
 """SimPy events between two looks at the watcher: about 0.03 s."""
 
@@ -56,11 +69,12 @@ class _Engine:
         self.diary = Diary(np.array(self._freshness_s), traffic.bin_s)
         self._queue = queue_for(scenario.pipeline.queue, streams)
         self._away = [0] * len(streams)
-        self._on_newcomer: Callbacks = [self._newcomer]
         self._on_triggered: Callbacks = [self._triggered]
-        self._handover = Handover(self._env, scenario, streams, seed, self.diary)
-        self._handover.set_back, self._handover.come_back = self._set_back, [self._back]
-        self._handover.delivered = self._delivered
+        self._answers = Answers(scenario, streams, seed)
+        self.customers = self._answers.customers
+        answered = [self._answering(i) if any_ else None for i, any_ in enumerate(self._answers.answered)]
+        follows = Follows(self._set_back, [self._back], answered)
+        self._handover = Handover(self._env, scenario, streams, seed, self.diary, follows)
         if scenario.faults:
             self._await_faults(scenario)
         self._crew = crew_for(scenario)(
@@ -74,11 +88,10 @@ class _Engine:
         )
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
-        self._answers = Answers(scenario, streams, seed)
-        self.customers = self._answers.customers
-        self._handover.answered = self._answers.answered
         self._upstream = Upstream(scenario, streams, seed)
-        self._newcomers: Iterator[tuple[int, float, float]] = iter(())
+        drawn = map(self._drawn, range(0, traffic.counts.shape[1], DRAWN_BINS))
+        self._newcomers = chain(chain.from_iterable(drawn), repeat(_NOBODY))
+        self._ahead = next(self._newcomers)
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
 
     def _await_faults(self, scenario: Scenario) -> None:
@@ -89,9 +102,7 @@ class _Engine:
     def run(self, ledger: Ledger, watcher: Watcher) -> None:
         """The whole season into `ledger`."""
         bins = self._traffic.counts.shape[1]
-        for first in range(0, bins, WINDOW_BINS):
-            n = min(WINDOW_BINS, bins - first)
-            self._arrange_newcomers(first, n)
+        for first, n in _windows(self._traffic.per_bin()):
             self._advance(min((first + n) * self._bin_s, self._end_s), watcher)
             self.diary.expired.drain(self._queue.expired)
             self.diary.dropped.drain(self._queue.dropped)
@@ -105,66 +116,50 @@ class _Engine:
         rows = [i for i, s in enumerate(self._traffic.streams) if s.cause == "trigger"]
         return with_triggered(self._traffic, rows, self._triggered_counts[rows])
 
-    def _arrange_newcomers(self, first: int, n: int) -> None:
-        """The window's newcomers: due evenly at random within their bins, and then upstream for a while."""
-        counts = self._traffic.counts[:, first : first + n]
+    def _drawn(self, first: int) -> Iterator[Newcomer]:
+        """The newcomers of DRAWN_BINS: due evenly at random within their bins, then upstream for a while."""
+        counts = self._traffic.counts[:, first : first + DRAWN_BINS]
         streams = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
-        bins = np.concatenate([np.repeat(np.arange(first, first + n), row) for row in counts])
+        own = np.arange(first, first + counts.shape[1])
+        bins = np.repeat(np.tile(own, len(counts)), counts.ravel())
         due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
         if self._upstream:
-            streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (first + n) * self._bin_s)
+            streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (own[-1] + 1) * self._bin_s)
         order = np.argsort(door_s, kind="stable")
         self.diary.offered.extend(streams, door_s)
-        columns = (column[order].tolist() for column in (streams, due_s, door_s))
-        self._newcomers = zip(*columns, strict=True)
-        self._await_newcomer()
-
-    def _await_newcomer(self) -> None:
-        ahead = next(self._newcomers, None)
-        if ahead is not None:
-            stream, due_s, door_s = ahead
-            event = Happening(self._env, self._on_newcomer)
-            event.message = Message(stream, due_s)
-            self._env.schedule(event, NORMAL, max(0.0, door_s - self._env.now))
+        return zip(*(column[order].tolist() for column in (streams, due_s, door_s)), strict=True)
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
-        step = self._env.step
+        """Events and newcomers in the order of their moments, until the clock has reached `until_s`."""
+        step, peek, arrive, following = self._env.step, self._env.peek, self._arrive, self._newcomers.__next__
         self._env.schedule(Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
-        try:
+        stream, due_s, door_s = self._ahead
+        with suppress(_WindowClosed), _uncollected():
             while not watcher.stopped():
                 for _ in range(_STEPS):
-                    step()
-        except _WindowClosed:
-            return
-        raise Interrupted
-
-    def _newcomer(self, event: Happening) -> None:
-        """Take in newcomers until one is at the door after something else happens."""
-        message, now_s, peek = event.message, self._env.now, self._env.peek
-        arrive, following = self._arrive, self._newcomers
-        for _ in range(_STEPS):
-            arrive(message, now_s)
-            ahead = next(following, None)
-            if ahead is None:
-                return
-            stream, due_s, now_s = ahead
-            message = Message(stream, due_s)
-            if now_s >= peek():
-                break
-        event.message, event.callbacks = message, self._on_newcomer
-        self._env.schedule(event, NORMAL, now_s - self._env.now)
+                    if peek() <= door_s:
+                        step()
+                    else:
+                        arrive(Message(stream, due_s), door_s)
+                        stream, due_s, door_s = following()
+            raise Interrupted
+        self._ahead = stream, due_s, door_s
 
     def _enter(self, era: Era, _event: Event) -> None:
         """A fault begins or ends."""
         self._handover.enter(era)
 
-    def _delivered(self, message: Message, at_s: float) -> None:
+    def _answering(self, stream: int) -> Delivered:
         """A message will arrive: what its customer does follows."""
-        stream = message.stream
-        if at_s < self._end_s:
-            fresh = at_s - message.due_s <= self._freshness_s[stream]
-            for sent in self._answers.deliver(stream, at_s, fresh):
-                self._trigger(*sent)
+        deliver, trigger = self._answers.deliver[stream], self._trigger
+        end_s, freshness_s = self._end_s, self._freshness_s[stream]
+
+        def delivered(message: Message, at_s: float) -> None:
+            if at_s < end_s:
+                for sent in deliver(at_s, at_s - message.due_s <= freshness_s):
+                    trigger(*sent)
+
+        return delivered
 
     def _set_back(self, message: Message) -> None:
         """A message leaves for its backoff."""
@@ -200,6 +195,28 @@ class _Engine:
         return in_hand + self._away + self._handover.held() + self.diary.under_way()
 
 
+def _windows(per_bin: Indices) -> Iterator[tuple[int, int]]:
+    """First bins and numbers of bins of windows over the whole season. per_bin: int64 (bins,), newcomers."""
+    bins = len(per_bin)
+    for first in range(0, bins, QUIET_WINDOW_BINS):
+        until = min(first + QUIET_WINDOW_BINS, bins)
+        step = QUIET_WINDOW_BINS if per_bin[first:until].sum() <= QUIET else WINDOW_BINS
+        for at in range(first, until, step):
+            yield at, min(step, until - at)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's search for reference cycles, a tenth of the time: messages and events are in none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class _WindowClosed(Exception):  # noqa: N818  # no error: how an event stops the stepping, as SimPy's own does
     """The clock has reached the window's end."""
 
@@ -225,6 +242,7 @@ def run(
     books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
-        complete = at_door(complete, outcome.offered)
+        late = held_up(loaded.scenario, traffic.streams, seed)
+        complete = at_door(complete, late, lambda row: outcome.rows("offered", [row])[0])
         outcome = replace(outcome, planned=complete.planned)
     return complete, outcome

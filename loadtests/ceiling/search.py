@@ -104,18 +104,21 @@ def step(plan: Plan, tried: Sequence[Tried]) -> Next | Found:
 def _stop(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> str:
     if len(tried) >= INVALID_MAX and all(t.verdict == "invalid" for t in tried[-INVALID_MAX:]):
         return "invalid"
-    if low > 0.0 and high / low - 1.0 <= WIDTH_WANTED and is_witnessed(tried, high):
+    believed = believed_per_s(tried)
+    narrow = _is_close(low, high) or (believed is not None and _is_narrow(plan, tried, believed, low, high))
+    if narrow and is_witnessed(tried, high):
         return "width"
     if math.isinf(high) and low >= plan.max_per_s * (1 - SAME_SHARE):
         return "max rate"
     if high <= plan.min_per_s:
         return "min rate"
-    believed = believed_per_s(tried)
-    if believed is not None and _is_narrow(plan, tried, believed, low, high) and is_witnessed(tried, high):
-        return "width"
     if len(tried) >= NOTHING_MAX and all(_carried_nothing(t) for t in tried):
         return "nothing carried"
     return "budget" if len(tried) >= TRIALS_MAX else ""
+
+
+def _is_close(low: float, high: float) -> bool:
+    return low > 0.0 and high / low - 1.0 <= WIDTH_WANTED
 
 
 def _is_narrow(plan: Plan, tried: Sequence[Tried], believed: float, low: float, high: float) -> bool:
@@ -136,7 +139,7 @@ def _next_rate(plan: Plan, tried: Sequence[Tried], low: float, high: float) -> t
         wanted, why = (low * GROWTH, "nothing has broken yet") if low > 0.0 else (start, "the first trial")
         return min(max(wanted, plan.min_per_s), plan.max_per_s), why
     believed = believed_per_s(tried)
-    doubted = low > 0.0 and (high / low - 1.0 <= WIDTH_WANTED or (believed is not None and low >= believed))
+    doubted = _is_close(low, high) or (believed is not None and low >= believed)
     if doubted and not is_witnessed(tried, high):
         return high, "again: nothing else speaks for what broke there"
     if believed is not None and (near := _near(plan, tried, believed, low, high)):

@@ -81,7 +81,7 @@ def believed_per_s(tried: Sequence[Tried]) -> float | None:
     """
     seen = [(t, t.carried_per_s) for t in tried if t.verdict == "breaks" and t.carried_per_s]
     seen = [(t, carried) for t, carried in seen if carried < SATURATED_SHARE * t.rate_per_s]
-    clear = [(t, carried) for t, carried in seen if not within_burst(t, carried)]
+    clear = [(t, carried) for t, carried in seen if not _within_burst(t, carried)]
     longest_s = max((t.duration_s for t, _ in clear or seen), default=0.0)
     return max((c for t, c in clear or seen if t.duration_s >= LONG_SHARE * longest_s), default=None)
 
@@ -92,7 +92,7 @@ def _shown_per_s(tried: Sequence[Tried], low_per_s: float) -> float:
     return max((min(low_per_s, t.carried_per_s or low_per_s) for t in held), default=low_per_s)
 
 
-def within_burst(trial: Tried, carried_per_s: float) -> bool:
+def _within_burst(trial: Tried, carried_per_s: float) -> bool:
     """Whether all that was offered beyond `carried_per_s` in the first half may have been a burst."""
     return (trial.rate_per_s / carried_per_s - 1.0) * trial.duration_s / 2.0 < BURST_S
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from loadtests.attempts import Requests, requests
+from loadtests.ceiling.shown import Verdict
 from loadtests.evidence import DeliveryDelays, Told, of_deliveries
 from loadtests.farside import FarProvider
 from loadtests.measurement import LATENESS_S_P99_MAX, Measurement, Percentiles, measure
@@ -23,8 +23,6 @@ from loadtests.replay.schedule import Schedule
 from loadtests.targets.observing import Observed
 from scenarios.objectives import Objective
 from sim.judging import QUANTILES, Judged, evidence_of, judge
-
-Verdict = Literal["holds", "breaks", "invalid"]
 
 FLOW_SHORT_SHARE = 0.015
 """A flow this far below what is offered does not keep up."""

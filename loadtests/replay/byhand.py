@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.attempts import requests
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Fault
 from loadtests.replay.fleet import Work
 from loadtests.replay.orders import Settings
-from loadtests.replay.records import Fault, read_records
+from loadtests.replay.records import read_records
 from loadtests.replay.schedule import Schedule, read_schedule, staircase
 from loadtests.targets import safety
 from loadtests.targets.embedded import Embedded

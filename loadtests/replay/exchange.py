@@ -9,7 +9,7 @@ from select import EPOLLOUT
 
 from loadtests.replay.agenda import Agenda, Send
 from loadtests.replay.answers import Answers
-from loadtests.replay.bounds import Bounds as Bounds  # the type of this seam's own argument
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.connection import Connection, Peer
 from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.kernel import Kernel

@@ -24,6 +24,10 @@ class Fault(IntEnum):
     LOST_WORKER = 22
 
 
+DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
+"""It was due and never sent."""
+
+
 class Reply(IntEnum):
     """What the target said, read by its target file."""
 

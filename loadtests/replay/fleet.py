@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.conductor import Conductor
-from loadtests.replay.exchange import Bounds
 from loadtests.replay.journal import Journal
 from loadtests.replay.messages import Begin, Message
 from loadtests.replay.orders import StandIn

@@ -18,6 +18,7 @@ from loadtests.replay.answercode import STATUSES
 from loadtests.replay.connection import Connection
 from loadtests.replay.lanecode import turn
 from loadtests.replay.libssl import addresses
+from loadtests.replay.pauses import Ints
 from loadtests.replay.rows import Rows
 from loadtests.replay.stencils import Stencils
 from loadtests.replay.waiting import Waiting
@@ -25,7 +26,6 @@ from loadtests.replay.waiting import Waiting
 FIRST_QUEUE = 4096
 FIRST_DESCRIPTORS = 256
 UPCOMING_SEEN = 256
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from loadtests.replay.pauses import Ints
+
 # Of `s`, the state: positions in the queue (they only grow: HEAD waits longest, from PICKED on nothing is
 # due, at TAIL it ends), numbers, and addresses of the arrays that the system writes into.
 HEAD, PICKED, TAIL, FREE, BUSY, FILLED, ODDS = range(7)
@@ -49,7 +51,6 @@ ROOM_BYTES = 2 * ANSWER_BYTES
 EVENT_INTS, EVENT_FD = (3, 1) if platform.machine() == "x86_64" else (4, 2)
 """struct epoll_event in 32-bit integers: packed on x86_64 alone."""
 
-Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 

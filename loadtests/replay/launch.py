@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from loadtests.children import Child, ChildFailed
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.given import Given, path_beside, read_given
 from loadtests.replay.live import Figures
 from loadtests.replay.locusts import Locusts
@@ -24,6 +23,7 @@ from loadtests.replay.pace import why_not_at_target
 from loadtests.replay.records import SendRecords, read_records
 from loadtests.replay.schedule import Schedule, write_schedule
 from loadtests.targets import credentials, safety
+from loadtests.targets.addresses import is_tls
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.target import Target, dump
 from sim.progress import SILENT, Interrupted, Watcher
@@ -126,7 +126,7 @@ class Engine:
     @property
     def over_tls(self) -> bool:
         """Whether anything goes to the target over TLS."""
-        return any(urlsplit(url).scheme == "https" for url in self._target.destinations)
+        return any(map(is_tls, self._target.destinations))
 
     def play_at(self, stand_in: StandIn, schedule: Schedule, name: str) -> SendRecords:
         """Replay against a server on this machine in the place of the target; `last` is then the replay

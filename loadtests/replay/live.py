@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.fates import DROPPED, Fault, Reply
 from loadtests.replay.rows import Columns
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.tally import failures
@@ -16,7 +16,6 @@ from sim import histogram
 
 RECENT_S = 10.0
 
-DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
 _ACCEPTED, _PARTLY, _LIMITED = (int(reply) for reply in (Reply.ACCEPTED, Reply.PARTLY, Reply.LIMITED))
 _IS_DROPPED = np.isin(np.arange(128), DROPPED)
 _NEVER_STARTED = np.isin(np.arange(128), (*DROPPED, Fault.LOST_WORKER))

@@ -18,7 +18,7 @@ from loadtests.replay.agenda import CHUNK, Agenda, Send
 from loadtests.replay.fates import Fault
 from loadtests.replay.messages import Begin, Block, Ended, Message, Part, Ping, Pong
 from loadtests.replay.orders import Settings
-from loadtests.replay.player import Kit, Surroundings, kit_of, spare_garbage
+from loadtests.replay.player import LEAD_S, Kit, Surroundings, kit_of, spare_garbage
 from loadtests.replay.reactor import Reactor
 from loadtests.replay.rows import RawRows
 from loadtests.replay.schedule import Schedule, constant
@@ -27,8 +27,6 @@ from loadtests.targets import safety
 from loadtests.targets.target import Target
 from sim import histogram
 
-LEAD_NS = 20_000_000
-"""Between the opening of connections and time 0, so that the first sends are not late."""
 PINGS = 7
 PONG_S_MAX = 0.5
 NO_SENDS = np.empty((0, 5), dtype=np.int64)
@@ -173,7 +171,7 @@ class Member:
             self._add(part)
         if self._ended:
             self._reactor.stop()
-        self._reactor.open_ahead(self._start_ns - LEAD_NS)
+        self._reactor.open_ahead(self._start_ns - int(LEAD_S * 1e9))
         self._reactor.run(self._start_ns)
 
     def _add(self, part: Part) -> None:

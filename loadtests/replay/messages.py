@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.orders import StandIn
 
 TYPE = "peakday"

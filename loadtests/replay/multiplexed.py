@@ -1,7 +1,4 @@
-"""Carries sends over HTTP/2: many at once on few connections; rows, faults and retries as over HTTP/1.1.
-
-Slower than HTTP/1.1 by the price of h2, which is plain Python: README says by how much.
-"""
+"""Carries sends over HTTP/2, many at once on few connections; rows, faults, retries as over HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -11,8 +8,9 @@ from collections.abc import Callable
 from select import EPOLLOUT
 
 from loadtests.replay.agenda import Agenda, Send
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.connection import Connection, Peer
-from loadtests.replay.exchange import EVENTS_AT_ONCE, STALE_ATTEMPTS_MAX, Bounds
+from loadtests.replay.exchange import EVENTS_AT_ONCE, STALE_ATTEMPTS_MAX
 from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.http2 import Answer, News, Session
 from loadtests.replay.kernel import Kernel

@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.targets.safety import Address
 
 SETTINGS = "settings.json"

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,8 @@ import numpy.typing as npt
 from loadtests.replay import footprint
 from loadtests.replay.agenda import Agenda
 from loadtests.replay.ahead import AHEAD_S_MAX
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.connection import Connection, Peer
-from loadtests.replay.exchange import Bounds
 from loadtests.replay.given import Giving
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import Kernel, affordable_connections
@@ -31,6 +30,7 @@ from loadtests.replay.schedule import Schedule
 from loadtests.replay.tls import Secure
 from loadtests.replay.ways import Way
 from loadtests.targets import credentials
+from loadtests.targets.addresses import is_tls
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 from loadtests.targets.safety import Address
@@ -65,7 +65,7 @@ class Kit:
 
     def _in_place_of(self, url: str, stand_in: StandIn) -> Peer:
         http = self.target.http
-        if urlsplit(url).scheme != "https":
+        if not is_tls(url):
             return Peer(socket.AF_INET, HERE, stand_in.port, http=http)
         return Peer(socket.AF_INET, HERE, stand_in.tls_port, Secure(stand_in.ca_file, HERE, http), http)
 

@@ -57,7 +57,7 @@ class Pool:
 
     def lacks(self, waiting: int) -> bool:
         """Whether as many waiting sends want more connections than are being opened, and may have one."""
-        return self.opening < waiting and len(self.connections) < self.most
+        return self.opening < waiting and self.has_room
 
     def enough_for(self, now_ns: int) -> int:
         """How many sends may wait without another connection being opened for them now."""

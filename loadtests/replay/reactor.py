@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.chores import Chores
-from loadtests.replay.exchange import Bounds
 from loadtests.replay.fates import Fault
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.rows import Rows, Sink

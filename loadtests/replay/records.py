@@ -12,9 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from loadtests.appending import Appending, read_appended
-from loadtests.replay.fates import Fault, Reply
-
-__all__ = ["FORMAT", "Fault", "Reply", "SendRecords", "Writer", "read_records"]
 
 FORMAT = "peakday send records 1"
 

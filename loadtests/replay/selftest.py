@@ -15,8 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from loadtests.children import Child, python_module
+from loadtests.replay.fates import Fault
 from loadtests.replay.orders import StandIn
-from loadtests.replay.records import Fault, SendRecords
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.sendapi.own_certificate import CERTIFICATE
 from sim.formats import require

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from loadtests.replay.pauses import Ints
 
 ID_DIGITS = 12
 """Ids count the messages of a run; they stand in requests with leading zeros."""
@@ -14,8 +15,6 @@ ID_DIGITS = 12
 STENCIL_MESSAGES_MAX = 7
 """Requests of so many messages and more are rendered by Python; no stencil is asked for."""
 _UNKNOWN, _NONE = -2, -1
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadtests.replay.agenda import Agenda
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.connection import Peer
-from loadtests.replay.exchange import Bounds, Exchange
+from loadtests.replay.exchange import Exchange
 from loadtests.replay.handturn import HandTurn
 from loadtests.replay.kernel import Kernel
 from loadtests.replay.multiplexed import Multiplexed

@@ -28,6 +28,11 @@ def checked_base_url(url: str) -> str:
     return url
 
 
+def is_tls(url: str) -> bool:
+    """Whether what goes to a base URL goes over TLS."""
+    return urlsplit(url).scheme == "https"
+
+
 def place(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of a base URL, comparable."""
     parts = urlsplit(url)

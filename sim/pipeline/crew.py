@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,8 @@ from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-Ask = Callable[[Message, float], None]
-"""What follows a service: the provider is asked for a message, now."""
+Ask = Sequence[Callable[[Message, float], None]]
+"""By stream, what follows a service: the provider is asked for a message, now."""
 
 
 class Crew:
@@ -40,7 +40,7 @@ class Crew:
     ) -> None:
         workers = scenario.pipeline.workers
         self._env, self._queue, self._diary, self._ask = env, queue, diary, ask
-        self._schedule = env.schedule
+        self._schedule, self._attempted = env.schedule, diary.attempts.add
         self._service = service_times(workers, random).__next__
         self._on_end: Callbacks = [self._end]
         self._workers = [Happening(env, []) for _ in range(workers.count)]
@@ -75,8 +75,8 @@ class Crew:
     def _end(self, worker: Happening) -> None:
         """The service is over: ask the provider, then take the next message."""
         now_s, message = self._env.now, worker.message
-        self._diary.attempts.add(message.stream, now_s, worker.started_s)
-        self._ask(message, now_s)
+        self._attempted(message.stream, now_s, worker.started_s)
+        self._ask[message.stream](message, now_s)
         ahead = self._queue.take(now_s)
         if ahead is None:
             self._idle.append(worker)

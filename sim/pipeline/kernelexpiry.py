@@ -13,6 +13,7 @@ from sim.pipeline.state import (
     FRESHNESS_S,
     LEFT,
     MASS,
+    OWNER,
     STREAM,
     VAR,
     Floats,
@@ -22,30 +23,21 @@ from sim.pipeline.state import (
 
 
 @part
-def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
-    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
+def too_old_share(t: int, bin_s: float, parcel: Floats, own: Floats, looked: bool) -> float:
+    """Share of a parcel, or a piece, that is too old when a worker looks at it in bin `t`.
 
-    expired: float64 (S, n), column `j` counts.
+    own: the row of Plan.streams. looked: in the last bin one did, and took away what was too old then.
     """
-    left, now_s, looked = 0.0, (t + 0.5) * plan.bin_s, batch[LEFT] < 1.0
-    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
-        parcel = state.parcels[p, i % state.parcels.shape[1]]
-        s = int(parcel[STREAM])
-        var = parcel[VAR] + plan.streams[s, AGE_VAR]
-        over_s = now_s - parcel[DUE_S] - plan.streams[s, FRESHNESS_S]
-        # no root where the age alone decides: it is at most its square and a quarter
-        if over_s + plan.bin_s + 3.0 * var + 0.25 > 0.0:
-            half_s = math.sqrt(3.0 * var)
-            share = _above(over_s, half_s)
-            if looked and share < 1.0:
-                before = _above(over_s - plan.bin_s, half_s)
-                share = (share - before) / (1.0 - before)
-            gone = parcel[MASS] * share
-            expired[s, j] += gone
-            parcel[MASS] -= gone
-            state.waiting[p] -= gone
-        left += parcel[MASS]
-    return left
+    over_s, var = (t + 0.5) * bin_s - parcel[DUE_S] - own[FRESHNESS_S], parcel[VAR] + own[AGE_VAR]
+    # no root where the age alone decides: it is at most its square and a quarter
+    if over_s + bin_s + 3.0 * var + 0.25 <= 0.0:
+        return 0.0
+    half_s = math.sqrt(3.0 * var)
+    share = _above(over_s, half_s)
+    if looked and share < 1.0:
+        before = _above(over_s - bin_s, half_s)
+        share = (share - before) / (1.0 - before)
+    return share
 
 
 @part
@@ -54,3 +46,23 @@ def _above(mean: float, half: float) -> float:
     if mean >= half:
         return 1.0
     return 0.0 if mean <= -half else (mean + half) / (2.0 * half)
+
+
+@part
+def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
+    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
+
+    expired: float64 (streams, n), column `j` counts.
+    """
+    left, looked = 0.0, batch[LEFT] < 1.0
+    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+        parcel = state.parcels[p, i % state.parcels.shape[1]]
+        own = plan.streams[int(parcel[STREAM])]
+        share = too_old_share(t, plan.bin_s, parcel, own, looked)
+        if share > 0.0:
+            gone = parcel[MASS] * share
+            expired[int(own[OWNER]), j] += gone
+            parcel[MASS] -= gone
+            state.waiting[p] -= gone
+        left += parcel[MASS]
+    return left

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.state import (
-    AWAY,
+    ALIVE,
     CALM,
     CELL,
     CHANCE,
@@ -24,17 +25,16 @@ from sim.pipeline.state import (
     LIGHT_BINS,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
+    LISTED,
     MASS,
     MOST_S,
     NEXT_PARCEL,
-    ORIGIN,
     PIECES,
     PRIORITY,
     PROVIDER,
     SLOPES,
     STREAM,
     TRIES,
-    UNTIL,
     VAR,
     WAITS,
     Floats,
@@ -42,9 +42,16 @@ from sim.pipeline.state import (
     State,
 )
 
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 _FRESH_POINTS = 4
+
+
+@part
+def enlist(state: State, row: int) -> None:
+    """Something happens in a row: look at it until the columns asked for end."""
+    if state.streams[row, LISTED] == 0.0:
+        state.streams[row, LISTED] = 1.0
+        state.alive[state.marks[ALIVE]] = row
+        state.marks[ALIVE] += 1
 
 
 @part
@@ -55,29 +62,6 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
     parcel[STREAM], parcel[TRIES], parcel[MASS], parcel[DUE_S], parcel[VAR] = s, tries, mass, due_s, var
     state.waiting[p] += mass
     state.heads[p, NEXT_PARCEL] += 1
-
-
-@part
-def come_back(plan: Plan, state: State, t: int, s: int) -> None:
-    """What of stream `s` comes back from its backoffs in bin `t`;
-
-    after the last of them, rounding is cleared.
-    """
-    over = t > state.marks[UNTIL]
-    origin_s = state.marks[ORIGIN] * plan.bin_s
-    for k in range(state.back_level.shape[1]):
-        level, change = state.back_level[s, k], state.back[t % state.back.shape[0], s, k]
-        for moment in range(3):
-            level[moment] = 0.0 if over else level[moment] + change[moment]
-            change[moment] = 0.0
-        mass = level[0]
-        if mass > _TINY:
-            due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
-            var = max(0.0, level[2] / mass - due_s * due_s)
-            put(plan, state, s, k + 1.0, mass, origin_s + due_s, var)
-            state.streams[s, AWAY] -= mass
-    if over:
-        state.streams[s, AWAY] = 0.0
 
 
 @part
@@ -175,11 +159,18 @@ def with_turn_below_bin(light_s: float, light_chance: float, cell: int, chance: 
 
 
 @part
-def ask_for_pieces(plan: Plan, state: State, shares: Floats) -> None:
-    """Into `shares` (V,): what the pieces of this bin ask of each provider."""
+def ask_for_pieces(plan: Plan, state: State) -> None:
+    """Into `state.shares` (V,): what the pieces of this bin ask of each provider, and how many of them are
+    first attempts."""
+    shares = state.shares
     shares[:] = 0.0
+    state.providers[:, FIRSTS] = 0.0
     for i in range(state.marks[PIECES]):
-        shares[int(plan.streams[int(state.pieces[i, STREAM]), PROVIDER])] += state.pieces[i, MASS]
+        piece = state.pieces[i]
+        v = int(plan.streams[int(piece[STREAM]), PROVIDER])
+        shares[v] += piece[MASS]
+        if piece[TRIES] == 0.0:
+            state.providers[v, FIRSTS] += piece[MASS]
 
 
 @part
@@ -249,24 +240,3 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
         wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
         share += share_below(points, freshness_s - wait_s) / _FRESH_POINTS
     return float(piece[CALM] * share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)
-
-
-@part
-def set_back(
-    plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats, later: int
-) -> None:
-    """Not taken for the `tries`-th time: spread over the bins in which the backoff may end, which begins so
-    many bins `later`."""
-    if state.marks[UNTIL] < t:
-        state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
-    due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
-    for i in range(plan.back.shape[1]):
-        jump = mass * plan.back[tries - 1, i, 1]
-        if jump != 0.0:
-            ahead = t + later + int(plan.back[tries - 1, i, 0])
-            change = state.back[ahead % state.back.shape[0], s, tries - 1]
-            change[0] += jump
-            change[1] += jump * due_s
-            change[2] += jump * (due_s * due_s + piece[VAR])
-            state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
-    state.streams[s, AWAY] += mass

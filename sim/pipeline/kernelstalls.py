@@ -31,8 +31,7 @@ def stall(
     if workers <= 0.0:
         return 1.0
     slot = STALLED + t % ring
-    used = window.busy[j - 1] if j > 0 else gone[USED]
-    serving = min(used * figures[STALL_SERVING], max(0.0, workers - gone[slot]))
+    serving = min(gone[USED] * figures[STALL_SERVING], max(0.0, workers - gone[slot]))
     began = _number(figures[STALL_RATE] * serving, window.draws[j])
     for k in range(figures.shape[0] - STALL_SHARES):
         gone[STALLED + (t + k) % ring] += began * figures[STALL_SHARES + k]

@@ -60,14 +60,6 @@ def _stalls(workers: Workers, count: int, bin_s: float) -> Floats:
     return np.array([count, workers.stalls.rate * bin_s, serving, *in_bins])
 
 
-def busy_share(plan: Plan, workers: Workers, served_share: Floats) -> Floats:
-    """float64 (n,): share of the workers' time that is used, from what they served of their capacity (n,). A
-    batch that is not full keeps its worker as long as a full one."""
-    if plan.capacity <= NOTHING:
-        return np.zeros_like(served_share)
-    return np.minimum(served_share * workers.batch, 1.0)
-
-
 @functools.lru_cache(maxsize=256)
 def _waiting(batch: int, count: int) -> Floats:
     """As Plan.busy_chance.

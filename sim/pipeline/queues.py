@@ -89,7 +89,7 @@ class DroppingQueue(PriorityQueue):
     def offer(self, message: Message, now_s: float) -> bool:
         """Take a newcomer in, always."""
         self._line_of[message.stream].append(message)
-        while sum(map(len, self._lines)) > max(0.0, self._bound - self.away):
+        while len(self) > max(0.0, self._bound - self.away):
             oldest = next(line for line in reversed(self._lines) if line).popleft()
             self.dropped.append((oldest.stream, now_s))
         return True
@@ -112,13 +112,18 @@ class SpillingQueue(PriorityQueue):
         """As without spilling; an idle worker finds what waits outside even where there is no room."""
         message = super().take(now_s)
         if message is None and self._outside:
-            self._line_of[self._outside[0].stream].append(self._outside.popleft())
+            self._come_in()
             return self.take(now_s)
-        room = self._bound - sum(map(len, self._lines)) - self.away
+        room = self._bound - super().__len__() - self.away
         while room > 0 and self._outside:
-            self._line_of[self._outside[0].stream].append(self._outside.popleft())
+            self._come_in()
             room -= 1
         return message
+
+    def _come_in(self) -> None:
+        """The first of those outside."""
+        message = self._outside.popleft()
+        self._line_of[message.stream].append(message)
 
     def __len__(self) -> int:
         """Those outside included."""

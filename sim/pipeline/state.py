@@ -24,13 +24,16 @@ LIGHT_PER_OCTAVE = 8.0
 
 TRANSIENT = 1.13
 """A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
-Brownian
-motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
+Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
-# (-1 = there is none); the lane; the variance of its messages' ages at the door. Rows of standbys stand
-# behind those of the lanes.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, AGE_VAR = range(7)
+# (-1 = there is none); the lane, and the stream that it is part of; the share of what does not wait that
+# arrives too late; the variance of its messages' ages at the door. Rows of standbys stand behind those of the
+# lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ONCE, AGE_VAR = range(9)
+
+# Columns of Plan.delivery_ends: how many jumps a provider's delivery has, and the lag of the last.
+JUMPS, LAST_LAG = range(2)
 
 # Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
@@ -47,13 +50,32 @@ STREAM, TRIES, MASS, DUE_S, VAR = range(5)
 LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
-# those arrive or bounce in this bin, messages that a provider holds back.
-AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD = range(5)
+# those arrive or bounce in this bin, how many of those too late, messages that a provider holds back; the
+# last bins with a change ahead in `coming`, `back` and `deferred`; the most tries of what is in backoff;
+# whether the row is among `alive`.
+AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD, LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED = (
+    range(10)
+)
+
+NEVER = -2
+"""A bin that is over when the season begins."""
+
+# Columns of State.classes: messages that are served at once in this bin, and the wait below a bin that they
+# meet: its cell of State.light, and how likely it is.
+LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
+
+RUN_BINS = 128
+"""Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
+
+# Rows of State.ahead: all that is due, whether some of it may expire within its bin; behind these what is due
+# of each class, and behind those what is due for each provider.
+DUE, UNSAFE, BY_CLASS = range(3)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
-# count, how many pieces there are, whether what does not wait is served before it expires; ever growing
-# counters of the ring of what waits outside.
-UNTIL, ORIGIN, PIECES, SAFE, FIRST_OUTSIDE, NEXT_OUTSIDE = range(6)
+# count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
+# outside; the last bin with a change ahead of what providers hold back; the first of the run's columns, and
+# of those that `ahead` is about.
+UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
 
 # Plan.stalls: workers; stalls a bin of one that serves; how many serve while all are kept, on average; then
 # the bins of a stall in the bin in which it began, and in each that follows. The first of State.stalled: the
@@ -69,7 +91,7 @@ REJECT, DROP, SPILL = range(3)
 WAITS, SLOPES = range(2)
 
 # Steps of sim.pipeline.kernelbeyond.
-ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
+ASK, ACCEPT, ASK_ON = range(3)
 
 # The step of sim.pipeline.kernelstalls.
 STALL = 0
@@ -106,7 +128,7 @@ class Plan(NamedTuple):
     """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
     much of `residual_s` there is (1 without batches)."""
     streams: Floats
-    """(S, 7)"""
+    """(S, 9)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
@@ -121,6 +143,8 @@ class Plan(NamedTuple):
 
     lag (bins, >= 0) at which the share that is delivered per bin changes, and by how much.
     """
+    delivery_ends: Indices
+    """(V, 2)"""
     delay_points_s: Floats
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
@@ -150,7 +174,7 @@ class State(NamedTuple):
     messages that come back in this bin, their due times and squared due times weighted by them.
     """
     marks: Indices
-    """(6,)"""
+    """(9,)"""
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
@@ -160,13 +184,22 @@ class State(NamedTuple):
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
-    """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
+    """(S, 2, D): changes ahead of LEAVING and LEAVING_LATE."""
     streams: Floats
-    """(S, 5)"""
+    """(S, 10)"""
+    alive: Indices
+    """(S,): rows in which something may happen before the columns asked for end, the first of them."""
+    classes: Floats
+    """(P, 3)"""
+    ahead: Floats
+    """(2 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
+    met: Floats
+    """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider in these columns: its cell
+    of `light`, and how likely it is."""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     deferred: Floats
-    """(S, bins ahead, tries, 3): changes ahead of `deferred_level`."""
+    """(tries, S, bins ahead, 3): changes ahead of `deferred_level`."""
     deferred_level: Floats
     """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
     delays so far, and of the squares of those."""
@@ -180,29 +213,27 @@ class State(NamedTuple):
     """(V,): of what asks each provider in this bin, the share that it admits."""
     class_shares: Floats
     """(V, P): the same by class."""
-    fresh_shares: Floats
-    """(S,): share of what does not wait that arrives fresh."""
 
 
 class Window(NamedTuple):
-    """What goes in and comes out of n bins."""
+    """What goes in and comes out of n bins, of lanes and of the streams that they are part of."""
 
     first_bin: int
     arrivals: Floats
-    """(S, n): messages due."""
+    """(lanes, n): messages due."""
     capacity: Floats
     """(n,): messages that all workers together can serve in each bin, Plan.capacity on average; until a bin
     begins those included that stall for a bin or more."""
     draws: Floats
-    """(n,), or empty: standard normal numbers for workers that stall."""
+    """(n,): standard normal numbers for workers that stall."""
     out: Floats
-    """(quantities of sim.ledger, S, n), all zero before: the counts."""
+    """(quantities of sim.ledger, streams, n), all zero before: the counts."""
     under_way: Floats
-    """(S, n): messages with a worker or a provider at each bin's end."""
+    """(streams, n), all zero before: messages with a worker or a provider at each bin's end."""
     busy: Floats
-    """(n,): share of the workers' time that is used."""
+    """(n,): what the workers serve, as a share of Plan.capacity; 1 where they serve all they can."""
     held: Floats
-    """(S,): messages in hand at the window's end."""
+    """(streams,): messages in hand at the window's end."""
     beyond: int
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int

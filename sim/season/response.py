@@ -9,7 +9,7 @@ Each `after` answer to a message of one of a trigger's `to` causes a send with p
 channel than the cause's, only to the share of customers within that channel's reach (who is out of reach is
 no cause, so planned = offered). Sends due after the season's end never happen.
 
-Message face: `Answers.deliver(stream, delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
+Message face: `Answers.deliver[stream](delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
 Cohort face: `Feedback`: expected sends. The engine steps through the bins in order:
     while first < bins:
         n = any number from 1 to feedback.horizon_bins
@@ -200,13 +200,11 @@ class Answers:
                 followers[i].append((row, trigger))
         both = zip(streams, followers, strict=True)
         self._replies = [_Replies(scenario, stream, followed_by, seed) for stream, followed_by in both]
-        self._to = [reply.to for reply in self._replies]
+        self.deliver = [reply.to for reply in self._replies]
+        """By stream, (delivered_s, fresh) to the sends that one delivery causes, in no order, none due before
+        `delivered_s`."""
         self.answered = [reply.any for reply in self._replies]
         """Of each stream whether anybody ever answers; else nothing need be drawn."""
-
-    def deliver(self, stream: int, delivered_s: float, fresh: bool) -> Sequence[Sent]:
-        """The sends that one delivery causes, in no order, none due before `delivered_s`."""
-        return self._to[stream](delivered_s, fresh)
 
     def customers(self) -> Customers:
         """What the customers did about everything delivered so far."""
@@ -236,11 +234,12 @@ class _Replies:
     ) -> None:
         self.law = law_of(stream, scenario.responses)
         self.counts = [0, 0, 0, 0, 0]
-        self._uniform = _blocks(random_stream(seed, "response", stream.name, "answer").random)
+        self._uniform = _blocks(random_stream(seed, "response", stream.name, "answer").random).__next__
         self._normal = _blocks(random_stream(seed, "response", stream.name, "delay").standard_normal)
-        self._sent = _blocks(random_stream(seed, "response", stream.name, "sent").random)
+        self._sent = _blocks(random_stream(seed, "response", stream.name, "sent").random).__next__
         self._leaving = 1.0 - max(self.law.unsubscribe, self.law.complaint)
         self._answering = max(self.law.open, self.law.click, self.law.purchase)
+        self._answering_late = self._answering * self.law.stale
         self._triggers = [
             (t.after, sends(t, stream, scenario.audience), row, Drawn((t.delay,), self._normal))
             for row, t in followed_by
@@ -252,12 +251,12 @@ class _Replies:
 
     def to(self, delivered_s: float, fresh: bool) -> Sequence[Sent]:
         """The sends caused by one delivery."""
-        u = next(self._uniform)
+        u = self._uniform()
         if u >= self._leaving:
             self._leave(1.0 - u)
-        answering = u < (self._answering if fresh else self._answering * self.law.stale)
-        scale = 1.0 if fresh or not self.law.stale else self.law.stale
-        return self._answered(delivered_s, u / scale, answering) if answering or self._on_delivery else ()
+        if u < (self._answering if fresh else self._answering_late):
+            return self._answered(delivered_s, u if fresh else u / self.law.stale, True)
+        return self._answered(delivered_s, u, False) if self._on_delivery else ()
 
     def _leave(self, u: float) -> None:
         self.counts[_UNSUBSCRIBES] += u < self.law.unsubscribe
@@ -279,7 +278,7 @@ class _Replies:
         return [
             (row, answers[after] + delay())
             for after, share, row, delay in self._triggers
-            if after in answers and next(self._sent) < share
+            if after in answers and self._sent() < share
         ]
 
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from loadtests.children import Child, python_module
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Fault
 from loadtests.replay.launch import Engine
-from loadtests.replay.records import Fault
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.target import at, shipped
 from tests.benchmarks.book import say

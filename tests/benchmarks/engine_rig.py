@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.launch import Engine
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule

@@ -17,8 +17,8 @@ import numpy as np
 import psutil
 
 from loadtests.children import Child, python_module
+from loadtests.replay.fates import Fault
 from loadtests.replay.launch import Engine
-from loadtests.replay.records import Fault
 from loadtests.replay.schedule import constant
 from loadtests.targets.target import at, shipped
 from scenarios.quantities import parse_duration, parse_rate

@@ -22,7 +22,8 @@ from loadtests.arrivals import (
     sent_of,
     times_seen,
 )
-from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.target import shipped, shipped_names

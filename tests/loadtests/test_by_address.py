@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from loadtests.by_address import by_address, from_document, summary, to_document
-from loadtests.replay.records import Fault, Reply
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.schedule import constant
 from tests.loadtests.plays import answered, dropped
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from loadtests import measurement
 from loadtests.measurement import Measurement, measure
 from loadtests.percentiles import percentiles
-from loadtests.replay.records import Fault, Reply, SendRecords
+from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.observing import Observed
 from scenarios.problems import UserError

@@ -15,8 +15,9 @@ from loadtests.ceiling.holding import mixed
 from loadtests.ceiling.search import Found
 from loadtests.ceiling.trial import Trial, judge_trial
 from loadtests.evidence import DeliveryDelays
+from loadtests.replay.fates import Reply
 from loadtests.replay.launch import Played
-from loadtests.replay.records import Reply, SendRecords
+from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.targets.figure import Meaning
 from loadtests.targets.observing import Observed, Observer

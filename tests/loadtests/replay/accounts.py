@@ -6,9 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from loadtests.replay.records import Fault, SendRecords
-
-DROPPED = (Fault.DROPPED_NO_CONNECTION, Fault.DROPPED_RUN_ENDED)
+from loadtests.replay.fates import DROPPED, Fault
+from loadtests.replay.records import SendRecords
 
 
 def faults(records: SendRecords) -> dict[str, int]:

@@ -20,13 +20,14 @@ import psutil
 import pytest
 
 from loadtests.replay.agenda import Agenda
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.compiling import works
 from loadtests.replay.connection import Connection, Makes, Peer
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.fates import Reply
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.reactor import Reactor
-from loadtests.replay.records import Reply, SendRecords, Writer, read_records
+from loadtests.replay.records import SendRecords, Writer, read_records
 from loadtests.replay.schedule import Schedule
 from loadtests.replay.stencils import ID_DIGITS, Stencil
 from loadtests.replay.ways import Way
@@ -235,6 +236,8 @@ def trusting(certified: Certified) -> str:
 
 Locust = Callable[..., subprocess.Popen[str]]
 ROOT = Path(__file__).parents[3]
+CACHES = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+"""Where compiled code is kept: without it each Locust would have it compiled anew."""
 
 
 @pytest.fixture
@@ -249,7 +252,7 @@ def locust(tmp_path: Path) -> Iterator[Locust]:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=tmp_path,
-            env=dict(os.environ) | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+            env=dict(os.environ) | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "XDG_CACHE_HOME": CACHES},
         )
         started.append(process)
         return process

@@ -20,7 +20,8 @@ from typing import Any
 import psutil
 import pytest
 
-from loadtests.replay.records import Fault, Reply, read_records
+from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.records import read_records
 from loadtests.replay.schedule import constant, write_schedule
 from loadtests.replay.tally import words_of
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.conductor import AHEAD_S, SILENT_S_MAX, Conductor
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.journal import Journal
 from loadtests.replay.member import service_counts
 from loadtests.replay.messages import Begin, Block, Ended, Message, Part, Ping
-from loadtests.replay.records import Fault, Reply, SendRecords, Writer, read_records
+from loadtests.replay.records import SendRecords, Writer, read_records
 from loadtests.replay.rows import FIELDS
 from loadtests.replay.schedule import constant
 from sim import histogram

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from loadtests.measurement import measure
+from loadtests.replay.fates import Fault
 from loadtests.replay.launch import Engine
-from loadtests.replay.records import Fault
 from loadtests.replay.schedule import constant
 from loadtests.targets.target import at, shipped
 from sim.progress import Interrupted

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtests.replay.fates import Fault
 from loadtests.replay.http1 import BODY_BYTES_MAX, HEAD_BYTES_MAX, BadResponse, Inbox
-from loadtests.replay.records import Fault
 
 COUNTED = b"HTTP/1.1 202 Accepted\r\nX-Id: 7\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = (

@@ -14,10 +14,10 @@ from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.fields import fields_of
 from loadtests.replay.http2 import Session
-from loadtests.replay.records import Fault, Reply
 from loadtests.replay.schedule import constant
 from loadtests.replay.tls import Secure
 from tests.loadtests.replay.accounts import assert_accounted, faults

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.schedule import constant
 from tests.loadtests.replay.accounts import assert_accounted, faults
 from tests.loadtests.replay.h2server import ACCEPTED, Talk, talking

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtests.replay.answercode import ordinary
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Fault
 from loadtests.replay.http1 import Inbox
-from loadtests.replay.records import Fault
 from loadtests.replay.schedule import constant
 from loadtests.replay.stencils import ID_DIGITS, Stencil
 from loadtests.targets.rendering import Renderer

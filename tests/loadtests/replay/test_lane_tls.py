@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtests.replay import tls
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.libssl import library
 from loadtests.replay.schedule import constant
 from loadtests.replay.tls import LaneConnection, Secure

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from loadtests.children import ChildFailed
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.launch import Engine
-from loadtests.replay.records import Fault, Reply, read_records
+from loadtests.replay.records import read_records
 from loadtests.replay.schedule import constant
 from loadtests.targets.target import Target, at, shipped
 from scenarios.problems import UserError

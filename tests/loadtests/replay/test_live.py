@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.live import Live
-from loadtests.replay.records import Fault, Reply
 from loadtests.replay.rows import FIELDS, ROW, Columns, RawRows, Rows, columns
 from loadtests.replay.schedule import constant
 from loadtests.replay.tally import tallies

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from loadtests.replay.exchange import Bounds
-from loadtests.replay.records import Fault, Reply
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.schedule import constant
 from tests.loadtests.replay.accounts import assert_accounted, faults
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtests.replay.records import Fault, Reply, Writer, read_records
+from loadtests.replay.fates import Fault, Reply
+from loadtests.replay.records import Writer, read_records
 from loadtests.replay.rows import Columns
 from scenarios.problems import UserError
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from loadtests.attempts import requests
 from loadtests.measurement import measure
-from loadtests.replay.exchange import Bounds
-from loadtests.replay.records import Fault, Reply
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Fault, Reply
 from loadtests.replay.retrying import BUDGET_FLOOR, Comebacks
 from loadtests.replay.schedule import constant
 from scenarios.pipeline import Retries

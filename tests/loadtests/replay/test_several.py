@@ -14,15 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadtests.replay.bounds import Bounds
 from loadtests.replay.conductor import Conductor
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.fates import Reply
 from loadtests.replay.journal import Journal
 from loadtests.replay.kernel import plain_kernel
 from loadtests.replay.launch import Engine
 from loadtests.replay.member import Member
 from loadtests.replay.messages import Begin, Message
 from loadtests.replay.player import Surroundings
-from loadtests.replay.records import Reply, SendRecords, Writer, read_records
+from loadtests.replay.records import SendRecords, Writer, read_records
 from loadtests.replay.retrying import BUDGET_FLOOR
 from loadtests.replay.schedule import Schedule, constant
 from loadtests.replay.selftest import null_server, own_maximum

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.replay.exchange import Bounds
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Reply
 from loadtests.replay.launch import Engine
-from loadtests.replay.records import Reply
 from loadtests.replay.schedule import constant
 from loadtests.replay.tls import Secure
 from loadtests.targets.safety import check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.replay.records import Reply
+from loadtests.replay.fates import Reply
 from loadtests.targets.replies import RETRY_AFTER_S_MAX, Reader
 from loadtests.targets.target import Target, embedded_at
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from loadtests.replay.records import Reply
+from loadtests.replay.fates import Reply
 from loadtests.targets import credentials, safety
 from loadtests.targets.probing import exchange, probe
 from loadtests.targets.rendering import Renderer

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from loadtests.replay.records import Reply
+from loadtests.replay.fates import Reply
 from loadtests.targets import credentials
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from loadtests.replay.exchange import IDLE_NS, Bounds
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.exchange import IDLE_NS
 from loadtests.replay.schedule import constant
 from tests.loadtests.replay.accounts import assert_accounted, faults
 from tests.loadtests.replay.faults.talks import ACCEPTED, TEN, assert_ten

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from loadtests.replay.exchange import Bounds
-from loadtests.replay.records import Reply
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Reply
 from loadtests.replay.schedule import constant
 from tests.loadtests.replay.accounts import assert_accounted, faults
 from tests.loadtests.replay.faults.talks import ACCEPTED, TEN, assert_ten, once, reset

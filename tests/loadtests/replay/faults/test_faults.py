@@ -12,8 +12,8 @@ from collections import Counter
 
 import pytest
 
-from loadtests.replay.exchange import Bounds
-from loadtests.replay.records import Reply
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Reply
 from loadtests.replay.schedule import constant
 from loadtests.targets.safety import check
 from loadtests.targets.target import at, shipped

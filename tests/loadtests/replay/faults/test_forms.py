@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.replay.exchange import Bounds
-from loadtests.replay.records import Reply
+from loadtests.replay.bounds import Bounds
+from loadtests.replay.fates import Reply
 from tests.loadtests.replay.faults.talks import ACCEPTED, TEN, assert_ten, once
 
 
