@@ -29,7 +29,7 @@ from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
 from sim.pipeline.regimes import Regimes
 from sim.pipeline.waits import delay_counts
-from sim.pipeline.workers import served_per_bin
+from sim.pipeline.workers import mean_s, served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
 from sim.season.upstream import HoldUp, held_up, hold_ups
@@ -49,7 +49,8 @@ class _Engine:
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
         self._scenario, self._traffic, self._bins = scenario, traffic, int(bins)
-        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
+        fresh_s = [each.freshness_s for each in traffic.streams]
+        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed), fresh_s)
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         plans = {
             era.first_bin: plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s)
@@ -57,6 +58,8 @@ class _Engine:
         }
         self._regimes = Regimes(scenario, plans, self._bins, traffic.bin_s)
         self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
+        self._steady = without_long_stalls(self._workers, traffic.bin_s)
+        self._stalls = random_stream(seed, "stalls")
         self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
         self._window = kernelwindows.window_of(len(traffic.streams), len(self._lanes), 1)
         self._window, self._era = kernelwindows.with_units(self._window, plans[0], self._state), plans[0]
@@ -93,6 +96,8 @@ class _Engine:
         window = self._window = kernelwindows.emptied(self._window, first, n)
         normals, at = self._services.standard_normal(n), 0
         self._draw_capacity(normals, 0)
+        if self._steady is not self._workers:
+            window.draws[:] = self._stalls.standard_normal(n)
         self._doors.let_in(self._traffic.counts[:, first : first + n], window.arrivals)
         while at < n:
             end = min(at + self._feedback.horizon_bins, n)
@@ -147,7 +152,10 @@ class _Engine:
 
     def _draw_capacity(self, normals: Floats, at: int) -> None:
         """What the workers there are now can serve in each of the window's bins from column `at` on."""
-        self._window.capacity[at:] = served_per_bin(self._workers, self._regimes.plan.capacity, normals[at:])
+        mean = self._regimes.plan.capacity
+        if self._steady is not self._workers:
+            mean *= mean_s(self._workers) / mean_s(self._steady)
+        self._window.capacity[at:] = served_per_bin(self._steady, mean, normals[at:])
 
     def _waiting(self) -> float:
         return waiting(self._state)

@@ -17,6 +17,8 @@ from sim.traffic import peak
 DRAINED_SHARE = 0.01
 """The backlog has drained when this share of its rise above its usual level is left."""
 
+DRAINED_FOR_S = 60.0
+"""And no more for so long."""
 _FATES = {
     "offered": OFFERED,
     "accepted": ACCEPTED,
@@ -93,17 +95,20 @@ def delays(counts: Floats) -> dict[str, float | None]:
 def drained_s(backlog: Floats, bin_s: float) -> float:
     """How long a backlog, float64 (bins,), takes from its maximum back to its usual level, in whole bins.
 
-    The usual level is the run's median; drained is when 1 % of the rise above it is left. A backlog still
-    there at the end counts until the end; `in_backlog` tells so. Less than half a message is none.
+    The usual level is the run's median. It begins in the last bin with 99 % of the greatest rise above that:
+    on a plateau, such as a full queue, where it ends and not where chance has it highest. It ends where 1 %
+    of the rise is left and no more for a minute, so that not every lull of a few messages ends it. A backlog
+    still there at the end counts until the end; `in_backlog` tells so. Less than half a message is none.
     """
     if backlog.max(initial=0.0) <= 0.5:
         return 0.0
-    # whole messages: on a plateau, such as a full queue, rounding must not decide where it begins
-    top = int(np.argmax(np.rint(backlog)))
     usual = float(np.median(backlog))
-    drained = backlog[top:] <= usual + DRAINED_SHARE * (backlog[top] - usual)
-    bins = int(np.argmax(drained)) if drained.any() else len(drained)
-    return bins * bin_s
+    left = DRAINED_SHARE * (float(backlog.max()) - usual)
+    top = int(np.flatnonzero(backlog >= backlog.max() - left)[-1])
+    more = np.concatenate(([0], np.cumsum(backlog[top:] > usual + left)))
+    lasts = max(1, round(DRAINED_FOR_S / bin_s))
+    ahead = np.minimum(np.arange(len(more)) + lasts, len(more) - 1)
+    return int(np.argmax(more[ahead] == more)) * bin_s
 
 
 def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:

@@ -15,14 +15,16 @@ from sim.pipeline.kernelcalls import call_at, refer
 from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
 from sim.pipeline.kerneldelivery import land
 from sim.pipeline.kerneldoor import enter_newcomers
+from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
     enlist,
-    expire,
     hand_out,
     light_wait,
+    usual_capacity,
     wait_spans,
 )
+from sim.pipeline.kernelrings import anybody_waits, has_room
 from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.state import (
@@ -41,7 +43,6 @@ from sim.pipeline.state import (
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
-    FIRST_OUTSIDE,
     FIRST_PARCEL,
     HELD,
     LANDS_UNTIL,
@@ -49,16 +50,17 @@ from sim.pipeline.state import (
     LISTED,
     MASS,
     NEXT_BATCH,
-    NEXT_OUTSIDE,
     NEXT_PARCEL,
     OWNER,
     PIECES,
     PLAN_DROPS,
     RUN_BINS,
     SERVE_LINES,
+    STALL,
     STREAM,
     TELL_APART,
     UNDER_WAY,
+    USED,
     Floats,
     Indices,
     Plan,
@@ -132,7 +134,7 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
 @part
 def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     """The workers take what they can, the highest class first. Returns the messages served."""
-    total, capacity = 0.0, window.capacity[t - window.first_bin]
+    total, capacity, usual = 0.0, window.capacity[t - window.first_bin], usual_capacity(plan, state)
     state.marks[PIECES] = 0
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
@@ -143,14 +145,14 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
             served = _serve_class(plan, state, window, p, t, capacity - total)
         for i in range(start, state.marks[PIECES]):
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
-            state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
+            state.pieces[i, CELL], state.pieces[i, CHANCE] = total / usual, served / usual
         total += served
     above, own, cell, chance = -1.0, -1.0, 0, 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         if piece[CELL] != above or piece[CHANCE] != own:
             above, own = piece[CELL], piece[CHANCE]
-            cell, chance = light_wait(plan, above, own, total / plan.capacity)
+            cell, chance = light_wait(plan, above, own, total / usual)
         piece[CELL], piece[CHANCE] = cell, chance
     return total
 
@@ -188,10 +190,10 @@ def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: 
     plan, state, window = refer(plan), refer(state), refer(window)
     _list_alive(state, window, at, end)
     for j in range(at, end):
-        if every > 0 and j > at and (window.first_bin + j) % every == 0 and _anybody_waits(state):
+        if every > 0 and j > at and (window.first_bin + j) % every == 0 and anybody_waits(state):
             end_run(plan, state, window, j)
             return j
-        if not _has_room(state, window):
+        if not has_room(state, window):
             end_run(plan, state, window, j)
             return -1 - j
         if j == at or j - state.marks[AHEAD_FROM] == RUN_BINS:
@@ -204,15 +206,6 @@ def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: 
         if window.full != 0:
             call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
     return end
-
-
-@part
-def _anybody_waits(state: State) -> bool:
-    """In the queue or outside of it."""
-    waits = state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE]
-    for p in range(state.waiting.shape[0]):
-        waits = waits or state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]
-    return bool(waits)
 
 
 @part
@@ -231,31 +224,12 @@ def _list_alive(state: State, window: Window, at: int, end: int) -> None:
 
 
 @part
-def _has_room(state: State, window: Window) -> bool:
-    """Whether the rings take what may come into one class in a bin: newcomers, what comes back, and all that
-    waits outside."""
-    rows = window.arrivals.shape[0]
-    most = rows * (1 + state.back_level.shape[1])
-    outside = state.marks[NEXT_OUTSIDE] - state.marks[FIRST_OUTSIDE]
-    if outside + 2 > state.outside.shape[0] > 0:
-        return False
-    for p in range(state.waiting.shape[0]):
-        first, following = state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]
-        oldest = state.heads[p, NEXT_PARCEL]
-        if first < following:
-            oldest = int(state.batches[p, first % state.batches.shape[1], FIRST_PARCEL])
-        if following - first + 2 > state.batches.shape[1]:
-            return False
-        if state.heads[p, NEXT_PARCEL] - oldest + most + outside * rows > state.parcels.shape[1]:
-            return False
-    return True
-
-
-@part
 def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     """Column `j`."""
     t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
     due, safe = note_due(state, k)
+    if window.stall != 0:
+        window.capacity[j] *= call_at(window.stall, plan, state, window, STALL, t, 0, 0, 0.0)
     come_back(plan, state, t)
     if window.fair != 0 and state.marks[PIECES] > 0:
         call_at(window.fair, plan, state, window, COME_BACK, t, 0, 0, 0.0)
@@ -268,6 +242,8 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         ask_for_pieces(plan, state)
     always = served >= window.capacity[j] * (1.0 - 1e-9)
     window.busy[j] = 1.0 if always else served / plan.capacity
+    if window.stall != 0:
+        state.stalled[USED] = window.busy[j]
     ask(plan, state, window, t)
     if calm and joins_run(state, t, k):
         if window.beyond != 0:

@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 _SOURCES = (
     "breakerlaws.py",
+    "calllaws.py",
     "deferrallaws.py",
     "kernel.py",
     "kernelasking.py",
@@ -33,6 +34,7 @@ _SOURCES = (
     "kernelcalm.py",
     "kerneldelivery.py",
     "kerneldoor.py",
+    "kernelexpiry.py",
     "kernelfair.py",
     "kernelfull.py",
     "kernellimits.py",
@@ -40,9 +42,11 @@ _SOURCES = (
     "kernelnoting.py",
     "kernelparts.py",
     "kernelproviders.py",
+    "kernelrings.py",
     "kernelrounds.py",
     "kernelrun.py",
     "kernelsettle.py",
+    "kernelstalls.py",
     "limitlaws.py",
     "limits.py",
     "provisions.py",

@@ -12,7 +12,9 @@ from sim.ledger import ACCEPTED, ATTEMPTS, EXPIRED, OFFERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import deliver
 from sim.pipeline.kerneldoor import room
-from sim.pipeline.kernelparts import light_wait, too_old_share, with_turn_below_bin
+from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelnoting import landing_share
+from sim.pipeline.kernelparts import light_wait, usual_capacity, with_turn_below_bin
 from sim.pipeline.kernelrun import all_pass
 from sim.pipeline.provisions import LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
@@ -26,7 +28,6 @@ from sim.pipeline.state import (
     DUE_S,
     FIRST_BATCH,
     FIRST_OUTSIDE,
-    FRESHNESS_S,
     LATE_AT_ONCE,
     LEAST_S,
     LOAD,
@@ -72,15 +73,13 @@ def serve_at_once(plan: Plan, state: State, window: Window, t: int) -> float:
     """All that is due and comes back in bin `t` is served. Returns how many messages that are."""
     for i in range(state.marks[PIECES]):
         _serve_again(plan, state, window, t, i)
-    total, above = 0.0, 0.0
+    total, above, usual = 0.0, 0.0, usual_capacity(plan, state)
     for p in range(state.classes.shape[0]):
         total += state.classes[p, LOAD]
     for p in range(state.classes.shape[0]):
         own = state.classes[p]
         if own[LOAD] > 0.0:
-            cell, chance = light_wait(
-                plan, above / plan.capacity, own[LOAD] / plan.capacity, total / plan.capacity
-            )
+            cell, chance = light_wait(plan, above / usual, own[LOAD] / usual, total / usual)
             own[LOAD_CELL], own[LOAD_CHANCE] = cell, chance
         above += own[LOAD]
     for i in range(state.marks[PIECES]):
@@ -97,7 +96,7 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
     s = int(piece[STREAM])
     own = plan.streams[s]
     state.streams[s, AWAY] -= piece[MASS]
-    gone = piece[MASS] * too_old_share(t, plan.bin_s, piece, own[FRESHNESS_S])
+    gone = piece[MASS] * too_old_share(t, plan.bin_s, piece, own, False)
     window.out[EXPIRED, int(own[OWNER]), t - window.first_bin] += gone
     piece[MASS] -= gone
     half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, (t + 0.5) * plan.bin_s - piece[DUE_S])
@@ -144,7 +143,7 @@ def pass_on(plan: Plan, state: State, window: Window, t: int) -> None:
         at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
         if turn[LIGHT_CHANCE] > 0.0:
             at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
-        arriving = mass * own[ARRIVING_SHARE]
+        arriving = mass * own[ARRIVING_SHARE] * landing_share(plan, t, v)
         state.light[s, at] += arriving * waiting
         state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
         deliver(plan, state, t, s, mass, mass * own[LATE_AT_ONCE])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.ledger import DELIVERED, FAILED, FRESH
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelnoting import fresh_share, note_wait
+from sim.pipeline.kernelnoting import fresh_share, landing_share, note_wait
 from sim.pipeline.kernelparts import enlist
 from sim.pipeline.state import (
     ALIVE,
@@ -51,11 +51,12 @@ def deliver(plan: Plan, state: State, t: int, s: int, mass: float, late: float) 
 @part
 def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats) -> None:
     """Nothing is in its way any more: note its wait, spread its delivery ahead."""
-    note_wait(plan, state, row, mass * plan.streams[row, ARRIVING_SHARE], piece)
+    landing = plan.streams[row, ARRIVING_SHARE] * landing_share(plan, t, int(plan.streams[row, PROVIDER]))
+    note_wait(plan, state, row, mass * landing, piece)
     fresh = mass * fresh_share(plan, row, piece)
     deliver(plan, state, t, row, mass, mass - fresh)
     if piece[WHOSE] >= 0.0:
-        state.group_fresh[int(piece[WHOSE]), row] += fresh * plan.streams[row, ARRIVING_SHARE]
+        state.group_fresh[int(piece[WHOSE]), row] += fresh * landing
 
 
 @part

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from sim.ledger import EXPIRED, FAILED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import expire, hand_out, take_out, wait_spans
+from sim.pipeline.kernelexpiry import expire, take_out
+from sim.pipeline.kernelparts import hand_out, wait_spans
 from sim.pipeline.kernelrounds import left_after, rounds_for, scatter
 from sim.pipeline.state import (
     BAND_DROPPED,

@@ -85,6 +85,13 @@ def share_below(points: Floats, time_s: float) -> float:
 
 
 @part
+def landing_share(plan: Plan, t: int, v: int) -> float:
+    """Share of what provider `v` takes in bin `t` that is delivered before the season's end."""
+    points, left_s = plan.delay_points_s[v], (plan.bins - t - 0.5) * plan.bin_s
+    return 1.0 if points[points.shape[0] - 1] <= left_s else share_below(points, left_s)
+
+
+@part
 def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
     """Share of a piece that reaches the customer within its freshness if the provider takes it now."""
     points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]

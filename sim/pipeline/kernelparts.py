@@ -8,21 +8,21 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import take_out
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.state import (
     ALIVE,
     BAND,
-    BAND_EXPIRED,
     BANDS,
     CALM,
     DUE_S,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_PARCEL,
-    FRESHNESS_S,
     GROUP,
     LEAST_S,
     LEFT,
+    LEFT_OVER,
     LIGHT_BINS,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -30,7 +30,6 @@ from sim.pipeline.state import (
     MASS,
     MOST_S,
     NEXT_PARCEL,
-    OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
@@ -62,54 +61,6 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
     parcel[WHOSE] = -1.0
     state.waiting[p] += mass
     state.heads[p, NEXT_PARCEL] += 1
-
-
-@part
-def too_old_share(t: int, bin_s: float, parcel: Floats, freshness_s: float) -> float:
-    """Share of a parcel, or a piece, that is too old when a worker looks at it in bin `t`."""
-    age_s = (t + 0.5) * bin_s - parcel[DUE_S]
-    # half the width of the even distribution with this variance; no root where the age alone decides
-    if age_s + bin_s + 3.0 * parcel[VAR] <= freshness_s:
-        return 0.0
-    half_s = math.sqrt(3.0 * parcel[VAR])
-    if age_s - half_s >= freshness_s:
-        return 1.0
-    if age_s + half_s > freshness_s:
-        return float((age_s + half_s - freshness_s) / (2.0 * half_s))
-    return 0.0
-
-
-@part
-def expire(
-    plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats, of: int
-) -> float:
-    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
-
-    expired: float64 (streams, n), column `j` counts. of: the column of State.parcels that is looked at: MASS,
-    or a band's part of it.
-    """
-    left = 0.0
-    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
-        parcel = state.parcels[p, i % state.parcels.shape[1]]
-        own = plan.streams[int(parcel[STREAM])]
-        share = too_old_share(t, plan.bin_s, parcel, own[FRESHNESS_S])
-        if share > 0.0:
-            gone = parcel[of] * share
-            expired[int(own[OWNER]), j] += gone
-            take_out(parcel, of, gone)
-            state.waiting[p] -= gone
-            if of != MASS:
-                state.band_gone[BAND_EXPIRED, int(parcel[STREAM]), of - BANDS] += gone
-        left += parcel[of]
-    return left
-
-
-@part
-def take_out(parcel: Floats, of: int, gone: float) -> None:
-    """So many messages leave a parcel: of all, or of one band."""
-    parcel[of] -= gone
-    if of != MASS:
-        parcel[MASS] -= gone
 
 
 @part
@@ -167,6 +118,14 @@ def hand_out(
             piece[CALM] = 0.0
         take_out(parcel, of, mass)
         state.marks[PIECES] += 1
+
+
+@part
+def usual_capacity(plan: Plan, state: State) -> float:
+    """Messages that the workers serve in this bin on average, those that stall throughout left out."""
+    if state.stalled.shape[0] == 0:
+        return plan.capacity
+    return max(plan.capacity * float(state.stalled[LEFT_OVER]), 1e-9)
 
 
 @part

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, FAILED, FRESH, OFFERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import TINY
+from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
@@ -140,18 +141,22 @@ def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) 
         out[ATTEMPTS, int(own[OWNER])],
     )
     met, first = state.met[int(own[PROVIDER]), int(own[PRIORITY])], state.marks[AHEAD_FROM]
-    came, waits, light = 0.0, 0.0, state.light[s]
+    passed, came, waits, light, v = 0.0, 0.0, 0.0, state.light[s], int(own[PROVIDER])
+    all_land = landing_share(plan, window.first_bin + end, v) >= 1.0
     for j in range(at, end):
         mass = due[j]
         if mass > 0.0:
             offered[j] += mass
             accepted[j] += mass
             attempts[j] += mass
+            passed += mass
+            if not all_land:
+                mass *= landing_share(plan, window.first_bin + j, v)
             waits += mass * met[1, j - first]
             light[int(met[0, j - first])] += mass * own[ARRIVING_SHARE] * met[1, j - first]
             came += mass
     state.delays[WAITS, s, 0] += (came - waits) * own[ARRIVING_SHARE]
-    return came > 0.0
+    return passed > 0.0
 
 
 @part

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
 
 from scenarios.pipeline import Workers
 from sim.pipeline.staffing import Staffing
-from sim.pipeline.state import REJECT, Floats, Plan
-from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread
+from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
+from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread, without_long_stalls
 
 _UTILISATIONS = 513
 _HALVES = 50
@@ -18,9 +19,6 @@ _MANY = 1000
 """So many workers are either all busy or not, as more would be."""
 NOTHING = 1e-6
 """Messages a bin that a pipeline without workers serves: nothing, but not zero."""
-_TRANSIENT = 1.13
-"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
-Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
 def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
@@ -35,14 +33,31 @@ def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
 
 def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     """What a plan says of `count` workers."""
-    batch, kept_s, cv2 = workers.batch, mean_s(workers), spread(workers) ** 2
+    batch, kept_s, own = workers.batch, mean_s(workers), without_long_stalls(workers, bin_s)
+    own_s, cv2 = mean_s(own), spread(own) ** 2
     capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
     return {
         "capacity": capacity,
-        "residual_s": kept_s * (1.0 + batch * cv2) / 2.0 / count / batch,
-        "unevenness": (1.0 + batch * cv2) / (_TRANSIENT * capacity),
+        "stalls": _stalls(workers, count, bin_s) if own is not workers else np.zeros(0),
+        "residual_s": own_s * (1.0 + batch * cv2) / 2.0 / count / batch,
+        "unevenness": (1.0 + batch * cv2) / (TRANSIENT * capacity),
         "busy_chance": _waiting(batch, count),
     }
+
+
+def _stalls(workers: Workers, count: int, bin_s: float) -> Floats:
+    """As Plan.stalls. A stall begins evenly within its bin."""
+    assert workers.stalls is not None
+    long = workers.stalls.length / bin_s
+    serving = count * workers.service_time / mean_s(workers)
+
+    def until(bins: Floats) -> Floats:
+        """How much of a stall has passed `bins` after the beginning of its bin, if it began there, summed."""
+        return np.where(bins < long, bins**2 / 2.0, long * (bins - long / 2.0))
+
+    passed = until(np.arange(math.ceil(long) + 2.0))
+    in_bins = np.diff(np.diff(passed, prepend=0.0), prepend=0.0)[1:]
+    return np.array([count, workers.stalls.rate * bin_s, serving, *in_bins])
 
 
 @functools.lru_cache(maxsize=256)

@@ -29,6 +29,7 @@ from sim.pipeline.provisions import (
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
+    AGE_VAR,
     ARRIVING_SHARE,
     BACK_UNTIL,
     BAND,
@@ -53,6 +54,8 @@ from sim.pipeline.state import (
     RUN_BINS,
     SCATTERED,
     SPILL,
+    STALL_SHARES,
+    STALLED,
     Floats,
     Indices,
     Plan,
@@ -87,6 +90,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         told_bins=told_ahead(scenario, bin_s),
         bound=float(scenario.pipeline.queue.bound or math.inf),
         overflow=OVERFLOWS.index(scenario.pipeline.queue.overflow),
+        batch=workers.batch,
         **figures_of(workers, workers.count, bin_s),
         streams=_streams(scenario, lane_streams(lanes, streams), lanes, delays_s),
         providers=provider_figures(era, bin_s, first_rows),
@@ -125,6 +129,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         refused=np.zeros(1),
+        stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
         outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, 2, coming + RUN_BINS)),
         streams=streams,
@@ -139,6 +144,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
+        class_shares=np.zeros((len(plan.providers), p)),
         **empty_lines(plan),
     )
 
@@ -207,13 +213,14 @@ def _streams(
     second = providers.standbys(scenario, streams)
     first = list(enumerate(providers.carriers(scenario, streams)))
     detours = [(lane, v) for lane, v in enumerate(second) if v is not None]
-    rows = np.zeros((len(lanes) + len(detours), LATE_AT_ONCE + 1))
+    rows = np.zeros((len(lanes) + len(detours), AGE_VAR + 1))
     for row, (lane, carrier) in zip(rows, first + detours, strict=True):
         stream = streams[lane]
         row[PRIORITY], row[PROVIDER] = PRIORITIES.index(stream.priority), carrier
         row[FRESHNESS_S] = stream.freshness_s - lanes[lane].age_s
         row[ARRIVING_SHARE] = 1.0 - providers.lost_share(scenario, stream, carrier)
         row[DETOUR], row[LANE], row[OWNER] = -1.0, lane, lanes[lane].stream
+        row[AGE_VAR] = lanes[lane].age_var
         in_time = np.searchsorted(delays_s[carrier], row[FRESHNESS_S], side="right")
         row[LATE_AT_ONCE] = 1.0 - in_time / POINTS
     for at, (lane, _) in enumerate(detours):

@@ -21,10 +21,15 @@ LIGHT_BINS = 320
 LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
+TRANSIENT = 1.13
+"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
+Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
+
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
 # (-1 = there is none); the lane, and the stream that it is part of; the share of what does not wait that
-# arrives too late. Rows of standbys stand behind those of the lanes.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ONCE = range(8)
+# arrives too late; the variance of its messages' ages at the door. Rows of standbys stand behind those of the
+# lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ONCE, AGE_VAR = range(9)
 
 # Columns of Plan.delivery_ends: how many jumps a provider's delivery has, and the lag of the last.
 JUMPS, LAST_LAG = range(2)
@@ -88,6 +93,13 @@ DUE, UNSAFE, BY_CLASS = range(3)
 # of those that `ahead` is about.
 UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
 
+# Plan.stalls: workers; stalls a bin of one that serves; how many serve while all are kept, on average; then
+# the bins of a stall in the bin in which it began, and in each that follows. The first of State.stalled: the
+# share of the workers' time that was used in the last bin; what is left of Plan.capacity in this one; then,
+# by the bin, workers that stall.
+STALL_WORKERS, STALL_RATE, STALL_SERVING, STALL_SHARES = range(4)
+USED, LEFT_OVER, STALLED = range(3)
+
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
 
@@ -99,6 +111,8 @@ ASK, ACCEPT, ASK_ON = range(3)
 
 # Steps of sim.pipeline.kernelfair.
 COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
+# The step of sim.pipeline.kernelstalls.
+STALL = 0
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
@@ -117,6 +131,8 @@ class Plan(NamedTuple):
     """REJECT, DROP or SPILL."""
     capacity: float
     """Messages that all workers together serve in a bin."""
+    batch: int
+    """Messages that a worker takes at a time."""
     residual_s: float
     """Mean wait behind others, at a small load: S (1 + n cv^2) / 2nc with batches of n."""
     unevenness: float
@@ -124,11 +140,13 @@ class Plan(NamedTuple):
     slope: float
     offset: float
     """Bin of sim.histogram = log(seconds) x slope + offset."""
+    stalls: Floats
+    """(3 + bins,), or empty: workers' stalls of a bin or more."""
     busy_chance: Floats
     """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
     much of `residual_s` there is (1 without batches)."""
     streams: Floats
-    """(S, 8)"""
+    """(S, 9)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
@@ -184,6 +202,8 @@ class State(NamedTuple):
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
     """(1,): messages set back in the last bin."""
+    stalled: Floats
+    """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
@@ -205,7 +225,7 @@ class State(NamedTuple):
     """(tries, S, bins ahead, 3): changes ahead of `deferred_level`."""
     deferred_level: Floats
     """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
-    waits before it took them, and of the squares of those."""
+    delays so far, and of the squares of those."""
     queued: Floats
     """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats
@@ -214,6 +234,8 @@ class State(NamedTuple):
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
     shares: Floats
     """(V,): of what asks each provider in this bin, the share that it admits."""
+    class_shares: Floats
+    """(V, P): the same by class."""
     lines: Floats
     """(P, G, 4)"""
     band_away: Floats
@@ -235,7 +257,10 @@ class Window(NamedTuple):
     arrivals: Floats
     """(lanes, n): messages due."""
     capacity: Floats
-    """(n,): messages that all workers together can serve in each bin; Plan.capacity is the mean."""
+    """(n,): messages that all workers together can serve in each bin, Plan.capacity on average; until a bin
+    begins those included that stall for a bin or more."""
+    draws: Floats
+    """(n,): standard normal numbers for workers that stall."""
     out: Floats
     """(quantities of sim.ledger, streams, n), all zero before: the counts."""
     under_way: Floats
@@ -250,3 +275,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelfull.full for a queue that drops or spills, else 0."""
     fair: int
     """Address of sim.pipeline.kernelfair.fair for a queue with fair share, else 0."""
+    stall: int
+    """Address of sim.pipeline.kernelstalls.stall for workers that stall for a bin or more, else 0."""

@@ -13,6 +13,7 @@ from scenarios.pipeline import Workers
 from sim import histogram
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
+    FRESHNESS_S,
     LANE,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -31,6 +32,7 @@ _EXPONENTIAL_POINTS = 64
 _SUMS = 200_000
 """About how many sums of a wait and a service stand for a stream's delays; _LEAST to 4096 services each."""
 _LEAST = 128
+_TINY = 1e-300
 _RESIDUE = 1e-13
 """Less than this share of a stream's messages is what rounding left."""
 
@@ -46,10 +48,21 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
         if not (light.any() or waits[s].any()):
             continue
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
-        after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
-        rows = np.array([waits[s] + below, *(own[s] for own in by_group)])
-        counts[:, lane] += _spread(rows, middles_s, after_s if ages_s is None else _sum(after_s, ages_s))
+        rows, ages_s = np.array([waits[s] + below, *(own[s] for own in by_group)]), lanes[lane].ages_s
+        if ages_s is not None:
+            freshness_s = plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
+            rows = _fresh(_spread(rows, middles_s, ages_s), freshness_s)
+        counts[:, lane] += _spread(rows, middles_s, plan.delay_points_s[v])
     return counts
+
+
+def _fresh(messages: Floats, freshness_s: float) -> Floats:
+    """As many messages (rows, BINS), by age when a worker takes them: none is older than its freshness."""
+    kept = np.where(histogram.EDGES[:-1] <= freshness_s, messages, 0.0)
+    left, all_ = kept.sum(axis=1), messages.sum(axis=1)
+    return np.asarray(
+        np.where(left[:, None] > 0.0, kept * (all_ / np.maximum(left, _TINY))[:, None], messages)
+    )
 
 
 def _waits(delays: Floats) -> Floats:
@@ -58,12 +71,6 @@ def _waits(delays: Floats) -> Floats:
     widths_s[-1] = 0.0
     slopes = np.cumsum(delays[SLOPES], axis=1)
     return np.asarray(np.maximum(delays[WAITS] + slopes * widths_s, 0.0))
-
-
-def _sum(first: Floats, second: Floats) -> Floats:
-    """Equally probable points, ascending, of the sum of two independent times."""
-    sums = np.sort(np.add.outer(first, second), axis=None)
-    return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
 
 
 def _middles() -> Floats:
