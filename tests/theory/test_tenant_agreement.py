@@ -75,8 +75,8 @@ QUICK = ("everybody above what is carried", REFUSED)
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.torture) for name in SEASONS]
 )
 def test_both_resolutions_tell_the_same_of_streams_and_tenants(name: str) -> None:
-    """Nothing is off by a tenth. What was refused keeps but mean and variance of its due times, group by group, so
-    that there a quantile may be off by more than the rule allows."""
+    """Nothing is off by a tenth. What was refused keeps but mean and variance of its due times, by
+    group; so there a quantile may be off by more than the rule allows."""
     loaded, due = SEASONS[name]
     referees = [message.run(loaded, due, seed, SILENT)[1] for seed in SEEDS]
     found = cohort.run(loaded, due, SEEDS[0], SILENT)[1]
