@@ -98,7 +98,7 @@ def groups_of(scenario: Scenario, totals: Floats, delay_counts: Floats) -> tuple
 
 
 def groups_named(groups: Sequence[Group], name: str) -> list[Group]:
-    """Those whose tenants make up the ranks that a name tells; none where groups, or the name, do not."""
+    """Those whose tenants make up the ranks that a name tells; none where they do not, or it tells none."""
     ranks = ranks_of(name)
     found = [g for g in groups if ranks and ranks[0] <= g.first and g.last <= ranks[1]]
     return found if found and (found[0].first, found[-1].last) == ranks else []
