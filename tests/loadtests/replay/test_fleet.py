@@ -46,9 +46,6 @@ class Doing:
     def stopped(self) -> bool:
         return self._stop
 
-    def go_on(self) -> None:
-        self._stop = False
-
 
 def target(port: int):
     return at(shipped("sendgrid"), f"http://127.0.0.1:{port}")
@@ -67,37 +64,24 @@ def gone(processes: list[psutil.Process], within_s: float) -> list[psutil.Proces
     return living
 
 
-def test_two_workers_replay_every_request_once_go_on_after_a_stop_and_all_counts_agree(
-    serve, answering, tmp_path: Path
-) -> None:
+def test_two_workers_replay_every_request_once_and_all_counts_agree(serve, answering, tmp_path: Path) -> None:
     server = serve(answering(ACCEPTED))
-    schedule = constant(200.0, 0.9, batch=3, arrivals="poisson", seed=5)
-    doing = Doing(1.0, lambda: True)
-    with Engine(target(server.port), tmp_path, doing, workers=2) as engine:
+    schedule = constant(200.0, 2.3, batch=3, arrivals="poisson", seed=5)
+    with Engine(target(server.port), tmp_path, workers=2) as engine:
         assert len(engine.worker_pids) == 2
         first = engine.play(schedule, "first")
+        second = engine.play(constant(100.0, 0.6), "second")
         assert engine.last is not None
         assert engine.last.complaints == ()
-        assert ids(server.requests) == list(range(int(schedule.messages.sum())))
-        with pytest.raises(Interrupted):
-            engine.play(constant(150.0, 60.0), "stopped")
-        stopped = engine.last.records
-        doing.go_on()
-        after = engine.play(constant(100.0, 0.6), "after")
-    for records, size in ((first, schedule.due_s.size), (after, 60)):
+    for records, size in ((first, schedule.due_s.size), (second, 60)):
         assert records.complete
         assert records.request.tolist() == list(range(size))
         assert (records.fault == Fault.NONE).all()
-    due = int((constant(150.0, 60.0).due_s < stopped.duration_s).sum())
-    assert stopped.complete
-    assert 0.9 < stopped.duration_s < 10.0
-    assert stopped.request[:due].tolist() == list(range(due))
-    assert not (stopped.fault == Fault.LOST_WORKER).any()
-    assert len(set(ids(server.requests))) == len(ids(server.requests))
-    sent = sum(int(np.isfinite(records.started_s).sum()) for records in (first, stopped, after))
+    messages = int(schedule.messages.sum()) + 60
+    assert ids(server.requests) == list(range(messages))
     log = (tmp_path / "engine" / "locust.log").read_text()
     found = re.findall(r"^\s*Aggregated\s+(\d+)\s+(\d+)\(", log, flags=re.MULTILINE)
-    assert int(found[-1][0]) == sent
+    assert (int(found[-1][0]), int(found[-1][1])) == (schedule.due_s.size + 60, 0)
 
 
 @pytest.mark.torture
@@ -124,6 +108,22 @@ def test_a_dead_workers_share_is_lost_and_the_rest_goes_on(serve, answering, tmp
     assert measured.dropped == lost.sum()
     assert not measured.valid
     assert f"{lost.sum()} requests were lost with a worker" in measured.invalid_because
+
+
+def test_a_stopped_fleet_accounts_for_all_that_was_due_and_plays_again(
+    serve, answering, tmp_path: Path
+) -> None:
+    server = serve(answering(ACCEPTED))
+    with Engine(target(server.port), tmp_path, Doing(1.0, lambda: True), workers=2) as engine:
+        with pytest.raises(Interrupted):
+            engine.play(constant(150.0, 60.0), "stopped")
+        assert engine.last is not None
+        stopped = engine.last.records
+    due = int((engine.last.schedule.due_s < stopped.duration_s).sum())
+    assert stopped.complete
+    assert 0.9 < stopped.duration_s < 10.0
+    assert stopped.request[:due].tolist() == list(range(due))
+    assert not (stopped.fault == Fault.LOST_WORKER).any()
 
 
 @pytest.mark.torture
