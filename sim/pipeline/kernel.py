@@ -15,8 +15,7 @@ from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import address_of, call_at, refer
-from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
-from sim.pipeline.kerneldelivery import land
+from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short
 from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelparts import (
@@ -27,7 +26,7 @@ from sim.pipeline.kernelparts import (
     light_wait,
     wait_spans,
 )
-from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
+from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
@@ -60,6 +59,7 @@ from sim.pipeline.state import (
     PLAN_DROPS,
     REJECT,
     RUN_BINS,
+    RUN_FROM,
     STREAM,
     UNDER_WAY,
     Floats,
@@ -303,6 +303,5 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     if window.beyond != 0:
         call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
     settle(plan, state, window, t)
-    if calm:
-        pass_on(plan, state, window, t)
-    land(plan, state, window, t)
+    go_on(plan, state, window, j, j + 1, 1 if calm else 0)
+    state.marks[RUN_FROM] = j + 1
