@@ -96,8 +96,9 @@ def joins_run(state: State, t: int, k: int) -> bool:
     """Whether nothing happens in bin `t` but that all that is due passes; what it meets is noted."""
     joins = state.marks[PIECES] == 0 and t > state.marks[HELD_UNTIL] + 1
     for v in range(state.shares.shape[0]):
-        joins = joins and all_pass(state, v)
-        turn = state.providers[v]
+        joins, turn = joins and all_pass(state, v), state.providers[v]
+        if state.ahead[BY_CLASS + state.classes.shape[0] + v, k] <= 0.0:
+            continue
         for p in range(state.classes.shape[0]):
             met = state.classes[p]
             at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
