@@ -105,7 +105,7 @@ def joins_run(state: State, t: int, k: int) -> bool:
             if turn[LIGHT_CHANCE] > 0.0 and met[LOAD] > 0.0:
                 at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
             state.met[v, p, 0, k], state.met[v, p, 1, k] = at, waiting
-    return joins
+    return bool(joins)
 
 
 @part
