@@ -29,8 +29,8 @@ from sim.shelf import Counts, Page, Series, in_memory, summed, width
 from sim.tenants import Group
 from sim.traffic import Stream
 
-GROUP_BINS = 32_768
-"""Bins a row group: 27 MB of 18 streams while they wait to be written."""
+GROUP_BINS = 16_384
+"""Bins a row group: 17 MB of 18 streams while they wait to be written."""
 SUMMED = ("offered", "delivered", "backlog")
 """Quantities whose sums over all streams are kept while the file is written: every summary asks for them."""
 MEMORY_BYTES = 64_000_000

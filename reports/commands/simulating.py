@@ -46,8 +46,9 @@ def simulate(screen: Screen, source: str, options: SimulateOptions, command: str
             executor=executor,
         )
     run.end()
-    findings = find(gather(run))
     document = to_document(simulated) | {"run": run.id}
+    del simulated  # a week's traffic takes 100 MB, and what follows reads the run's
+    findings = find(gather(run))
     assert findings.season is not None
     told = listings.simulated(findings.season, findings.objectives, findings.table("tenants"))
     screen.result(document, told)

@@ -12,8 +12,7 @@ from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import call_at, refer
-from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
-from sim.pipeline.kerneldelivery import land
+from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short
 from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelparts import (
@@ -25,7 +24,7 @@ from sim.pipeline.kernelparts import (
     wait_spans,
 )
 from sim.pipeline.kernelrings import anybody_waits, has_room
-from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
+from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.state import (
     AHEAD_FROM,
@@ -55,6 +54,7 @@ from sim.pipeline.state import (
     PIECES,
     PLAN_DROPS,
     RUN_BINS,
+    RUN_FROM,
     SERVE_LINES,
     STALL,
     STREAM,
@@ -255,6 +255,5 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     if window.beyond != 0:
         call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
     settle(plan, state, window, t)
-    if calm:
-        pass_on(plan, state, window, t)
-    land(plan, state, window, t)
+    go_on(plan, state, window, j, j + 1, 1 if calm else 0)
+    state.marks[RUN_FROM] = j + 1

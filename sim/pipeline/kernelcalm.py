@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import math
 
-from sim.ledger import ACCEPTED, ATTEMPTS, EXPIRED, OFFERED
+from sim.ledger import ACCEPTED, EXPIRED, OFFERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kerneldelivery import deliver
 from sim.pipeline.kerneldoor import room
 from sim.pipeline.kernelexpiry import too_old_share
-from sim.pipeline.kernelnoting import landing_share
-from sim.pipeline.kernelparts import light_wait, usual_capacity, with_turn_below_bin
+from sim.pipeline.kernelparts import light_wait, usual_capacity
 from sim.pipeline.kernelrun import all_pass
-from sim.pipeline.provisions import LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
     ALIVE,
-    ARRIVING_SHARE,
     AWAY,
     BAND,
     CALM,
@@ -28,7 +24,6 @@ from sim.pipeline.state import (
     DUE_S,
     FIRST_BATCH,
     FIRST_OUTSIDE,
-    LATE_AT_ONCE,
     LEAST_S,
     LOAD,
     LOAD_CELL,
@@ -45,7 +40,6 @@ from sim.pipeline.state import (
     STREAM,
     TRIES,
     VAR,
-    WAITS,
     WHOSE,
     Plan,
     State,
@@ -107,14 +101,16 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
 
 @part
 def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
-    """Newcomers that their provider does not take whole become pieces."""
-    j = t - window.first_bin
+    """Newcomers that their provider does not take whole come in and become pieces."""
+    out, j = window.out, t - window.first_bin
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
         if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
             continue
         own = plan.streams[s]
         if not all_pass(state, int(own[PROVIDER])):
+            out[OFFERED, int(own[OWNER]), j] += window.arrivals[s, j]
+            out[ACCEPTED, int(own[OWNER]), j] += window.arrivals[s, j]
             piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
             piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j]
             piece[BAND], piece[WHOSE] = -1.0, -1.0
@@ -122,28 +118,3 @@ def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
             piece[LEAST_S], piece[MOST_S], piece[CALM] = 0.0, 0.0, 1.0
             piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]
             state.marks[PIECES] += 1
-
-
-@part
-def pass_on(plan: Plan, state: State, window: Window, t: int) -> None:
-    """Newcomers that their provider takes whole are on their way; all of them came in."""
-    out, j = window.out, t - window.first_bin
-    for i in range(state.marks[ALIVE]):
-        s = state.alive[i]
-        if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
-            continue
-        mass, own = window.arrivals[s, j], plan.streams[s]
-        stream, v = int(own[OWNER]), int(own[PROVIDER])
-        out[OFFERED, stream, j] += mass
-        out[ACCEPTED, stream, j] += mass
-        if not all_pass(state, v):
-            continue
-        out[ATTEMPTS, stream, j] += mass
-        met, turn = state.classes[int(own[PRIORITY])], state.providers[v]
-        at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
-        if turn[LIGHT_CHANCE] > 0.0:
-            at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
-        arriving = mass * own[ARRIVING_SHARE] * landing_share(plan, t, v)
-        state.light[s, at] += arriving * waiting
-        state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
-        deliver(plan, state, t, s, mass, mass * own[LATE_AT_ONCE])

@@ -19,7 +19,7 @@ from scenarios.scenario import Scenario
 from scenarios.season import Background, Campaign, Growth, Trigger
 from sim.season.audience import recipients
 from sim.season.noise import scattered, wander
-from sim.season.timetable import MINUTE_S, Timetable, timetable
+from sim.season.timetable import Timetable, timetable
 from sim.seeds import stream as random_stream
 from sim.traffic import EVERY_TENANT, Cause, Stream, Traffic
 
@@ -114,11 +114,10 @@ def _background(scenario: Scenario, clock: Timetable, background: Background, se
     """Independent messages whose rate follows the local clock and the noise."""
     by_minute = _shape(clock, background)
     pace = _wander(scenario, clock, background.name, seed)
-    seconds_s = clock.second_edges_s
-    minute = np.minimum(seconds_s[:-1] // MINUTE_S, len(pace) - 1).astype(np.int64)
-    expected = background.rate * (by_minute * pace)[minute] * np.diff(seconds_s)
+    per_s = background.rate * (by_minute * pace)
+    expected = per_s[clock.minute_of_second] * clock.second_lengths_s
     rng = random_stream(seed, "demand", background.name, "messages")
-    counts = scattered(rng, expected, seconds_s, clock.edges_s)
+    counts = scattered(rng, expected, clock.second_edges_s, clock.edges_s)
     return _Row(_stream(background, "background"), counts)
 
 
