@@ -15,7 +15,8 @@ from scenarios.faults import (
     WorkerLoss,
 )
 from scenarios.pipeline import Pipeline, Workers
-from sim.pipeline.workers import carried_per_s, mean_s
+from sim.pipeline.redelivery import carried_per_s
+from sim.pipeline.workers import mean_s
 
 
 def path_in_words(pipeline: Pipeline) -> list[str]:

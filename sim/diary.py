@@ -21,6 +21,7 @@ from sim.ledger import (
     LIMITED,
     OFFERED,
     QUANTITIES,
+    REDELIVERED,
     REJECTED,
 )
 from sim.standing import Happened, least
@@ -101,8 +102,9 @@ class Diary:
 
     Deliveries and bounces are written down when the provider accepts, with the moment at which they will
     happen; attempts with the moment at which their service started. A service ends with one attempt, but for
-    a provider whose breaker is open (`withheld`) or a standby (`asked_again`). turned_away: taken by nobody;
-    lapsed: expired behind a provider's door; dropped: by a full queue. freshness_s: float64 (streams,).
+    a provider whose breaker is open, or a worker that crashed (`withheld`), or a standby (`asked_again`).
+    turned_away: taken by nobody; lapsed: expired behind a provider's door; dropped: by a full queue;
+    redelivered: visible again. freshness_s: float64 (streams,).
     """
 
     def __init__(self, freshness_s: Floats, bin_s: float) -> None:
@@ -112,7 +114,7 @@ class Diary:
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
         self.asked_again, self.withheld, self.turned_away = Moments(), Moments(), Moments()
         self.delivered, self.bounced, self.lapsed = Moments(), Moments(), Moments()
-        self.dropped = Moments()
+        self.dropped, self.redelivered = Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -149,6 +151,7 @@ class Diary:
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)
         window[ATTEMPTS] += self._taken(self.asked_again, first_bin, n)
         window[ATTEMPTS] -= self._taken(self.withheld, first_bin, n)
+        window[REDELIVERED] = self._taken(self.redelivered, first_bin, n)
         now = np.concatenate((started_s, serving[1])) >= first_bin * self._bin_s
         streams = np.concatenate((streams, serving[0]))[now]
         started_s = np.concatenate((started_s, serving[1]))[now]

@@ -17,7 +17,7 @@ from sim.pipeline.carriers import Budget, Carrier
 from sim.pipeline.eras import Era
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.providers import DEFERRED_JITTER, carriers, lost_share, standbys
-from sim.pipeline.queues import Message
+from sim.pipeline.queues import DECIDED, Message
 from sim.pipeline.retries import backoff_range_s
 from sim.seeds import stream as random_stream
 from sim.traffic import Stream
@@ -144,10 +144,13 @@ class Handover:
             self._send_on(message, now_s, standby, self._lost[message.stream, standby])
 
     def _back_off(self, message: Message, now_s: float, told_s: float) -> None:
-        """Wait outside the queue, or give up."""
+        """Wait outside the queue, or give up; who asks with more attempts than there are (a worker that is
+        late) leaves the message to others."""
         message.attempts += 1
         if message.attempts >= self._attempts or not self._within_budget(message.stream):
-            self._diary.exhausted.add(message.stream, now_s, 0.0)
+            if message.attempts <= self._attempts:
+                self._diary.exhausted.add(message.stream, now_s, 0.0)
+            message.attempts = DECIDED
             return
         least_s, most_s = self._backoff[message.attempts - 1]
         wait_s = least_s + (most_s - least_s) * self._jitter()

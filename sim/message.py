@@ -22,13 +22,15 @@ from scenarios.catalogue import Loaded
 from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.diary import Diary
+from sim.echoes import with_echoes, without_echoes
 from sim.handover import Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
+from sim.pipeline.crews import crew_for
 from sim.pipeline.eras import Era, eras
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.queues import Message, queue_for
-from sim.pipeline.staff import crew_for
+from sim.pipeline.redelivery import forgets
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.season.upstream import Upstream
@@ -49,7 +51,9 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int) -> None:
         scenario = loaded.scenario
-        streams, self._traffic = traffic.streams, traffic
+        self._offered, self._own = traffic, len(traffic.streams)
+        self._traffic = traffic = with_echoes(traffic) if forgets(scenario) else traffic
+        streams = traffic.streams
         self._bin_s, self._end_s = traffic.bin_s, traffic.duration_s
         self._env = simpy.Environment()
         self._freshness_s = [stream.freshness_s for stream in streams]
@@ -72,11 +76,14 @@ class _Engine:
             self._handover.ask,
             random_stream(seed, "workers"),
         )
+        self._crew.attach(self._handover, self._away, random_stream(seed, "crashes"))
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
         self._answers = Answers(scenario, streams, seed)
         self.customers = self._answers.customers
-        self._handover.answered = self._answers.answered
+        self._handover.answered = [
+            answered and i < self._own for i, answered in enumerate(self._answers.answered)
+        ]
         self._upstream = Upstream(scenario, streams, seed)
         self._newcomers: Iterator[tuple[int, float, float]] = iter(())
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
@@ -97,13 +104,20 @@ class _Engine:
             self.diary.dropped.drain(self._queue.dropped)
             page = self.diary.close(first, n, self._crew.in_service())
             busy = self._crew.busy_share(page.busy_s, first, self._bin_s)
-            ledger.post(first, page.counts, page.under_way, self._held(), busy, page.standing)
+            counts, own = page.counts, slice(self._own)
+            if len(self._traffic.streams) > self._own:
+                counts = without_echoes(counts, self._own)
+            ledger.post(first, counts, page.under_way[own], self._held()[own], busy, page.standing[own])
             watcher.tell("simulate", first + n, bins, "every message")
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
-        rows = [i for i, s in enumerate(self._traffic.streams) if s.cause == "trigger"]
-        return with_triggered(self._traffic, rows, self._triggered_counts[rows])
+        rows = [i for i, s in enumerate(self._offered.streams) if s.cause == "trigger"]
+        return with_triggered(self._offered, rows, self._triggered_counts[rows])
+
+    def delay_counts(self) -> Floats:
+        """float64 (streams, BINS)."""
+        return self.diary.delay_counts[: self._own]
 
     def _arrange_newcomers(self, first: int, n: int) -> None:
         """The window's newcomers: due evenly at random within their bins, and then upstream for a while."""
@@ -221,7 +235,7 @@ def run(
     ledger = open_books(loaded.scenario, traffic, keep)
     engine = _Engine(loaded, traffic, seed)
     engine.run(ledger, watcher)
-    complete, delay_counts = engine.traffic(), engine.diary.delay_counts
+    complete, delay_counts = engine.traffic(), engine.delay_counts()
     books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
