@@ -18,6 +18,7 @@ import simpy
 from scenarios.catalogue import Loaded
 from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
+from sim.echoes import with_echoes, without_echoes
 from sim.ledger import DELIVERED, FRESH, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel
@@ -27,6 +28,7 @@ from sim.pipeline.lanes import Doors, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.manning import busy_share, manned
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_room
+from sim.pipeline.redelivery import echoes
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.waits import delay_counts
 from sim.pipeline.workers import served_per_bin
@@ -47,7 +49,8 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
-        self._traffic, self._bins = traffic, int(bins)
+        self._offered, self._own, self._bins = traffic, len(traffic.streams), int(bins)
+        self._traffic = traffic = with_echoes(traffic) if echoes(scenario) else traffic
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         self._eras = list(eras(scenario, bins, traffic.bin_s))
@@ -61,12 +64,12 @@ class _Engine:
         self._state = empty_state(scenario, plans, len(self._lanes), bins)
         self._units = kernel.units_of(self._plan, self._state)
         self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
-        self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
+        self._feedback = Feedback(scenario, self._offered.streams, bins, traffic.bin_s, kernel.lay_causes)
         self._window_bins = min(window_bins, self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
         self._sent = {
             i: random_stream(seed, "triggered", s.name)
-            for i, s in enumerate(traffic.streams)
+            for i, s in enumerate(self._offered.streams)
             if s.cause == "trigger"
         }
         self._rows = list(self._sent)
@@ -134,6 +137,8 @@ class _Engine:
         busy = busy_share(self._plan, self._workers, window.busy)
         self._there[first : first + n] = self._staffing.available
         self._used[first : first + n] = busy * self._staffing.available
+        if streams > self._own:
+            out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
         self._ledger.post(first, out, under_way, held, busy)
         self._feedback.add(first, out[DELIVERED], out[FRESH])
 
@@ -149,16 +154,17 @@ class _Engine:
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
-        return with_triggered(self._traffic, self._rows, self._triggered) if self._rows else self._traffic
+        return with_triggered(self._offered, self._rows, self._triggered) if self._rows else self._offered
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
         self._close_delays()
-        return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))
+        return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))[: self._own]
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
     """Compile the kernel or fetch it from the cache, by bins in which nothing happens."""
+    traffic = with_echoes(traffic) if echoes(loaded.scenario) else traffic
     lanes = lanes_of([HoldUp()] * len(traffic.streams))
     for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.ledger import EXPIRED, QUANTITIES
+from sim.ledger import EXPIRED, ONCE, QUANTITIES
+from sim.pipeline.kernelagain import again
 from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcache import compiled, part
@@ -35,6 +36,7 @@ from sim.pipeline.state import (
     AWAY,
     CELL,
     CHANCE,
+    COME_AGAIN,
     COUNT_OUTSIDE,
     DROP,
     DROP_SHARE,
@@ -45,8 +47,10 @@ from sim.pipeline.state import (
     FIRST_PARCEL,
     GRANT_RETRIES,
     HELD,
+    HIDDEN,
     LANE,
     LEFT,
+    MAN,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
@@ -54,6 +58,7 @@ from sim.pipeline.state import (
     PLAN_DROPS,
     REJECT,
     STREAM,
+    TAKE_OUT,
     TRY_AGAIN,
     UNDER_WAY,
     UNTIL,
@@ -76,6 +81,8 @@ def _enter(plan: Plan, state: State, window: Window, t: int) -> None:
     if t <= state.marks[UNTIL] + 1:
         for s in range(window.arrivals.shape[0]):
             come_back(plan, state, t, s)
+    if window.again != 0:
+        call_at(window.again, plan, state, window, COME_AGAIN, t, 0, 0, 0.0)
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[END_PARCEL] = state.heads[p, NEXT_PARCEL]
@@ -154,7 +161,7 @@ def _count_held(plan: Plan, state: State, held: Floats) -> None:
     """Into `held` (S,): messages in hand, those in the queue counted parcel by parcel."""
     for row in range(state.streams.shape[0]):
         own = state.streams[row]
-        held[int(plan.streams[row, LANE])] += own[AWAY] + own[UNDER_WAY] + own[HELD]
+        held[int(plan.streams[row, LANE])] += own[AWAY] + own[UNDER_WAY] + own[HELD] + own[HIDDEN]
     for p in range(state.waiting.shape[0]):
         for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
             batch = state.batches[p, b % state.batches.shape[1]]
@@ -177,6 +184,7 @@ class Units(NamedTuple):
 
     beyond: int
     full: int
+    again: int
 
 
 def units_of(plan: Plan, state: State) -> Units:
@@ -184,10 +192,11 @@ def units_of(plan: Plan, state: State) -> Units:
 
     To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
     """
-    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0))
+    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0, 0))
     return Units(
         address_of(beyond, *fields) if goes_beyond(plan) else 0,
         address_of(full, *fields) if plan.overflow != REJECT else 0,
+        address_of(again, *fields) if len(plan.again) else 0,
     )
 
 
@@ -203,7 +212,8 @@ def step(
 
 def _window(first_bin: int, arrivals: Floats, capacity: Floats, units: Units) -> Window:
     lanes, bins = arrivals.shape
-    out, under_way = np.zeros((len(QUANTITIES), lanes, bins)), np.zeros((lanes, bins))
+    counted = len(QUANTITIES) if units.again else ONCE
+    out, under_way = np.zeros((counted, lanes, bins)), np.zeros((lanes, bins))
     return Window(first_bin, arrivals, capacity, out, under_way, np.zeros(bins), np.zeros(lanes), *units)
 
 
@@ -224,7 +234,9 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
     """One bin."""
     arrivals, out, j = window.arrivals, window.out, t - window.first_bin
     due = due_in(arrivals, j)
-    calm = is_calm(state, t, due, window.capacity[j])
+    if window.again != 0:
+        call_at(window.again, plan, state, window, MAN, t, 0, 0, 0.0)
+    calm = window.again == 0 and is_calm(state, t, due, window.capacity[j])
     if calm:
         ask_for_all(plan, j, arrivals, state.shares)
         ask(plan, state, window, t)
@@ -239,6 +251,8 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
         served = _serve(plan, state, window, t)
         always = served >= window.capacity[j] * (1.0 - 1e-9)
         window.busy[j] = 1.0 if always else served / plan.capacity
+        if window.again != 0:
+            call_at(window.again, plan, state, window, TAKE_OUT, t, 0, 0, served)
         if not calm:
             ask_for_pieces(plan, state, state.shares)
             ask(plan, state, window, t)

@@ -25,6 +25,7 @@ _SOURCES = (
     "breakerlaws.py",
     "deferrallaws.py",
     "kernel.py",
+    "kernelagain.py",
     "kernelasking.py",
     "kernelbehind.py",
     "kernelbeyond.py",
@@ -40,6 +41,7 @@ _SOURCES = (
     "limitlaws.py",
     "limits.py",
     "provisions.py",
+    "recalls.py",
     "retries.py",
     "state.py",
 )

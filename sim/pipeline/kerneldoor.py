@@ -9,7 +9,7 @@ from sim.ledger import ACCEPTED, OFFERED, REJECTED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelparts import put
-from sim.pipeline.state import AWAY, COME_IN, DROP, SPILL, SPILL_OVER, Floats, Plan, State, Window
+from sim.pipeline.state import AWAY, COME_IN, DROP, HIDDEN, SPILL, SPILL_OVER, Floats, Plan, State, Window
 
 
 @part
@@ -32,11 +32,11 @@ def queued(state: State) -> float:
 
 @part
 def room(plan: Plan, state: State) -> float:
-    """Messages that may wait besides those in backoff, and those that will be refused in this bin: as many as
+    """Messages that may wait besides those in backoff or not visible yet, and those that will be refused in this bin: as many as
     in the last one. Below 0 if those are too many already."""
     away = float(state.refused[0])
     for s in range(state.streams.shape[0]):
-        away += state.streams[s, AWAY]
+        away += state.streams[s, AWAY] + state.streams[s, HIDDEN]
     return plan.bound - away
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from scenarios.pipeline import Workers
+from sim.pipeline.redelivery import occupied, up_share
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, Floats, Plan
-from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread
+from sim.pipeline.workers import erlang_b, erlang_c
 
 _UTILISATIONS = 513
 _HALVES = 50
@@ -35,7 +36,8 @@ def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
 
 def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     """What a plan says of `count` workers."""
-    batch, kept_s, cv2 = workers.batch, mean_s(workers), spread(workers) ** 2
+    kept_s, spread = occupied(workers.model_copy(update={"count": count}))
+    batch, cv2 = workers.batch, spread**2
     capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
     return {
         "capacity": capacity,
@@ -47,10 +49,11 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
 
 def busy_share(plan: Plan, workers: Workers, served_share: Floats) -> Floats:
     """float64 (n,): share of the workers' time that is used, from what they served of their capacity (n,). A
-    batch that is not full keeps its worker as long as a full one."""
+    batch that is not full keeps its worker as long as a full one. Who is away after a crash is no worker."""
     if plan.capacity <= NOTHING:
         return np.zeros_like(served_share)
-    return np.minimum(served_share * workers.batch, 1.0)
+    used, up = np.minimum(served_share * workers.batch, 1.0), up_share(workers)
+    return used if up == 1.0 else used * up / (1.0 - used * (1.0 - up))
 
 
 @functools.lru_cache(maxsize=256)

@@ -25,7 +25,9 @@ from sim.pipeline.provisions import (
     told_ahead,
     turns_ahead,
 )
+from sim.pipeline.recalls import AGAIN_PARCELS, recall_figures, recall_room
 from sim.pipeline.retries import backoff_range_s
+from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
@@ -66,7 +68,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     workers = scenario.pipeline.workers
     fluids, first_rows = limit_rows(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
-    served_s = service_points(workers, POINTS)
+    served_s = ended_well(scenario, POINTS) if forgets(scenario) else service_points(workers, POINTS)
     delays_s = [_sum(served_s, points((provider.delay,))) for provider in scenario.providers]
     deliveries = [_delivery(delay_s / bin_s, bins) for delay_s in delays_s]
     return Plan(
@@ -86,6 +88,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         edges_s=histogram.EDGES,
         slope=_SLOPE,
         offset=1.0 - math.log(histogram.EDGES[1]) * _SLOPE,
+        **recall_figures(scenario, bins, bin_s),
     )
 
 
@@ -111,7 +114,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         refused=np.zeros(1),
         outside=np.zeros((int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, coming, 2)),
-        streams=np.zeros((s, 5)),
+        streams=np.zeros((s, 6)),
         providers=provider_states(scenario),
         deferred=deferred,
         deferred_level=np.zeros((len(deferred), *deferred.shape[2:])),
@@ -120,6 +123,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
         fresh_shares=np.zeros(s),
+        **recall_room(plan.again, lanes, bins, bin_s),
     )
 
 
@@ -132,6 +136,7 @@ def with_room(state: State, bins: int) -> State:
     """The state with rings that take `bins` more bins of newcomers and of messages that come back, whatever
     waits outside coming in meanwhile."""
     per_bin, outside = len(state.streams) * (1 + state.back_level.shape[1]), len(_outside(state))
+    per_bin += AGAIN_PARCELS * state.again.shape[1]
     if len(state.outside):
         state = _with_room_outside(state, outside, bins)
         outside += bins

@@ -92,6 +92,12 @@ def points_of(kept_s: Floats, likely: Floats, points: int) -> Floats:
     return np.interp((np.arange(points) + 0.5) / points, below, kept_s)
 
 
+def ended_well(scenario: Scenario, points: int) -> Floats:
+    """float64 (points,), ascending: equally probable seconds of services that ended well."""
+    found = services(scenario)
+    return points_of(found.kept_s, found.good, points)
+
+
 def occupied(workers: Workers) -> tuple[float, float]:
     """Mean seconds for which a service keeps its worker, time away after a crash included, and their
     standard deviation / mean.
@@ -134,7 +140,9 @@ def carried_per_s(workers: Workers) -> float:
 def _kept(workers: Workers) -> tuple[Floats, Floats]:
     """Seconds that services keep their workers if nothing crashes, (n,) ascending, and how likely each is;
     finer in the tail, with the stalls counted one by one."""
-    edges = np.concatenate((np.linspace(0.0, 0.99, _EVEN + 1), 1.0 - np.logspace(-2, -13, _TAIL + 1)[1:], [1.0]))
+    edges = np.concatenate(
+        (np.linspace(0.0, 0.99, _EVEN + 1), 1.0 - np.logspace(-2, -13, _TAIL + 1)[1:], [1.0])
+    )
     likely = np.diff(edges)
     times_s = served_at(workers, edges[:-1] + 0.5 * likely)
     if workers.stalls is None or workers.stalls.rate == 0.0:

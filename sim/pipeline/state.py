@@ -41,8 +41,9 @@ STREAM, TRIES, MASS, DUE_S, VAR = range(5)
 LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
-# those arrive or bounce in this bin, messages that a provider holds back.
-AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD = range(5)
+# those arrive or bounce in this bin, messages that a provider, or a late worker, holds back, messages that
+# are not visible again yet.
+AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD, HIDDEN = range(6)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are, whether what does not wait is served before it expires; ever growing
@@ -60,6 +61,9 @@ ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
+
+# Steps of sim.pipeline.kernelagain.
+MAN, COME_AGAIN, TAKE_OUT = range(3)
 
 
 class Plan(NamedTuple):
@@ -105,6 +109,10 @@ class Plan(NamedTuple):
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
     """Edges of sim.histogram."""
+    again: Floats
+    """Columns of sim.pipeline.recalls; empty where every message is taken once."""
+    losses: Floats
+    """(bins,): share of what is taken in a bin whose worker a fault takes before it is done."""
 
 
 class State(NamedTuple):
@@ -140,7 +148,7 @@ class State(NamedTuple):
     coming: Floats
     """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
     streams: Floats
-    """(S, 5)"""
+    """(S, 6)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     deferred: Floats
@@ -158,6 +166,13 @@ class State(NamedTuple):
     """(V,): of what asks each provider in this bin, the share that it admits."""
     fresh_shares: Floats
     """(S,): share of what does not wait that arrives fresh."""
+    again: Floats
+    """(bins ahead, lanes, 8): messages that are visible again in a bin (sim.pipeline.recalls)."""
+    late: Floats
+    """(bins ahead, lanes, 3): messages for which a late worker asks in a bin, their due times and the squares
+    of those."""
+    down: Floats
+    """(1 + bins ahead,): workers who are away after a crash, and how many come back in a bin."""
 
 
 class Window(NamedTuple):
@@ -180,3 +195,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int
     """Address of sim.pipeline.kernelfull.full for a queue that drops or spills, else 0."""
+    again: int
+    """Address of sim.pipeline.kernelagain.again where messages may be taken again, else 0."""

@@ -1,0 +1,114 @@
+"""What a cohort plan says of messages that are taken again, and the rings that hold them.
+
+Columns and steps are shared with sim.pipeline.kernelagain, which works on them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from scenarios.faults import RegionLoss, WorkerLoss
+from scenarios.scenario import Scenario
+from sim.pipeline.redelivery import (
+    Services,
+    away_s,
+    crash_rate,
+    forgets,
+    occupied,
+    points_of,
+    services,
+    up_share,
+)
+from sim.pipeline.state import Floats
+
+# First columns of Plan.again: shares of what is taken that a crash ends and that outlast the time-out;
+# whether there is a time-out; how many bins later it has passed, and for which share one more.
+LOST, LATE, ACKS, LAG, NEXT = range(5)
+# Crashes per second of service, workers per message of Plan.capacity, mean seconds of a service that ends
+# well, and of all until they end or crash; capacity if nobody is away / capacity on average; how many bins
+# later who crashed serves again, and for which share one more.
+CRASHES, WORKERS, SERVED_S, BUSY_S, WHOLE, GONE_LAG, GONE_NEXT = range(5, 12)
+FIRST_LATE = 12
+"""From here on LATE_POINTS equally probable seconds for which late services go on after the time-out, and
+then KEPT_POINTS of those of any service."""
+LATE_POINTS, KEPT_POINTS = 32, 256
+AGAIN_PARCELS = 3
+"""Parcels of a lane that come again in a bin at most, and messages that late workers ask for."""
+FIRST_KEPT = FIRST_LATE + LATE_POINTS
+
+# Columns of State.again: messages that a crash ended, their due times, squared due times and attempts
+# weighted by them; then the same of late ones.
+ENDED, LATE_ONES, MOMENTS = 0, 4, 4
+
+
+def recall_figures(scenario: Scenario, bins: int, bin_s: float) -> dict[str, Floats]:
+    """Plan.again and Plan.losses; both empty where every message is taken once."""
+    if not forgets(scenario):
+        return {"again": np.zeros(0), "losses": np.zeros(1)}
+    found = services(scenario)
+    return {"again": _figures(scenario, found, bin_s), "losses": _losses(scenario, found, bins, bin_s)}
+
+
+def _figures(scenario: Scenario, found: Services, bin_s: float) -> Floats:
+    workers, timeout_s = scenario.pipeline.workers, scenario.pipeline.queue.visibility_timeout
+    every, whole_s = found.good + found.late, occupied(workers)[0]
+    good = float(found.good.sum())
+    figures = np.zeros(FIRST_KEPT + KEPT_POINTS)
+    figures[LOST], figures[LATE] = found.lost_share, found.late_share
+    if timeout_s is not None:
+        figures[ACKS] = 1.0
+        figures[LAG], figures[NEXT] = _lag(timeout_s / bin_s)
+        later_s = points_of(found.kept_s, found.late, LATE_POINTS) - timeout_s
+        figures[FIRST_LATE:FIRST_KEPT] = np.maximum(later_s, 0.0)
+    figures[CRASHES], figures[WORKERS] = crash_rate(workers), whole_s / bin_s / workers.batch
+    figures[SERVED_S] = float(found.kept_s @ found.good) / good if good else 0.0
+    figures[BUSY_S], figures[WHOLE] = whole_s * up_share(workers), 1.0 / up_share(workers)
+    figures[GONE_LAG], figures[GONE_NEXT] = _lag(away_s(workers) / bin_s)
+    figures[FIRST_KEPT:] = points_of(found.kept_s, every, KEPT_POINTS)
+    return figures
+
+
+def _lag(in_bins: float) -> tuple[float, float]:
+    """Bins after which something has passed that began evenly within one, one at least, and for which share
+    one more."""
+    whole = math.floor(in_bins)
+    return (float(whole), in_bins - whole) if whole else (1.0, 0.0)
+
+
+def _losses(scenario: Scenario, found: Services, bins: int, bin_s: float) -> Floats:
+    """float64 (bins,): share of what is taken in a bin that is in hand of a worker when a fault takes it."""
+    lost, workers = np.zeros(bins), scenario.pipeline.workers
+    if scenario.pipeline.queue.visibility_timeout is None:
+        return lost
+    likely = (found.good + found.late) / max(1e-300, float((found.good + found.late).sum()))
+    longer = 1.0 - np.cumsum(likely)
+    inside = (np.arange(16) + 0.5) / 16.0
+    for fault in scenario.faults:
+        if not isinstance(fault, WorkerLoss | RegionLoss):
+            continue
+        edge, share = fault.bins(scenario.starts_at, bin_s)[0], fault.share
+        if workers.autoscaling is None:
+            share = round(share * workers.count) / workers.count
+        for ahead in range(1, min(edge, math.ceil(found.kept_s[-1] / bin_s) + 1) + 1):
+            at = np.searchsorted(found.kept_s, (ahead - inside) * bin_s, side="right") - 1
+            held = float(np.where(at >= 0, longer[np.maximum(at, 0)], 1.0).mean())
+            if held < 1e-9 or edge - ahead >= bins:
+                continue
+            lost[edge - ahead] = 1.0 - (1.0 - lost[edge - ahead]) * (1.0 - share * max(0.0, held))
+    return lost
+
+
+def recall_room(again: Floats, rows: int, bins: int, bin_s: float) -> dict[str, Any]:
+    """State.again, State.late and State.down for `rows` lanes and what Plan.again says."""
+    if not len(again):
+        return {"again": np.zeros((1, 0, 8)), "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
+    ahead = min(int(again[LAG]), bins) + 2
+    longest = int(again[FIRST_KEPT - 1] / bin_s)
+    return {
+        "again": np.zeros((ahead, rows, 8)),
+        "late": np.zeros((min(longest, bins) + 3, rows, 3)),
+        "down": np.zeros(min(int(again[GONE_LAG]), bins) + 3),
+    }
