@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sim import histogram
-from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
+from sim.ledger import (
+    ACCEPTED,
+    DELIVERED,
+    DUPLICATES,
+    EXPIRED,
+    FAILED,
+    FRESH,
+    OFFERED,
+    REDELIVERED,
+    REJECTED,
+)
 from sim.outcome import Outcome
 from sim.traffic import peak
 
@@ -48,7 +58,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
 
 
 def messages(outcome: Outcome, streams: Sequence[int]) -> dict[str, float]:
-    """How many messages met each fate, over the streams with these indices."""
+    """How many messages met each fate, over the streams with these indices; besides, how often one was
+    visible again, and how often providers took one once more."""
     fates = {
         "offered": OFFERED,
         "accepted": ACCEPTED,
@@ -61,7 +72,15 @@ def messages(outcome: Outcome, streams: Sequence[int]) -> dict[str, float]:
     planned, suppressed = outcome.planned[list(streams)].sum(), outcome.suppressed[list(streams)].sum()
     lost = sum(counts[fate] for fate in ("delivered", "expired", "rejected", "failed"))
     in_backlog = max(0.0, counts["offered"] - lost)
-    return {"planned": int(planned), "suppressed": int(suppressed), **counts, "in_backlog": in_backlog}
+    more = {"redelivered": REDELIVERED, "duplicates": DUPLICATES}
+    again = {name: float(outcome.totals[row, list(streams)].sum()) for name, row in more.items()}
+    return {
+        "planned": int(planned),
+        "suppressed": int(suppressed),
+        **counts,
+        "in_backlog": in_backlog,
+        **again,
+    }
 
 
 def delays(counts: Floats) -> dict[str, float | None]:

@@ -18,11 +18,12 @@ from simpy.events import NORMAL
 
 from scenarios.scenario import Scenario
 from sim.handover import Handover
+from sim.pipeline.crew import Floats
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.levels import Level
 from sim.pipeline.queues import DECIDED, Message
 from sim.pipeline.redelivery import away_s, crash_rate
-from sim.pipeline.staff import Floats, Staff
+from sim.pipeline.staff import Staff
 from sim.traffic import Traffic
 
 _BLOCK = 4096

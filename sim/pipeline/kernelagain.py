@@ -11,7 +11,7 @@ import math
 
 from sim.ledger import FAILED, REDELIVERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import put, share_below
+from sim.pipeline.kernelparts import piece_moments, put, share_below
 from sim.pipeline.recalls import (
     ACKS,
     BUSY_S,
@@ -28,7 +28,9 @@ from sim.pipeline.recalls import (
     LATE_POINTS,
     LOST,
     NEXT,
+    PRESENT,
     SERVED_S,
+    TIMEOUT_S,
     WHOLE,
     WORKERS,
 )
@@ -70,7 +72,7 @@ def again(
         for s in range(state.again.shape[1]):
             _come_again(plan, state, window, t, s)
     elif step == TAKE_OUT:
-        _crash(plan, state, t, mass, window.capacity[t - window.first_bin])
+        _crash(plan, state, t, mass)
         _take_out(plan, state, window, t)
         for s in range(state.late.shape[1]):
             _ask_late(plan, state, t, s)
@@ -79,7 +81,7 @@ def again(
 
 @part
 def _workers(plan: Plan) -> float:
-    return plan.capacity * plan.again[WORKERS]
+    return float(plan.capacity * plan.again[WORKERS])
 
 
 @part
@@ -91,26 +93,29 @@ def _man(plan: Plan, state: State, window: Window, t: int) -> None:
     workers = _workers(plan)
     if plan.again[CRASHES] > 0.0 and workers > 0.0:
         up = max(0.0, 1.0 - state.down[0] / workers)
-        window.capacity[t - window.first_bin] *= plan.again[WHOLE] * max(up, 1e-9)
+        window.capacity[t - window.first_bin] *= plan.again[WHOLE] * plan.again[PRESENT] * max(up, 1e-9)
 
 
 @part
-def _crash(plan: Plan, state: State, t: int, served: float, capacity: float) -> None:
+def _crash(plan: Plan, state: State, t: int, served: float) -> None:
     """So many workers crash in bin `t` as their services make expect."""
     if plan.again[CRASHES] <= 0.0:
         return
-    crashed = plan.again[CRASHES] * plan.again[BUSY_S] * min(served, capacity)
+    there = max(0.0, _workers(plan) - state.down[0]) * plan.again[PRESENT]
+    serving_s = min(served * plan.again[BUSY_S], there * plan.bin_s)
+    crashed = plan.again[CRASHES] * serving_s
     ring, lag, later = state.down.shape[0] - 1, int(plan.again[GONE_LAG]), plan.again[GONE_NEXT]
     state.down[0] += crashed
-    if lag + 1 < ring:
-        state.down[1 + (t + lag) % ring] += crashed * (1.0 - later)
-        state.down[1 + (t + lag + 1) % ring] += crashed * later
+    if lag + 2 < ring:
+        state.down[1 + (t + lag + 1) % ring] += crashed * (1.0 - later)
+        state.down[1 + (t + lag + 2) % ring] += crashed * later
 
 
 @part
 def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
     """What crashes end, and what will be late, of the pieces that the workers took in bin `t`."""
     ended, j = plan.again[LOST], t - window.first_bin
+    state.refused[1] = 0.0
     if t < plan.losses.shape[0]:
         ended += (1.0 - ended) * plan.losses[t]
     for i in range(state.marks[PIECES]):
@@ -123,6 +128,7 @@ def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
             _hide(plan, state, t, piece, ENDED, gone)
             _hide(plan, state, t, piece, LATE_ONES, late)
             state.streams[s, HIDDEN] += gone
+            state.refused[1] += gone
             state.streams[s, HELD] += late
 
 
@@ -132,12 +138,16 @@ def _hide(plan: Plan, state: State, t: int, piece: Floats, kind: int, mass: floa
     lag, later, ring = int(plan.again[LAG]), plan.again[NEXT], state.again.shape[0]
     if t + lag + 1 >= plan.bins or mass <= 0.0:
         return
+    waited_s, square = piece_moments(piece)
     for step in range(2):
-        share = mass * (later if step == 1 else 1.0 - later)
-        cell = state.again[(t + lag + step) % ring, int(piece[STREAM])]
+        share, at = mass * (later if step == 1 else 1.0 - later), t + lag + step
+        cell = state.again[at % ring, int(piece[STREAM])]
+        # so that its delay is what it has waited and the time-out; due before its bin, as what comes again
+        due_s = (at + 0.5) * plan.bin_s - plan.again[TIMEOUT_S] - waited_s
+        due_s = min(due_s, at * plan.bin_s * (1.0 - 1e-12))
         cell[kind] += share
-        cell[kind + 1] += share * piece[DUE_S]
-        cell[kind + 2] += share * (piece[DUE_S] * piece[DUE_S] + piece[VAR])
+        cell[kind + 1] += share * due_s
+        cell[kind + 2] += share * (due_s * due_s + square - waited_s * waited_s)
         cell[kind + 3] += share * piece[TRIES]
 
 

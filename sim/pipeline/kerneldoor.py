@@ -32,9 +32,9 @@ def queued(state: State) -> float:
 
 @part
 def room(plan: Plan, state: State) -> float:
-    """Messages that may wait besides those in backoff or not visible yet, and those that will be refused in this bin: as many as
-    in the last one. Below 0 if those are too many already."""
-    away = float(state.refused[0])
+    """Messages that may wait besides those in backoff or not visible yet, and those that will be refused or
+    hidden in this bin: as many as in the last one. Below 0 if those are too many already."""
+    away = float(state.refused[0] + state.refused[1])
     for s in range(state.streams.shape[0]):
         away += state.streams[s, AWAY] + state.streams[s, HIDDEN]
     return plan.bound - away

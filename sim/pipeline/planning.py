@@ -26,8 +26,8 @@ from sim.pipeline.provisions import (
     turns_ahead,
 )
 from sim.pipeline.recalls import AGAIN_PARCELS, recall_figures, recall_room
-from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.redelivery import ended_well, forgets
+from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
@@ -111,7 +111,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([-2, -2, -2, -2, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
-        refused=np.zeros(1),
+        refused=np.zeros(2),
         outside=np.zeros((int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, coming, 2)),
         streams=np.zeros((s, 6)),

@@ -17,7 +17,6 @@ from scenarios.pipeline import Queue
 from scenarios.words import PRIORITIES
 from sim.traffic import Stream
 
-
 DECIDED = -1
 """Attempts of a message that nobody will ask for again."""
 

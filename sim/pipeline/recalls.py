@@ -27,11 +27,12 @@ from sim.pipeline.state import Floats
 # First columns of Plan.again: shares of what is taken that a crash ends and that outlast the time-out;
 # whether there is a time-out; how many bins later it has passed, and for which share one more.
 LOST, LATE, ACKS, LAG, NEXT = range(5)
-# Crashes per second of service, workers per message of Plan.capacity, mean seconds of a service that ends
-# well, and of all until they end or crash; capacity if nobody is away / capacity on average; how many bins
-# later who crashed serves again, and for which share one more.
-CRASHES, WORKERS, SERVED_S, BUSY_S, WHOLE, GONE_LAG, GONE_NEXT = range(5, 12)
-FIRST_LATE = 12
+# The time-out; crashes per second of service, workers per message of Plan.capacity, mean seconds of a service
+# that ends well, and of all until they end or crash; capacity if nobody is away / capacity on average; how
+# much of a bin those serve who are there at its start (so much that as many are away in the long run as
+# should be); for how many bins more who crashed is away, and for which share one more.
+TIMEOUT_S, CRASHES, WORKERS, SERVED_S, BUSY_S, WHOLE, PRESENT, GONE_LAG, GONE_NEXT = range(5, 14)
+FIRST_LATE = 14
 """From here on LATE_POINTS equally probable seconds for which late services go on after the time-out, and
 then KEPT_POINTS of those of any service."""
 LATE_POINTS, KEPT_POINTS = 32, 256
@@ -44,7 +45,7 @@ FIRST_KEPT = FIRST_LATE + LATE_POINTS
 ENDED, LATE_ONES, MOMENTS = 0, 4, 4
 
 
-def recall_figures(scenario: Scenario, bins: int, bin_s: float) -> dict[str, Floats]:
+def recall_figures(scenario: Scenario, bins: int, bin_s: float) -> dict[str, Any]:
     """Plan.again and Plan.losses; both empty where every message is taken once."""
     if not forgets(scenario):
         return {"again": np.zeros(0), "losses": np.zeros(1)}
@@ -59,14 +60,19 @@ def _figures(scenario: Scenario, found: Services, bin_s: float) -> Floats:
     figures = np.zeros(FIRST_KEPT + KEPT_POINTS)
     figures[LOST], figures[LATE] = found.lost_share, found.late_share
     if timeout_s is not None:
-        figures[ACKS] = 1.0
+        figures[ACKS], figures[TIMEOUT_S] = 1.0, timeout_s
         figures[LAG], figures[NEXT] = _lag(timeout_s / bin_s)
         later_s = points_of(found.kept_s, found.late, LATE_POINTS) - timeout_s
         figures[FIRST_LATE:FIRST_KEPT] = np.maximum(later_s, 0.0)
-    figures[CRASHES], figures[WORKERS] = crash_rate(workers), whole_s / bin_s / workers.batch
+    figures[WORKERS] = whole_s / bin_s / workers.batch
+    if away_s(workers) >= bin_s:  # else as many are away as on average
+        figures[CRASHES], figures[PRESENT] = (
+            crash_rate(workers),
+            1.0 / (1.0 + crash_rate(workers) * bin_s / 2.0),
+        )
     figures[SERVED_S] = float(found.kept_s @ found.good) / good if good else 0.0
     figures[BUSY_S], figures[WHOLE] = whole_s * up_share(workers), 1.0 / up_share(workers)
-    figures[GONE_LAG], figures[GONE_NEXT] = _lag(away_s(workers) / bin_s)
+    figures[GONE_LAG], figures[GONE_NEXT] = divmod(max(0.0, away_s(workers) / bin_s - 0.5), 1.0)
     figures[FIRST_KEPT:] = points_of(found.kept_s, every, KEPT_POINTS)
     return figures
 
@@ -83,21 +89,17 @@ def _losses(scenario: Scenario, found: Services, bins: int, bin_s: float) -> Flo
     lost, workers = np.zeros(bins), scenario.pipeline.workers
     if scenario.pipeline.queue.visibility_timeout is None:
         return lost
-    likely = (found.good + found.late) / max(1e-300, float((found.good + found.late).sum()))
-    longer = 1.0 - np.cumsum(likely)
-    inside = (np.arange(16) + 0.5) / 16.0
+    ends = found.good + found.late
+    likely, in_bins = ends / max(1e-300, float(ends.sum())), found.kept_s / bin_s
     for fault in scenario.faults:
         if not isinstance(fault, WorkerLoss | RegionLoss):
             continue
         edge, share = fault.bins(scenario.starts_at, bin_s)[0], fault.share
         if workers.autoscaling is None:
             share = round(share * workers.count) / workers.count
-        for ahead in range(1, min(edge, math.ceil(found.kept_s[-1] / bin_s) + 1) + 1):
-            at = np.searchsorted(found.kept_s, (ahead - inside) * bin_s, side="right") - 1
-            held = float(np.where(at >= 0, longer[np.maximum(at, 0)], 1.0).mean())
-            if held < 1e-9 or edge - ahead >= bins:
-                continue
-            lost[edge - ahead] = 1.0 - (1.0 - lost[edge - ahead]) * (1.0 - share * max(0.0, held))
+        for at in range(max(0, edge - math.ceil(in_bins[-1])), min(edge, bins)):
+            held = float(likely @ np.clip(in_bins - (edge - at - 1), 0.0, 1.0))
+            lost[at] = 1.0 - (1.0 - lost[at]) * (1.0 - share * held)
     return lost
 
 
@@ -110,5 +112,5 @@ def recall_room(again: Floats, rows: int, bins: int, bin_s: float) -> dict[str, 
     return {
         "again": np.zeros((ahead, rows, 8)),
         "late": np.zeros((min(longest, bins) + 3, rows, 3)),
-        "down": np.zeros(min(int(again[GONE_LAG]), bins) + 3),
+        "down": np.zeros(min(int(again[GONE_LAG]), bins) + 5),
     }

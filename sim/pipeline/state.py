@@ -142,7 +142,7 @@ class State(NamedTuple):
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(1,): messages set back in the last bin."""
+    """(2,): messages set back in the last bin, and those whose worker crashed."""
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
