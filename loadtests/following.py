@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from loadtests.arrivals import NOBODY
 from loadtests.standin.records import Arrivals, Outcome, read_arrivals
 from loadtests.standin.server import Running
+
+T = TypeVar("T")
 
 POLL_S = 0.05
 PROBED = 0
@@ -32,15 +36,21 @@ class Followed:
 
 def follow(running: Running, sent_monotonic_s: float, longest_s: float) -> Followed:
     """Wait until the message is delivered, `longest_s` at most."""
+    provider = running.settings.provider
+    return awaited(
+        lambda waited_s: followed(read_arrivals(running.records), provider, sent_monotonic_s, waited_s),
+        lambda found: found.outcome == Outcome.DELIVERED.name.lower(),
+        longest_s,
+    )
+
+
+def awaited(look: Callable[[float], T], enough: Callable[[T], bool], longest_s: float) -> T:
+    """What `look` finds, told how many seconds it has been waited, once that is enough or time is over."""
     began_s = time.monotonic()
     while True:
-        found = followed(
-            read_arrivals(running.records),
-            running.settings.provider,
-            sent_monotonic_s,
-            time.monotonic() - began_s,
-        )
-        if found.outcome == Outcome.DELIVERED.name.lower() or found.waited_s >= longest_s:
+        waited_s = time.monotonic() - began_s
+        found = look(waited_s)
+        if enough(found) or waited_s >= longest_s:
             return found
         time.sleep(POLL_S)
 

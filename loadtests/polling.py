@@ -31,7 +31,14 @@ from loadtests.targets.safety import Address
 FOLDER = "polling"
 AGAIN_S, AGAIN_GROWTH, AGAIN_S_MAX = 0.1, 1.3, 5.0
 """How soon a message is asked for again at first, by how much later each time, how late at most."""
+GROWS = 20
+"""So often at most it gets later: powers of hours of asking would be beyond any float."""
 IDLE_S = 0.02
+
+
+def again_s(tries: int) -> float:
+    """In how many seconds a message is worth asking for again that was asked for `tries` times before."""
+    return min(AGAIN_S * AGAIN_GROWTH ** min(tries, GROWS), AGAIN_S_MAX)
 
 
 class Poller:
@@ -102,9 +109,8 @@ class Poller:
             outcome = Outcome.DELIVERED if said in self._delivery.delivered else Outcome.OTHER
             self._recorder.add(time.monotonic(), [Found(run_number(run), (number,))], [outcome], 200)
         else:
-            again_s = min(AGAIN_S * AGAIN_GROWTH**tries, AGAIN_S_MAX)
             with self._lock:
-                heapq.heappush(self._later, (time.monotonic() + again_s, number, run, tries + 1))
+                heapq.heappush(self._later, (time.monotonic() + again_s(tries), number, run, tries + 1))
         return True
 
     def _status(self, run: str, number: int) -> object:

@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from urllib.parse import urlsplit
 
 from loadtests.by_reply import GIVEN, mark_of
-from loadtests.following import POLL_S, PROBED
-from loadtests.polling import AGAIN_GROWTH, AGAIN_S, AGAIN_S_MAX
+from loadtests.following import PROBED, awaited
+from loadtests.polling import again_s
 from loadtests.receiver.server import Running
 from loadtests.standin.records import Arrivals, Outcome, read_arrivals
 from loadtests.targets import credentials, safety
@@ -42,13 +43,11 @@ def heard(running: Running, sent_monotonic_s: float, reply_id: str) -> Told:
     delivery = running.delivery
     mark = mark_of(reply_id) if delivery.named_by == "reply" else None
     by = f"{delivery.events} events, posted to {delivery.webhook_url}"
-    began_s = time.monotonic()
-    while True:
-        waited_s = time.monotonic() - began_s
-        found = heard_so_far(read_arrivals(running.records), by, sent_monotonic_s, mark, waited_s)
-        if found.after_s is not None or waited_s >= delivery.settle:
-            return found
-        time.sleep(POLL_S)
+    return awaited(
+        lambda waited_s: heard_so_far(read_arrivals(running.records), by, sent_monotonic_s, mark, waited_s),
+        lambda found: found.after_s is not None,
+        delivery.settle,
+    )
 
 
 def heard_so_far(of: Arrivals, by: str, sent_monotonic_s: float, mark: int | None, waited_s: float) -> Told:
@@ -91,10 +90,8 @@ def asked(target: Target, run: str, sent_monotonic_s: float) -> Told:
 
 def _pauses(until_s: float) -> Iterator[None]:
     """Each time that it is worth asking, less and less often, once more when the time is over."""
-    pause_s = AGAIN_S
-    while True:
+    for tries in count():
         yield
         if time.monotonic() >= until_s:
             return
-        time.sleep(max(0.0, min(pause_s, until_s - time.monotonic())))
-        pause_s = min(AGAIN_S_MAX, AGAIN_GROWTH * pause_s)
+        time.sleep(max(0.0, min(again_s(tries), until_s - time.monotonic())))

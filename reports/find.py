@@ -228,6 +228,7 @@ def _season(simulated: Simulated | None, scale: float) -> Season | None:
         seed=outcome.seed,
         replications=max(1, len(simulated.replications)),
         scale=scale,
+        cost=finite(told["cost"]),
     )
 
 

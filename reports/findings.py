@@ -153,7 +153,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Season:
-    """One simulated season in totals: messages by fate, delay from due to delivered, backlog and drain."""
+    """One simulated season: messages by fate, delay from due to delivered, backlog, drain, what it cost."""
 
     planned: float
     suppressed: float
@@ -174,6 +174,7 @@ class Season:
     scale: float
     redelivered: float = 0.0
     duplicates: float = 0.0
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,8 @@ def streams(outcome: Outcome) -> Table:
         Column("fresh", "share"),
         Column("delay p50", "s"),
         Column("delay p99", "s"),
+        Column("drain", "s"),
+        Column("cost"),
     )
     told = summary(outcome)["streams"]
     rows = tuple(_stream(stream, figures) for stream, figures in zip(outcome.streams, told, strict=True))
@@ -99,7 +101,8 @@ def _stream(stream: Stream, figures: Mapping[str, Any]) -> tuple[Cell, ...]:
     fates = _rounded(messages["offered"], messages["delivered"], messages["expired"], lost)
     delays = finite(delay["p50"]), finite(delay["p99"])
     cause = (stream.name, stream.channel, stream.priority, stream.cause)
-    return (*cause, *fates, finite(figures["fresh_share"]), *delays)
+    ends = finite(figures["drain_s"]), finite(figures["cost"])
+    return (*cause, *fates, finite(figures["fresh_share"]), *delays, *ends)
 
 
 def peak(measurement: Measurement) -> Table:

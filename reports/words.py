@@ -149,12 +149,14 @@ def season_lines(season: Season) -> tuple[tuple[str, str], ...]:
     again = (("taken again", season.redelivered), ("duplicates (sent once more)", season.duplicates))
     lines += [(name, f"{units.count(value)} ({units.percent(value / of)})") for name, value in again if value]
     delay = f"p50 {units.duration(season.delay_s_p50)}, p99 {units.duration(season.delay_s_p99)}"
-    return (
-        *lines,
+    lines += [
         ("delay, due to delivered", delay),
         ("greatest backlog", units.count(season.backlog_max)),
         ("drain time", units.duration(season.drain_s)),
-    )
+    ]
+    if season.cost is not None:
+        lines.append(("cost, at the providers' prices", units.count(season.cost)))
+    return tuple(lines)
 
 
 def method(findings: Findings) -> tuple[tuple[str, str], ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from scenarios.quantities import Seconds, Share
-from scenarios.words import Word
+from scenarios.words import Word, kind
 
 
 class FaultWord(Word):
@@ -75,12 +74,6 @@ class QueueUnavailable(FaultWord):
     what comes back from a backoff waits."""
 
     kind: Literal["queue-unavailable"]
-
-
-def kind(fault: Any) -> str:
-    """The kind of a raw table or a fault."""
-    told = fault.get("kind", "") if isinstance(fault, Mapping) else getattr(fault, "kind", "")
-    return str(told)
 
 
 Fault = Annotated[

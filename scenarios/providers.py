@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
+from scenarios import words
 from scenarios.deferrals import IpWarmUp, MailboxDeferral, PacedQueue
 from scenarios.limits import (
     ClockHour,
@@ -27,9 +28,8 @@ from scenarios.words import Channel, Word
 
 
 def kind(limit: Any) -> str:
-    """The kind of a raw table or a limit; a table that names none is a token bucket."""
-    told = limit.get("kind", "token bucket") if isinstance(limit, Mapping) else getattr(limit, "kind", "")
-    return str(told)
+    """A limit that names no kind is a token bucket. What it is asked by is told to users by this name."""
+    return words.kind(limit, default="token bucket")
 
 
 Limit = Annotated[
@@ -57,8 +57,8 @@ class Provider(Word):
     `partial_failure` is kind (j): the share of messages that fail inside a request answered 200; since the
     request succeeded, nobody sends them again. What its limits defer it tries again every `deferred_retry`
     until `deferred_expiry`. `standby`: it carries what the channel's other provider does not take.
-    `retry_after`: its 429 says when to come again. What a `profile` says holds where the provider itself says
-    nothing.
+    `retry_after`: its 429 says when to come again. `price` is of one message that it accepts, in your
+    currency; without it nobody knows. What a `profile` says holds where the provider itself says nothing.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Provider(Word):
     deferred_retry: Seconds = Field(default=900.0, gt=0)
     deferred_expiry: Seconds = Field(default=259_200.0, gt=0)
     delay: Delay = Delay(median="0s", sigma=0.0)
+    price: float | None = Field(default=None, ge=0.0)
     source: str = ""
     read_on: date | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -14,6 +15,12 @@ CHANNELS: tuple[Channel, ...] = ("email", "sms", "push", "whatsapp")
 Priority = Literal["transactional", "marketing"]
 PRIORITIES: tuple[Priority, ...] = ("transactional", "marketing")
 """Highest first: the order in which the queue is served."""
+
+
+def kind(word: Any, default: str = "") -> str:
+    """The kind of a raw table or of a word that was read; `default` of a table that names none."""
+    told = word.get("kind", default) if isinstance(word, Mapping) else getattr(word, "kind", "")
+    return str(told)
 
 
 class UnreadError(AttributeError):

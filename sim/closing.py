@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scenarios.scenario import Scenario
+from sim.costs import costs
 from sim.ledger import Ledger
 from sim.outcome import Customers, Outcome, Resolution, description, row_names
 from sim.outcomefile import FileShelf
@@ -86,6 +87,7 @@ def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
         cpu_s=books.watch.cpu_s() - shelf.cpu_s,
         compile_s=books.watch.compile_s,
         series=Memory({}, 0),
+        costs=costs(scenario, traffic.streams, ledger.totals),
     )
     series = shelf.series(lambda: metadata(description(outcome)))
     return replace(

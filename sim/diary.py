@@ -13,6 +13,7 @@ from sim import histogram
 from sim.ledger import (
     ACCEPTED,
     ATTEMPTS,
+    BY_STANDBY,
     DEAD_LETTERED,
     DELIVERED,
     EXPIRED,
@@ -39,11 +40,8 @@ class Moments:
     """One more: stream, time_s, and a second moment for those who ask about a span."""
 
     def __init__(self) -> None:
-        self._keep(array("q"), array("d"), array("d"))
-
-    def _keep(self, streams: array[int], times_s: array[float], due_s: array[float]) -> None:
-        self._streams, self._times_s, self._due_s = streams, times_s, due_s
-        add_stream, add_time, add_due = streams.append, times_s.append, due_s.append
+        self._streams, self._times_s, self._due_s = array("q"), array("d"), array("d")
+        add_stream, add_time, add_due = self._streams.append, self._times_s.append, self._due_s.append
 
         def add(stream: int, time_s: float, earlier_s: float) -> None:
             add_stream(stream)
@@ -68,13 +66,14 @@ class Moments:
         """Streams, times and due times of all that happened before `until_s`; they are forgotten here."""
         streams = np.array(self._streams, dtype=np.int64)
         times_s, due_s = np.array(self._times_s), np.array(self._due_s)
+        del self._streams[:], self._times_s[:], self._due_s[:]
         come = times_s < until_s
+        if come.all():
+            return streams, times_s, due_s
         later = ~come
-        self._keep(
-            array("q", streams[later].tolist()),
-            array("d", times_s[later].tolist()),
-            array("d", due_s[later].tolist()),
-        )
+        self._streams.frombytes(streams[later].tobytes())
+        self._times_s.frombytes(times_s[later].tobytes())
+        self._due_s.frombytes(due_s[later].tobytes())
         return streams[come], times_s[come], due_s[come]
 
     def left(self, streams: int) -> Indices:
@@ -114,7 +113,7 @@ class Diary:
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
         self.asked_again, self.withheld, self.turned_away = Moments(), Moments(), Moments()
         self.delivered, self.bounced, self.lapsed = Moments(), Moments(), Moments()
-        self.dropped, self.redelivered = Moments(), Moments()
+        self.dropped, self.by_standby, self.redelivered = Moments(), Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -146,6 +145,7 @@ class Diary:
         window[FAILED] += window[DEAD_LETTERED] + out
         lapsed = self._taken(self.lapsed, first_bin, n)
         window[EXPIRED] += lapsed
+        window[BY_STANDBY] = self._taken(self.by_standby, first_bin, n)
         self._close_deliveries(window, first_bin, until_s)
         streams, ended_s, started_s = self.attempts.take(until_s)
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)

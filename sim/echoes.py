@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.ledger import ATTEMPTS, DUPLICATES, LIMITED, REDELIVERED
+from sim.ledger import ATTEMPTS, BY_STANDBY, DUPLICATES, LIMITED, REDELIVERED
 from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ def without_echoes(window: Floats, streams: int) -> Floats:
     """float64 (quantities, streams, n) from the same with echoes: what they asked, were refused and came
     again counts as their streams', what was taken of them as duplicates."""
     own, echo = window[:, :streams], window[:, streams:]
-    for row in (ATTEMPTS, LIMITED, REDELIVERED):
+    for row in (ATTEMPTS, LIMITED, BY_STANDBY, REDELIVERED):
         own[row] += echo[row]
     own[DUPLICATES] = np.maximum(echo[ATTEMPTS] - echo[LIMITED], 0.0)
     return own

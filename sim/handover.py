@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, repeat
 
 import numpy as np
@@ -26,8 +28,22 @@ _BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
 Ask = Callable[[Message, float], None]
+"""A message, now."""
 Delivered = Callable[[Message, float], None]
 """A message will arrive at that moment."""
+
+
+@dataclass
+class Follows:
+    """What others do about it; a crew may put itself between (sim.pipeline.crashing).
+
+    `set_back` when a message leaves for its backoff, `come_back` when that is over, `delivered` by stream
+    when the moment of a delivery is known; None = nobody answers.
+    """
+
+    set_back: Callable[[Message], None]
+    come_back: Callbacks
+    delivered: Sequence[Delivered | None]
 
 
 class _Held(Happening):
@@ -38,17 +54,18 @@ class _Held(Happening):
 
 
 class Handover:
-    """All providers of one run. `set_back` is called when a message leaves for its backoff, `come_back` when
-    that is over, `delivered` when the moment of a delivery is known, of streams that are `answered`."""
+    """All providers of one run. `ask` is by stream: what follows a service, bound once for every message."""
 
     def __init__(
-        self, env: simpy.Environment, scenario: Scenario, streams: Sequence[Stream], seed: int, diary: Diary
+        self,
+        env: simpy.Environment,
+        scenario: Scenario,
+        streams: Sequence[Stream],
+        seed: int,
+        diary: Diary,
+        follows: Follows,
     ) -> None:
-        self._env, self._diary = env, diary
-        self.set_back: Callable[[Message], None]
-        self.come_back: Callbacks
-        self.delivered: Delivered
-        self.answered: Sequence[bool]
+        self._env, self._diary, self._follows = env, diary, follows
         retries = scenario.pipeline.retries
         self._attempts = retries.attempts
         self._most_told_s = retries.retry_after_max if retries.retry_after else 0.0
@@ -69,14 +86,13 @@ class Handover:
             for v in (first[i], second[i])
             if v is not None
         }
-        self._lost_share = [self._lost[each] for each in enumerate(self._carrier)]
         budgets = {carrier: Budget(retries) for carrier in self._providers}
         self._budget = None if retries.budget is None else [budgets[each] for each in self._carrier]
-        self.ask: Ask = self._ask if self._budget is None else self._ask_on_budget
-        """Served: the provider takes the message or does not."""
         self._on_turn: Callbacks = [self._turn]
         self._held = [0] * len(streams)
-        self._admit: list[Callable[[float], float]] = [carrier.admit for carrier in self._carrier]
+        self._send_on: dict[tuple[int, Carrier], Ask] = {}
+        self.ask: list[Ask] = []
+        self._bind()
 
     def held(self) -> Floats:
         """float64 (streams,): messages that wait behind a provider's door."""
@@ -86,34 +102,47 @@ class Handover:
         """From now on the providers are as `era` says."""
         for carrier, provider in zip(self._providers, era.scenario.providers, strict=True):
             carrier.enter(provider, provider.name in era.out, self._env.now)
-        self._admit = [carrier.admit for carrier in self._carrier]
+        self._bind()
 
-    def _ask_on_budget(self, message: Message, now_s: float) -> None:
-        is_first = message.attempts == 0
-        self._ask(message, now_s)
-        if is_first and self._budget is not None:
-            self._budget[message.stream].earn()
+    def _bind(self) -> None:
+        """The providers as they are now, into what follows a service."""
+        self._send_on = {each: self._sending(*each) for each in self._lost}
+        self.ask[:] = map(self._asking, range(len(self._carrier)))
 
-    def _ask(self, message: Message, now_s: float) -> None:
-        stream = message.stream
-        answer_s = self._admit[stream](now_s)
-        if answer_s != 0.0:
-            self._not_taken(message, now_s, answer_s)
-        elif self._carrier[stream].holds_back:
-            self._hold(message, now_s, self._carrier[stream])
-        else:
-            self._send_on(message, now_s, self._carrier[stream], self._lost_share[stream])
+    def _asking(self, stream: int) -> Ask:
+        """Served: the provider takes the message or does not."""
+        carrier, not_taken = self._carrier[stream], self._not_taken
+        admit, taken = carrier.admit, self._taking(stream, carrier)
 
-    def _send_on(self, message: Message, now_s: float, carrier: Carrier, lost_share: float) -> None:
+        def ask(message: Message, now_s: float) -> None:
+            answer_s = admit(now_s)
+            if answer_s == 0.0:
+                taken(message, now_s)
+            else:
+                not_taken(message, now_s, answer_s)
+
+        return ask if self._budget is None else _earning(self._budget[stream], ask)
+
+    def _taking(self, stream: int, carrier: Carrier) -> Ask:
+        """Taken: held back behind the provider's door, or sent on."""
+        return partial(self._hold, carrier) if carrier.holds_back else self._send_on[stream, carrier]
+
+    def _sending(self, stream: int, carrier: Carrier) -> Ask:
         """Nothing is in its way any more: what becomes of it is drawn now and happens later."""
-        at_s = now_s + carrier.delay_s()
-        stream = message.stream
-        if self._bounces() < lost_share:
-            self._diary.bounced.add(stream, at_s, 0.0)
-            return
-        self._diary.delivered.add(stream, at_s, message.due_s)
-        if self.answered[stream]:
-            self.delivered(message, at_s)
+        delay_s, bounces, lost_share = carrier.delay_s, self._bounces, self._lost[stream, carrier]
+        bounced, arrives = self._diary.bounced.add, self._diary.delivered.add
+        answered = self._follows.delivered[stream]
+
+        def send_on(message: Message, now_s: float) -> None:
+            at_s = now_s + delay_s()
+            if bounces() < lost_share:
+                bounced(stream, at_s, 0.0)
+            else:
+                arrives(stream, at_s, message.due_s)
+                if answered is not None:
+                    answered(message, at_s)
+
+        return send_on
 
     def _not_taken(self, message: Message, now_s: float, answer_s: float) -> None:
         """Refused, or not asked: to the standby at once, else back."""
@@ -123,7 +152,8 @@ class Handover:
             answer_s = standby.ask(now_s)
             self._diary.asked_again.add(message.stream, now_s, 0.0)
             if answer_s == 0.0:
-                self._taken_by_standby(message, now_s, standby)
+                self._diary.by_standby.add(message.stream, now_s, 0.0)
+                self._taking(message.stream, standby)(message, now_s)
                 return
             told_s = min(told_s, self._told_s(message, now_s, standby, answer_s))
         self._diary.turned_away.add(message.stream, now_s, 0.0)
@@ -137,12 +167,6 @@ class Handover:
         self._diary.limited.add(message.stream, now_s, 0.0)
         return answer_s if carrier.tells_wait and answer_s < math.inf else 0.0
 
-    def _taken_by_standby(self, message: Message, now_s: float, standby: Carrier) -> None:
-        if standby.holds_back:
-            self._hold(message, now_s, standby)
-        else:
-            self._send_on(message, now_s, standby, self._lost[message.stream, standby])
-
     def _back_off(self, message: Message, now_s: float, told_s: float) -> None:
         """Wait outside the queue, or give up; who asks with more attempts than there are (a worker that is
         late) leaves the message to others."""
@@ -154,15 +178,15 @@ class Handover:
             return
         least_s, most_s = self._backoff[message.attempts - 1]
         wait_s = least_s + (most_s - least_s) * self._jitter()
-        event = Happening(self._env, self.come_back)
+        event = Happening(self._env, self._follows.come_back)
         event.message = message
-        self.set_back(message)
+        self._follows.set_back(message)
         self._env.schedule(event, NORMAL, min(told_s, self._most_told_s) + wait_s)
 
     def _within_budget(self, stream: int) -> bool:
         return self._budget is None or self._budget[stream].spend()
 
-    def _hold(self, message: Message, now_s: float, carrier: Carrier) -> None:
+    def _hold(self, carrier: Carrier, message: Message, now_s: float) -> None:
         """Taken: first the provider's own queue, then the mailbox providers."""
         turn_s = carrier.turn_s()
         if turn_s < 0.0:
@@ -178,7 +202,7 @@ class Handover:
         now_s, message, carrier = self._env.now, event.message, event.carrier
         if not carrier.defers(now_s):
             self._held[message.stream] -= 1
-            self._send_on(message, now_s, carrier, self._lost[message.stream, carrier])
+            self._send_on[message.stream, carrier](message, now_s)
         elif event.deferred >= carrier.tries:
             self._held[message.stream] -= 1
             self._diary.lapsed.add(message.stream, now_s, 0.0)
@@ -186,6 +210,18 @@ class Handover:
             event.deferred, event.callbacks = event.deferred + 1, self._on_turn
             spread = 1.0 + DEFERRED_JITTER * (2.0 * self._again() - 1.0)
             self._env.schedule(event, NORMAL, carrier.retry_s * spread)
+
+
+def _earning(budget: Budget, ask: Ask) -> Ask:
+    """A first attempt, once answered, earns its provider's budget of retries."""
+
+    def ask_on_budget(message: Message, now_s: float) -> None:
+        is_first = message.attempts == 0
+        ask(message, now_s)
+        if is_first:
+            budget.earn()
+
+    return ask_on_budget
 
 
 def _uniform(random: np.random.Generator) -> Iterator[float]:

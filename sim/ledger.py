@@ -22,12 +22,26 @@ QUANTITIES = (
     "attempts",
     "limited",
     "dead_lettered",
+    "by_standby",
     "redelivered",
     "duplicates",
 )
-OFFERED, ACCEPTED, DELIVERED, FRESH, EXPIRED, REJECTED, FAILED, ATTEMPTS, LIMITED, DEAD_LETTERED = range(10)
-REDELIVERED, DUPLICATES = 10, 11
-ONCE = DEAD_LETTERED + 1
+(
+    OFFERED,
+    ACCEPTED,
+    DELIVERED,
+    FRESH,
+    EXPIRED,
+    REJECTED,
+    FAILED,
+    ATTEMPTS,
+    LIMITED,
+    DEAD_LETTERED,
+    BY_STANDBY,
+    REDELIVERED,
+    DUPLICATES,
+) = range(len(QUANTITIES))
+ONCE = REDELIVERED
 """So many quantities there are where no message is taken from the queue again; the others count 0."""
 LEVELS = ("backlog", "under_way")
 BUSY_SHARE = "busy_share"

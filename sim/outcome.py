@@ -46,8 +46,8 @@ class Outcome:
     offered.cumsum - delivered - expired - rejected - failed (cumsum) = backlog + under_way.
     totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
     delay_counts: float64 (streams, histogram bins of sim.histogram), delivered messages by delivered - due.
-    stages: "workers", "provider:<name>", … cpu_s: neither
-    compiling (compile_s of wall time) nor writing a file.
+    stages: "workers", "provider:<name>", … costs: of each stream, see sim.costs; empty where nobody counted
+    them. cpu_s: neither compiling (compile_s of wall time) nor writing a file.
     """
 
     streams: tuple[Stream, ...]
@@ -66,6 +66,7 @@ class Outcome:
     cpu_s: float
     compile_s: float
     series: Series
+    costs: tuple[float | None, ...] = ()
     file_cpu_s: float = 0.0
     compile_cpu_s: float = 0.0
 
@@ -78,6 +79,10 @@ class Outcome:
     def duration_s(self) -> float:
         """From bin 0 to the last bin's end."""
         return float(self.bins * self.bin_s)
+
+    def cost(self, stream: int) -> float | None:
+        """What the messages of a stream cost, in the scenario's currency; None = nobody knows."""
+        return self.costs[stream] if self.costs else None
 
     def rows(self, quantity: str, which: Sequence[int] | None = None) -> Counts:
         """float32 (which, bins) of one of ROWS; which: streams or, of busy_share, stages; by default all.
@@ -152,6 +157,11 @@ class Outcome:
         return self.rows("dead_lettered")
 
     @property
+    def by_standby(self) -> Counts:
+        """Messages that the channel's standby took."""
+        return self.rows("by_standby")
+
+    @property
     def redelivered(self) -> Counts:
         """Visible again, their visibility time-out having passed."""
         return self.rows("redelivered")
@@ -183,7 +193,7 @@ def description(outcome: Outcome) -> dict[str, Any]:
         filled = np.flatnonzero(outcome.delay_counts[i])
         delays = [[int(at), float(outcome.delay_counts[i, at])] for at in filled]
         own = {"planned": int(outcome.planned[i]), "suppressed": int(outcome.suppressed[i])}
-        totals = {"totals": outcome.totals[:, i].tolist(), "delay_counts": delays}
+        totals = {"totals": outcome.totals[:, i].tolist(), "delay_counts": delays, "cost": outcome.cost(i)}
         streams.append(asdict(stream) | own | totals)
     return {
         "format": FORMAT,

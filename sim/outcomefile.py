@@ -143,6 +143,7 @@ def read_outcome(path: Path) -> Outcome:
     streams = told.pop("streams")
     own = {key: [stream.pop(key) for stream in streams] for key in ("planned", "suppressed", "totals")}
     delays = [stream.pop("delay_counts") for stream in streams]
+    costs = tuple(stream.pop("cost", None) for stream in streams)
     return Outcome(
         streams=tuple(Stream(**stream) for stream in streams),
         starts_at=datetime.fromisoformat(told["starts_at"]),
@@ -153,6 +154,7 @@ def read_outcome(path: Path) -> Outcome:
         stages=tuple(told["stages"]),
         customers=Customers(**told["customers"]),
         series=Columns(file).tried(),
+        costs=costs,
         **{key: told[key] for key in PLAIN},
     )
 

@@ -25,7 +25,7 @@ from sim.progress import SILENT, Interrupted, Watcher
 from sim.rulings import from_documents, to_documents
 from sim.season.demand import base_traffic
 from sim.seeds import derive
-from sim.summary import summary
+from sim.summary import headline, summary
 from sim.traffic import MINUTE_S, Stream, Traffic, only, peak_per_min
 
 FORMAT = "peakday simulation 1"
@@ -167,7 +167,7 @@ def _engine(resolution: Resolution) -> Engine:
 def _replication(
     seed: int, traffic: Traffic, outcome: Outcome, judged: tuple[Judged, ...], carries: Carries | None
 ) -> Replication:
-    told = summary(outcome)
+    told = headline(outcome)
     delay, peak_per_s = told["delay_s"], peak_per_min(traffic) / MINUTE_S
     fates = {
         fate: told["messages"][fate] for fate in ("offered", "delivered", "expired", "failed", "rejected")

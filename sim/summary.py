@@ -32,10 +32,9 @@ Floats = npt.NDArray[np.float64]
 def summary(outcome: Outcome) -> dict[str, Any]:
     """CONTRACT's keys of `simulate` that follow from the outcome alone;
 
-    a quantile without messages is None.
+    a quantile without messages is None, and so is a cost that nobody knows.
     """
-    everything = list(range(len(outcome.streams)))
-    backlog = outcome.total("backlog")
+    everything = range(len(outcome.streams))
     return {
         "scenario": outcome.scenario,
         "resolution": outcome.resolution,
@@ -44,6 +43,18 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "wall_s": outcome.wall_s,
         "cpu_s": outcome.cpu_s,
         "compile_s": outcome.compile_s,
+        **headline(outcome),
+        "streams": [_stream(outcome, i) for i in everything],
+        "customers": _customers(outcome),
+    }
+
+
+def headline(outcome: Outcome) -> dict[str, Any]:
+    """The figures of all streams together."""
+    everything, backlog = range(len(outcome.streams)), outcome.total("backlog")
+    costs = [outcome.cost(i) for i in everything]
+    known = [cost for cost in costs if cost is not None]
+    return {
         "messages": messages(outcome, everything),
         "peak_per_min": {
             "offered": peak(outcome.total("offered"), outcome.bin_s).per_min,
@@ -52,8 +63,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "delay_s": delays(outcome.delay_counts.sum(axis=0)),
         "backlog_max": float(backlog.max(initial=0.0)),
         "drain_s": drained_s(backlog, outcome.bin_s),
-        "streams": [_stream(outcome, i) for i in everything],
-        "customers": _customers(outcome),
+        "cost": sum(known) if len(known) == len(costs) else None,
     }
 
 
@@ -114,7 +124,7 @@ def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:
 
 
 def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
-    stream, alone = outcome.streams[i], [i]
+    stream, alone, backlog = outcome.streams[i], [i], outcome.total("backlog", [i])
     return {
         "name": stream.name,
         "channel": stream.channel,
@@ -123,6 +133,9 @@ def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
         "messages": messages(outcome, alone),
         "delay_s": delays(outcome.delay_counts[i]),
         "fresh_share": fresh_share(outcome, alone),
+        "backlog_max": float(backlog.max(initial=0.0)),
+        "drain_s": drained_s(backlog, outcome.bin_s),
+        "cost": outcome.cost(i),
     }
 
 

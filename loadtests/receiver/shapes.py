@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from loadtests.targets.delivery_words import Delivery, EventFormat
-from loadtests.targets.pointers import NOTHING, value_at
+from loadtests.targets.pointers import NOTHING, text_at, value_at
 
 BadEvents = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -95,10 +95,8 @@ def events_of(shape: Shape, body: bytes) -> Iterator[Event]:
         status = next((value for p in shape.status if (value := value_at(found, p)) is not NOTHING), None)
         named = [str(value) for p in shape.identity if (value := value_at(found, p)) is not NOTHING]
         of = value_at(found, shape.message) if shape.message else found
-        own = value_at(found, shape.own) if shape.own else NOTHING
-        yield Event(
-            _text(of), "" if own is NOTHING else str(own), "\n".join(named), status in shape.delivered
-        )
+        own = text_at(found, shape.own) if shape.own else ""
+        yield Event(_text(of), own, "\n".join(named), status in shape.delivered)
 
 
 def _documents(shape: Shape, body: bytes) -> list[Any]:

@@ -22,6 +22,12 @@ def value_at(document: Any, pointer: str) -> Any:
     return document
 
 
+def text_at(document: Any, pointer: str) -> str:
+    """What a pointer leads to, as text; "" where there is nothing."""
+    value = value_at(document, pointer)
+    return "" if value is NOTHING else str(value)
+
+
 def number_at(document: Any, pointer: str) -> float | None:
     """The finite number that a pointer leads to; None where there is none."""
     value = value_at(document, pointer)

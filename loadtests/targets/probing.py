@@ -15,7 +15,7 @@ from loadtests.targets.asking import Answer, exchange
 from loadtests.targets.auth import QueryKey
 from loadtests.targets.figure import Meaning, Observe
 from loadtests.targets.observing import Observer
-from loadtests.targets.pointers import NOTHING, value_at
+from loadtests.targets.pointers import text_at
 from loadtests.targets.rendering import Renderer
 from loadtests.targets.replies import Reader
 from loadtests.targets.rules import decoded, header
@@ -189,5 +189,4 @@ def _headers(operation: Operation, head: bytes) -> tuple[tuple[str, str], ...]:
 
 def _first(pointers: Sequence[str], body: bytes) -> str:
     document = decoded(body)
-    found = (value_at(document, pointer) for pointer in pointers)
-    return next((str(value) for value in found if value is not NOTHING), "")
+    return next((text for pointer in pointers if (text := text_at(document, pointer))), "")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from email.utils import parsedate_to_datetime
 
 from loadtests.replay.fates import Reply
-from loadtests.targets.pointers import NOTHING, value_at
+from loadtests.targets.pointers import text_at
 from loadtests.targets.rules import Judged, Rules, decoded, header
 from loadtests.targets.target import Target
 
@@ -51,8 +51,7 @@ class Reader:
         of = self._rules[operation].replies
         if of.message_id_header is not None:
             return header(headers, of.message_id_header)
-        found = NOTHING if of.message_id is None else value_at(decoded(body), of.message_id)
-        return "" if found is NOTHING else str(found)
+        return "" if of.message_id is None else text_at(decoded(body), of.message_id)
 
     def come_again_s(self, headers: bytes, operation: int = 0) -> float | None:
         """Seconds until it is worth coming again; None when the headers do not say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -34,32 +35,37 @@ class Carrier:
         self._breaker = list(breakerlaws.CLOSED)
         self._breaker_figures = breaker_figures(breaker) if breaker else None
         self._out = False
-        self._median_s, self._slowness = provider.delay.median, 1.0
-        self._delay = delivery_delays(provider.delay, random).__next__
+        self._median_s = provider.delay.median
+        self._delay_s = delivery_delays(provider.delay, random).__next__
+        self.delay_s: Callable[[], float] = self._delay_s
+        """From the provider to the customer's device; another callable after each `enter`, as is `admit`."""
         self.tells_wait = provider.retry_after
         self.retry_s, self.tries = provider.deferred_retry, deferred_tries(provider)
         self.holds_back = self._pace is not None or self._mailbox is not None
-        self.admit = self._door.admit if breaker is None else self.ask
+        self._admit = self._door.one_by_one()
+        self.admit = self._admit if breaker is None else self.ask
 
     def enter(self, provider: Provider, out: bool, now_s: float) -> None:
         """From `now_s` on it is as `provider` says; `out`: it refuses everything."""
         self._out = out
         self.admit = self.ask
         self._door.change(door(provider), now_s)
+        self._admit = self._door.one_by_one()
         if self._mailbox:
             self._mailbox.change(mailbox(provider), now_s)
-        self._slowness = provider.delay.median / self._median_s if self._median_s else 1.0
+        slowness = provider.delay.median / self._median_s if self._median_s else 1.0
+        self.delay_s = lambda: self._delay_s() * slowness
 
     def ask(self, now_s: float) -> float:
         """0.0 = taken; above: refused, and worth asking again in so many seconds (inf = never, or not known);
         below: not asked, for the breaker is open so many seconds longer."""
         figures = self._breaker_figures
         if figures is None:
-            return math.inf if self._out else self._door.admit(now_s)
+            return math.inf if self._out else self._admit(now_s)
         wait_s = breakerlaws.breaker_wait(self._breaker, figures, now_s)
         if wait_s > 0.0:
             return -wait_s
-        wait_s = math.inf if self._out else self._door.admit(now_s)
+        wait_s = math.inf if self._out else self._admit(now_s)
         breakerlaws.breaker_note(self._breaker, figures, now_s, 1.0, 0.0 if wait_s == 0.0 else 1.0)
         return wait_s
 
@@ -73,10 +79,6 @@ class Carrier:
     def defers(self, now_s: float) -> bool:
         """A mailbox provider does not take a message now."""
         return self._mailbox is not None and self._mailbox.admit(now_s) > 0.0
-
-    def delay_s(self) -> float:
-        """From the provider to the customer's device."""
-        return self._delay() * self._slowness
 
 
 class Budget:

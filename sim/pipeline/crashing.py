@@ -17,7 +17,7 @@ import simpy
 from simpy.events import NORMAL
 
 from scenarios.scenario import Scenario
-from sim.handover import Handover
+from sim.handover import Follows
 from sim.pipeline.crew import Floats
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.levels import Level
@@ -62,12 +62,12 @@ class CrashingStaff(Staff):
         self._on_return: Callbacks = [self._return]
         self._on_again: Callbacks = [self._again]
 
-    def attach(self, handover: Handover, away: list[int], random: np.random.Generator) -> None:
+    def attach(self, follows: Follows, away: list[int], random: np.random.Generator) -> None:
         """Hear of all that leaves the queue for a while: `away` counts it by stream."""
         self._random, self._away = random, away
         self._crash_s = _exponential(self._rate, random).__next__
-        self._set_back, self._come_back = handover.set_back, handover.come_back[0]
-        handover.set_back, handover.come_back = self._leave, self._on_return
+        self._set_back, self._come_back = follows.set_back, follows.come_back[0]
+        follows.set_back, follows.come_back = self._leave, self._on_return
 
     def _leave(self, message: Message) -> None:
         self._absent.add(message)
@@ -134,7 +134,7 @@ class CrashingStaff(Staff):
         now_s, tried = self._env.now, message.attempts
         del self._since_s[message]
         self._diary.attempts.add(message.stream, now_s, started_s)
-        self._ask(message, now_s)
+        self._ask[message.stream](message, now_s)
         if message.attempts == tried:
             message.attempts = DECIDED
 
@@ -144,7 +144,7 @@ class CrashingStaff(Staff):
         own = message.stream + (self._streams if message.attempts == DECIDED and not is_echo else 0)
         asked = Message(own, message.due_s)
         asked.attempts = LATE
-        self._ask(asked, now_s)
+        self._ask[own](asked, now_s)
         started_s = now_s
         if asked.attempts == LATE and own < self._streams:
             started_s = self._since_s.get(message, now_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from simpy.events import NORMAL
 
 from scenarios.scenario import Scenario
 from sim.diary import Diary
-from sim.handover import Handover
+from sim.handover import Follows
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.workers import service_times
@@ -19,8 +19,8 @@ from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-Ask = Callable[[Message, float], None]
-"""What follows a service: the provider is asked for a message, now."""
+Ask = Sequence[Callable[[Message, float], None]]
+"""By stream, what follows a service: the provider is asked for a message, now."""
 
 
 class Crew:
@@ -41,13 +41,13 @@ class Crew:
     ) -> None:
         workers = scenario.pipeline.workers
         self._env, self._queue, self._diary, self._ask = env, queue, diary, ask
-        self._schedule = env.schedule
+        self._schedule, self._attempted = env.schedule, diary.attempts.add
         self._service = service_times(workers, random).__next__
         self._on_end: Callbacks = [self._end]
         self._workers = [Happening(env, []) for _ in range(workers.count)]
         self._idle = self._workers[::-1]
 
-    def attach(self, handover: Handover, away: list[int], random: np.random.Generator) -> None:
+    def attach(self, follows: Follows, away: list[int], random: np.random.Generator) -> None:
         """For those who must know what is away from the queue."""
 
     def arrive(self, message: Message, now_s: float) -> None:
@@ -79,8 +79,8 @@ class Crew:
     def _end(self, worker: Happening) -> None:
         """The service is over: ask the provider, then take the next message."""
         now_s, message = self._env.now, worker.message
-        self._diary.attempts.add(message.stream, now_s, worker.started_s)
-        self._ask(message, now_s)
+        self._attempted(message.stream, now_s, worker.started_s)
+        self._ask[message.stream](message, now_s)
         ahead = self._queue.take(now_s)
         if ahead is None:
             self._idle.append(worker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.ledger import ATTEMPTS, DEAD_LETTERED, FAILED, LIMITED
+from sim.ledger import ATTEMPTS, BY_STANDBY, DEAD_LETTERED, FAILED, LIMITED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
@@ -33,7 +33,9 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
         told_s = state.providers[v, TOLD_S]
         left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS])
         if left > 0.0 and detour >= 0:
+            window.out[BY_STANDBY, s, t - window.first_bin] += left
             left = _ask_row(plan, state, window, t, i, detour, left)
+            window.out[BY_STANDBY, s, t - window.first_bin] -= left
             told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
         if left > 0.0:
             _back_off(plan, state, window, t, left, state.pieces[i], told_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scenarios.limits import LimitWord
 from sim.pipeline.limitlaws import Figures
@@ -38,6 +38,20 @@ class Limiter:
         elif self._refusals:
             self._refuse(now_s, messages)
         return wait_s
+
+    def one_by_one(self) -> Callable[[float], float]:
+        """`admit` for single messages until the next `change`. Most providers have one limit: it is bound."""
+        if self._others or self._refusals:
+            return self.admit
+        wait, take, state, figures = self._wait, self._take, self._state, self._figures
+
+        def admit(now_s: float) -> float:
+            wait_s = wait(state, figures, now_s, 1)
+            if wait_s == 0.0:
+                take(state, figures, now_s, 1)
+            return wait_s
+
+        return admit
 
     def _refuse(self, now_s: float, messages: int) -> None:
         """Tell the limits that want to know of what they themselves refused."""

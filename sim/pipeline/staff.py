@@ -96,8 +96,8 @@ class Staff(Crew):
         now_s = self._env.now
         self._serving.step(now_s, -1.0)
         for message in self._in_hand.pop(worker):
-            self._diary.attempts.add(message.stream, now_s, worker.started_s)
-            self._ask(message, now_s)
+            self._attempted(message.stream, now_s, worker.started_s)
+            self._ask[message.stream](message, now_s)
         self._free(worker)
 
     def _free(self, worker: Happening) -> None:

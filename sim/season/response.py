@@ -9,7 +9,7 @@ Each `after` answer to a message of one of a trigger's `to` causes a send with p
 channel than the cause's, only to the share of customers within that channel's reach (who is out of reach is
 no cause, so planned = offered). Sends due after the season's end never happen.
 
-Message face: `Answers.deliver(stream, delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
+Message face: `Answers.deliver[stream](delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
 Cohort face: `Feedback`: expected sends. The engine steps through the bins in order:
     while first < bins:
         n = any number from 1 to feedback.horizon_bins
@@ -200,13 +200,11 @@ class Answers:
                 followers[i].append((row, trigger))
         both = zip(streams, followers, strict=True)
         self._replies = [_Replies(scenario, stream, followed_by, seed) for stream, followed_by in both]
-        self._to = [reply.to for reply in self._replies]
+        self.deliver = [reply.to for reply in self._replies]
+        """By stream, (delivered_s, fresh) to the sends that one delivery causes, in no order, none due before
+        `delivered_s`."""
         self.answered = [reply.any for reply in self._replies]
         """Of each stream whether anybody ever answers; else nothing need be drawn."""
-
-    def deliver(self, stream: int, delivered_s: float, fresh: bool) -> Sequence[Sent]:
-        """The sends that one delivery causes, in no order, none due before `delivered_s`."""
-        return self._to[stream](delivered_s, fresh)
 
     def customers(self) -> Customers:
         """What the customers did about everything delivered so far."""

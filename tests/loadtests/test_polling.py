@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from loadtests.arrivals import sampled, stride
-from loadtests.polling import polling
+from loadtests.polling import AGAIN_S_MAX, again_s, polling
 from loadtests.replay.launch import Began
 from loadtests.replay.schedule import constant
 from loadtests.standin.records import Outcome
@@ -119,3 +119,8 @@ def test_of_a_sample_only_those_count_that_are_looked_for():
 def test_a_path_that_is_none_is_refused(path):
     with pytest.raises(ValueError, match=r"path|slot"):
         Delivery(observed="poll", path=path)
+
+
+def test_a_message_is_asked_for_less_and_less_often_and_for_as_long_as_a_run_lasts():
+    assert again_s(0) < again_s(1) < again_s(2)
+    assert again_s(100_000) == AGAIN_S_MAX

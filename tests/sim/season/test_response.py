@@ -90,7 +90,7 @@ def test_nothing_arrives_before_its_cause_and_no_negative_number_ever(shop: Load
 def test_drawn_and_expected_sends_agree_in_number_and_in_time(shop: Loaded) -> None:
     answers, n = Answers(shop.scenario, streams_of(shop), 7), 60_000
     rng = np.random.default_rng(2)
-    due_s = np.array([due for _ in range(n) for _, due in answers.deliver(0, rng.random(), True)])
+    due_s = np.array([due for _ in range(n) for _, due in answers.deliver[0](rng.random(), True)])
     caused = expected(shop, one_burst(shop, float(n), bins=2000), (10**9,))[1]
     assert len(due_s) == pytest.approx(n * 0.18, abs=4 * (n * 0.18) ** 0.5)
     drawn = np.searchsorted(np.sort(due_s), np.arange(1, 2001)) / len(due_s)
@@ -100,7 +100,7 @@ def test_drawn_and_expected_sends_agree_in_number_and_in_time(shop: Loaded) -> N
 def test_drawn_and_expected_customers_agree(shop: Loaded) -> None:
     answers, n = Answers(shop.scenario, streams_of(shop), 3), 100_000
     for i in range(n):
-        answers.deliver(0, 0.0, i % 2 == 0)
+        answers.deliver[0](0.0, i % 2 == 0)
     feedback = Feedback(shop.scenario, streams_of(shop), BINS, 1.0)
     delivered = np.array([[float(n)], [0.0]])
     feedback.add(0, delivered, delivered / 2.0)
@@ -136,7 +136,7 @@ def test_a_trigger_follows_only_the_streams_it_names(season: Build) -> None:
     delivered[0, 0] = 1000.0
     assert expected(loaded, delivered, (10**9,)).sum() == 0.0
     answers = Answers(loaded.scenario, streams_of(loaded), 1)
-    assert [sent for _ in range(500) for sent in answers.deliver(0, 0.0, True)] == []
+    assert [sent for _ in range(500) for sent in answers.deliver[0](0.0, True)] == []
 
 
 def test_on_another_channel_only_those_within_its_reach_get_the_triggered_send(season: Build) -> None:
@@ -149,7 +149,7 @@ def test_a_triggered_send_may_trigger_another(season: Build) -> None:
     review = THANKS | {"name": "review", "after": "delivered", "to": ["thanks"], "share": 0.5}
     loaded = season(campaign=[FLASH], trigger=[THANKS, review], response={"push": PUSH})
     answers = Answers(loaded.scenario, streams_of(loaded), 1)
-    sent = [s for _ in range(2000) for s in answers.deliver(1, 5.0, False)]
+    sent = [s for _ in range(2000) for s in answers.deliver[1](5.0, False)]
     assert {stream for stream, _ in sent} == {2}
     assert len(sent) == pytest.approx(1000, abs=100)
     assert min(due for _, due in sent) > 5.0
@@ -175,14 +175,14 @@ def test_answers_of_a_stream_do_not_depend_on_the_other_streams(season: Build, s
     alone, joined = (Answers(x.scenario, streams_of(x), 4) for x in (shop, more))
     ours, theirs = [], []
     for i in range(1000):
-        ours += [due for _, due in alone.deliver(0, float(i), True)]
-        joined.deliver(1, float(i), True)
-        theirs += [due for _, due in joined.deliver(0, float(i), True)]
+        ours += [due for _, due in alone.deliver[0](float(i), True)]
+        joined.deliver[1](float(i), True)
+        theirs += [due for _, due in joined.deliver[0](float(i), True)]
     assert ours == theirs
 
 
 def test_a_channel_without_a_response_is_never_answered(season: Build) -> None:
     loaded = season(campaign=[MAIL], trigger=[THANKS], response={"push": PUSH})
     answers = Answers(loaded.scenario, streams_of(loaded), 1)
-    assert [sent for _ in range(200) for sent in answers.deliver(0, 0.0, True)] == []
+    assert [sent for _ in range(200) for sent in answers.deliver[0](0.0, True)] == []
     assert answers.customers().opens == 0.0
