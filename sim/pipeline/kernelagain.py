@@ -11,30 +11,24 @@ import math
 
 from sim.ledger import FAILED, REDELIVERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import piece_moments, put, share_below
+from sim.pipeline.kernelcalmagain import ask_again, due_again, pass_again
+from sim.pipeline.kernelhidden import crash, hide, lost_share, man
+from sim.pipeline.kernelparts import put, share_below
 from sim.pipeline.recalls import (
     ACKS,
-    BUSY_S,
-    CRASHES,
     ENDED,
+    ENDED_LATER,
     FIRST_KEPT,
     FIRST_LATE,
-    GONE_LAG,
-    GONE_NEXT,
     KEPT_POINTS,
-    LAG,
     LATE,
     LATE_ONES,
     LATE_POINTS,
-    LOST,
-    NEXT,
-    PRESENT,
     SERVED_S,
     TIMEOUT_S,
-    WHOLE,
-    WORKERS,
 )
 from sim.pipeline.state import (
+    ASK_AGAIN,
     CALM,
     CELL,
     CHANCE,
@@ -42,10 +36,12 @@ from sim.pipeline.state import (
     DUE_S,
     HELD,
     HIDDEN,
+    KEPT_SHARE,
     LEAST_S,
     MAN,
     MASS,
     MOST_S,
+    PASS_AGAIN,
     PIECES,
     PRIORITY,
     STREAM,
@@ -67,12 +63,20 @@ def again(
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.state names; `mass`: what the workers took."""
     if step == MAN:
-        _man(plan, state, window, t)
+        man(plan, state, window, t)
+        return float(due_again(plan, state, t))
+    if step == KEPT_SHARE:
+        return float(1.0 - lost_share(plan, t))
+    if step == ASK_AGAIN:
+        ask_again(plan, state, t)
+    elif step == PASS_AGAIN:
+        crash(plan, state, t, mass)
+        pass_again(plan, state, window, t)
     elif step == COME_AGAIN:
         for s in range(state.again.shape[1]):
             _come_again(plan, state, window, t, s)
     elif step == TAKE_OUT:
-        _crash(plan, state, t, mass)
+        crash(plan, state, t, mass)
         _take_out(plan, state, window, t)
         for s in range(state.late.shape[1]):
             _ask_late(plan, state, t, s)
@@ -80,44 +84,10 @@ def again(
 
 
 @part
-def _workers(plan: Plan) -> float:
-    return float(plan.capacity * plan.again[WORKERS])
-
-
-@part
-def _man(plan: Plan, state: State, window: Window, t: int) -> None:
-    """The capacity of bin `t` is that of the workers who are there and not away after a crash."""
-    back = 1 + t % (state.down.shape[0] - 1)
-    state.down[0] = max(0.0, state.down[0] - state.down[back])
-    state.down[back] = 0.0
-    workers = _workers(plan)
-    if plan.again[CRASHES] > 0.0 and workers > 0.0:
-        up = max(0.0, 1.0 - state.down[0] / workers)
-        window.capacity[t - window.first_bin] *= plan.again[WHOLE] * plan.again[PRESENT] * max(up, 1e-9)
-
-
-@part
-def _crash(plan: Plan, state: State, t: int, served: float) -> None:
-    """So many workers crash in bin `t` as their services make expect."""
-    if plan.again[CRASHES] <= 0.0:
-        return
-    there = max(0.0, _workers(plan) - state.down[0]) * plan.again[PRESENT]
-    serving_s = min(served * plan.again[BUSY_S], there * plan.bin_s)
-    crashed = plan.again[CRASHES] * serving_s
-    ring, lag, later = state.down.shape[0] - 1, int(plan.again[GONE_LAG]), plan.again[GONE_NEXT]
-    state.down[0] += crashed
-    if lag + 2 < ring:
-        state.down[1 + (t + lag + 1) % ring] += crashed * (1.0 - later)
-        state.down[1 + (t + lag + 2) % ring] += crashed * later
-
-
-@part
 def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
     """What crashes end, and what will be late, of the pieces that the workers took in bin `t`."""
-    ended, j = plan.again[LOST], t - window.first_bin
+    ended, j = lost_share(plan, t), t - window.first_bin
     state.refused[1] = 0.0
-    if t < plan.losses.shape[0]:
-        ended += (1.0 - ended) * plan.losses[t]
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         s, gone, late = int(piece[STREAM]), piece[MASS] * ended, piece[MASS] * plan.again[LATE]
@@ -125,40 +95,23 @@ def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
         if plan.again[ACKS] == 0.0:
             window.out[FAILED, s, j] += gone
         else:
-            _hide(plan, state, t, piece, ENDED, gone)
-            _hide(plan, state, t, piece, LATE_ONES, late)
+            later = piece[LEAST_S] >= 0.999 * plan.again[TIMEOUT_S]
+            hide(plan, state, t, piece, ENDED_LATER if later else ENDED, gone)
+            hide(plan, state, t, piece, LATE_ONES, late)
             state.streams[s, HIDDEN] += gone
             state.refused[1] += gone
             state.streams[s, HELD] += late
 
 
 @part
-def _hide(plan: Plan, state: State, t: int, piece: Floats, kind: int, mass: float) -> None:
-    """`mass` of a piece is visible again when the time-out has passed, if the season lasts so long."""
-    lag, later, ring = int(plan.again[LAG]), plan.again[NEXT], state.again.shape[0]
-    if t + lag + 1 >= plan.bins or mass <= 0.0:
-        return
-    waited_s, square = piece_moments(piece)
-    for step in range(2):
-        share, at = mass * (later if step == 1 else 1.0 - later), t + lag + step
-        cell = state.again[at % ring, int(piece[STREAM])]
-        # so that its delay is what it has waited and the time-out; due before its bin, as what comes again
-        due_s = (at + 0.5) * plan.bin_s - plan.again[TIMEOUT_S] - waited_s
-        due_s = min(due_s, at * plan.bin_s * (1.0 - 1e-12))
-        cell[kind] += share
-        cell[kind + 1] += share * due_s
-        cell[kind + 2] += share * (due_s * due_s + square - waited_s * waited_s)
-        cell[kind + 3] += share * piece[TRIES]
-
-
-@part
 def _come_again(plan: Plan, state: State, window: Window, t: int, s: int) -> None:
     """What of lane `s` is visible again in bin `t`."""
     cell, own = state.again[t % state.again.shape[0], s], state.streams[s]
-    ended, late = cell[ENDED], cell[LATE_ONES]
+    ended, late = cell[ENDED] + cell[ENDED_LATER], cell[LATE_ONES]
     if ended > _TINY:
         own[HIDDEN] -= ended
-        _put_again(plan, state, s, cell[ENDED : ENDED + 4], ended)
+        _put_again(plan, state, s, cell[ENDED : ENDED + 4], cell[ENDED])
+        _put_again(plan, state, s, cell[ENDED_LATER : ENDED_LATER + 4], cell[ENDED_LATER])
     if late > _TINY:
         own[HELD] -= late
         firsts, echo = _split(plan, state, window, t, s, late), _echo(state, s)

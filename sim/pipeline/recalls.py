@@ -36,13 +36,15 @@ FIRST_LATE = 14
 """From here on LATE_POINTS equally probable seconds for which late services go on after the time-out, and
 then KEPT_POINTS of those of any service."""
 LATE_POINTS, KEPT_POINTS = 32, 256
-AGAIN_PARCELS = 3
+AGAIN_PARCELS = 6
 """Parcels of a lane that come again in a bin at most, and messages that late workers ask for."""
 FIRST_KEPT = FIRST_LATE + LATE_POINTS
 
-# Columns of State.again: messages that a crash ended, their due times, squared due times and attempts
-# weighted by them; then the same of late ones.
-ENDED, LATE_ONES, MOMENTS = 0, 4, 4
+# First columns of State.again: messages that a crash ended, their due times, squared due times and attempts
+# weighted by them; the same of late ones, and of those that a crash ended after a longer wait than the
+# time-out (so that who was hidden twice is not mixed with who was once).
+ENDED, LATE_ONES, ENDED_LATER = 0, 4, 8
+KINDS = 12
 
 
 def recall_figures(scenario: Scenario, bins: int, bin_s: float) -> dict[str, Any]:
@@ -106,11 +108,11 @@ def _losses(scenario: Scenario, found: Services, bins: int, bin_s: float) -> Flo
 def recall_room(again: Floats, rows: int, bins: int, bin_s: float) -> dict[str, Any]:
     """State.again, State.late and State.down for `rows` lanes and what Plan.again says."""
     if not len(again):
-        return {"again": np.zeros((1, 0, 8)), "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
+        return {"again": np.zeros((1, 0, KINDS)), "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
     ahead = min(int(again[LAG]), bins) + 2
     longest = int(again[FIRST_KEPT - 1] / bin_s)
     return {
-        "again": np.zeros((ahead, rows, 8)),
+        "again": np.zeros((ahead, rows, KINDS)),
         "late": np.zeros((min(longest, bins) + 3, rows, 3)),
         "down": np.zeros(min(int(again[GONE_LAG]), bins) + 5),
     }

@@ -63,7 +63,7 @@ ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
 
 # Steps of sim.pipeline.kernelagain.
-MAN, COME_AGAIN, TAKE_OUT = range(3)
+MAN, KEPT_SHARE, ASK_AGAIN, PASS_AGAIN, COME_AGAIN, TAKE_OUT = range(6)
 
 
 class Plan(NamedTuple):
@@ -167,7 +167,7 @@ class State(NamedTuple):
     fresh_shares: Floats
     """(S,): share of what does not wait that arrives fresh."""
     again: Floats
-    """(bins ahead, lanes, 8): messages that are visible again in a bin (sim.pipeline.recalls)."""
+    """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
     late: Floats
     """(bins ahead, lanes, 3): messages for which a late worker asks in a bin, their due times and the squares
     of those."""
