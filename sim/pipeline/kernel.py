@@ -32,7 +32,6 @@ from sim.pipeline.kernelparts import (
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import (
-    ASK_AGAIN,
     ASK_STANDBYS,
     AWAY,
     CELL,
@@ -49,14 +48,12 @@ from sim.pipeline.state import (
     GRANT_RETRIES,
     HELD,
     HIDDEN,
-    KEPT_SHARE,
     LANE,
     LEFT,
     MAN,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
-    PASS_AGAIN,
     PIECES,
     PLAN_DROPS,
     REJECT,
@@ -237,24 +234,18 @@ def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
     """One bin."""
     arrivals, out, j = window.arrivals, window.out, t - window.first_bin
     due = due_in(arrivals, j)
-    kept, back = 1.0, 0.0
     if window.again != 0:
-        back = call_at(window.again, plan, state, window, MAN, t, 0, 0, 0.0)
-        kept = call_at(window.again, plan, state, window, KEPT_SHARE, t, 0, 0, 0.0)
-    calm = back >= 0.0 and is_calm(state, t, due + back, window.capacity[j])
+        call_at(window.again, plan, state, window, MAN, t, 0, 0, 0.0)
+    calm = window.again == 0 and is_calm(state, t, due, window.capacity[j])
     if calm:
-        ask_for_all(plan, j, arrivals, kept, state.shares)
-        if window.again != 0:
-            call_at(window.again, plan, state, window, ASK_AGAIN, t, 0, 0, 0.0)
+        ask_for_all(plan, j, arrivals, state.shares)
         ask(plan, state, window, t)
     if calm and all_pass(state, state.shares):
         if window.beyond != 0:
             call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
             call_at(window.beyond, plan, state, window, EARN_RETRIES, t, 0, 0, 0.0)
-        pass_all(plan, state, t, j, due + back, arrivals, kept, state.fresh_shares, out)
-        if window.again != 0:
-            call_at(window.again, plan, state, window, PASS_AGAIN, t, 0, 0, due + back)
-        window.busy[j] = (due + back) / plan.capacity
+        pass_all(plan, state, t, j, due, arrivals, state.fresh_shares, out)
+        window.busy[j] = due / plan.capacity
     else:
         _enter(plan, state, window, t)
         served = _serve(plan, state, window, t)

@@ -11,7 +11,6 @@ import math
 
 from sim.ledger import FAILED, REDELIVERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalmagain import ask_again, due_again, pass_again
 from sim.pipeline.kernelhidden import crash, hide, lost_share, man
 from sim.pipeline.kernelparts import put, share_below
 from sim.pipeline.recalls import (
@@ -28,7 +27,6 @@ from sim.pipeline.recalls import (
     TIMEOUT_S,
 )
 from sim.pipeline.state import (
-    ASK_AGAIN,
     CALM,
     CELL,
     CHANCE,
@@ -36,12 +34,10 @@ from sim.pipeline.state import (
     DUE_S,
     HELD,
     HIDDEN,
-    KEPT_SHARE,
     LEAST_S,
     MAN,
     MASS,
     MOST_S,
-    PASS_AGAIN,
     PIECES,
     PRIORITY,
     STREAM,
@@ -64,14 +60,6 @@ def again(
     """One of the steps of bin `t` that sim.pipeline.state names; `mass`: what the workers took."""
     if step == MAN:
         man(plan, state, window, t)
-        return float(due_again(plan, state, t))
-    if step == KEPT_SHARE:
-        return float(1.0 - lost_share(plan, t))
-    if step == ASK_AGAIN:
-        ask_again(plan, state, t)
-    elif step == PASS_AGAIN:
-        crash(plan, state, t, mass)
-        pass_again(plan, state, window, t)
     elif step == COME_AGAIN:
         for s in range(state.again.shape[1]):
             _come_again(plan, state, window, t, s)
@@ -95,7 +83,7 @@ def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
         if plan.again[ACKS] == 0.0:
             window.out[FAILED, s, j] += gone
         else:
-            later = piece[LEAST_S] >= 0.999 * plan.again[TIMEOUT_S]
+            later = piece[LEAST_S] >= 0.9 * plan.again[TIMEOUT_S]
             hide(plan, state, t, piece, ENDED_LATER if later else ENDED, gone)
             hide(plan, state, t, piece, LATE_ONES, late)
             state.streams[s, HIDDEN] += gone
@@ -110,13 +98,13 @@ def _come_again(plan: Plan, state: State, window: Window, t: int, s: int) -> Non
     ended, late = cell[ENDED] + cell[ENDED_LATER], cell[LATE_ONES]
     if ended > _TINY:
         own[HIDDEN] -= ended
-        _put_again(plan, state, s, cell[ENDED : ENDED + 4], cell[ENDED])
-        _put_again(plan, state, s, cell[ENDED_LATER : ENDED_LATER + 4], cell[ENDED_LATER])
+        _put_again(plan, state, t, s, cell[ENDED : ENDED + 4], cell[ENDED])
+        _put_again(plan, state, t, s, cell[ENDED_LATER : ENDED_LATER + 4], cell[ENDED_LATER])
     if late > _TINY:
         own[HELD] -= late
         firsts, echo = _split(plan, state, window, t, s, late), _echo(state, s)
-        _put_again(plan, state, s, cell[LATE_ONES : LATE_ONES + 4], late - firsts)
-        _put_again(plan, state, echo, cell[LATE_ONES : LATE_ONES + 4], firsts)
+        _put_again(plan, state, t, s, cell[LATE_ONES : LATE_ONES + 4], late - firsts)
+        _put_again(plan, state, t, echo, cell[LATE_ONES : LATE_ONES + 4], firsts)
     window.out[REDELIVERED, s, t - window.first_bin] += ended + late
     cell[:] = 0.0
 
@@ -129,7 +117,7 @@ def _echo(state: State, s: int) -> int:
 
 
 @part
-def _put_again(plan: Plan, state: State, s: int, moments: Floats, mass: float) -> None:
+def _put_again(plan: Plan, state: State, t: int, s: int, moments: Floats, mass: float) -> None:
     """`mass` of the messages with these moments joins its class, at most two parcels: by their mean number of
     attempts, one less and one more."""
     if mass <= _TINY:
@@ -137,9 +125,9 @@ def _put_again(plan: Plan, state: State, s: int, moments: Floats, mass: float) -
     due_s, tries = moments[1] / moments[0], moments[3] / moments[0]
     var, fewer = max(0.0, moments[2] / moments[0] - due_s * due_s), 1.0 * math.floor(tries + 1e-9)
     more = max(0.0, tries - fewer)
-    put(plan, state, s, fewer, mass * (1.0 - more), due_s, var)
+    put(plan, state, s, fewer, mass * (1.0 - more), t * plan.bin_s + due_s, var)
     if more > 1e-9:
-        put(plan, state, s, fewer + 1.0, mass * more, due_s, var)
+        put(plan, state, s, fewer + 1.0, mass * more, t * plan.bin_s + due_s, var)
 
 
 @part
@@ -154,21 +142,22 @@ def _split(plan: Plan, state: State, window: Window, t: int, s: int, mass: float
         ahead += state.waiting[p]
     wait_s = min(ahead / window.capacity[t - window.first_bin], 1e9) * h
     cell = state.again[t % state.again.shape[0], s]
-    due_s, square = cell[LATE_ONES + 1] / cell[LATE_ONES], cell[LATE_ONES + 2] / cell[LATE_ONES]
+    due_s = cell[LATE_ONES + 1] / cell[LATE_ONES]
+    var = cell[LATE_ONES + 2] / cell[LATE_ONES] - due_s * due_s
     kept_s, echo = plan.again[FIRST_KEPT : FIRST_KEPT + KEPT_POINTS], _echo(state, s)
     for i in range(LATE_POINTS):
         left_s = plan.again[FIRST_LATE + i]
         first = 0.0 if echo == s else (1.0 - share_below(kept_s, left_s - wait_s)) * mass / LATE_POINTS
         firsts += first
-        _lay_late(plan, state, t, s, left_s, first, due_s, square)
-        _lay_late(plan, state, t, echo, left_s, mass / LATE_POINTS - first, due_s, square)
+        _lay_late(plan, state, t, s, left_s, first, due_s, var)
+        _lay_late(plan, state, t, echo, left_s, mass / LATE_POINTS - first, due_s, var)
     state.streams[s, HELD] += firsts
     return firsts
 
 
 @part
 def _lay_late(
-    plan: Plan, state: State, t: int, s: int, left_s: float, mass: float, due_s: float, square: float
+    plan: Plan, state: State, t: int, s: int, left_s: float, mass: float, due_s: float, var: float
 ) -> None:
     """In `left_s` late workers ask for `mass` messages of lane `s`, if the season lasts so long."""
     lag = int(left_s / plan.bin_s)
@@ -179,8 +168,9 @@ def _lay_late(
         share = mass * (later if step == 1 else 1.0 - later)
         cell = state.late[(t + lag + step) % state.late.shape[0], s]
         cell[0] += share
-        cell[1] += share * due_s
-        cell[2] += share * square
+        from_s = due_s - (lag + step) * plan.bin_s
+        cell[1] += share * from_s
+        cell[2] += share * (from_s * from_s + var)
 
 
 @part
@@ -197,8 +187,8 @@ def _ask_late(plan: Plan, state: State, t: int, s: int) -> None:
         state.marks[PIECES] += 1
         due_s = cell[1] / mass
         var = max(0.0, cell[2] / mass - due_s * due_s)
-        half_s, delay_s = math.sqrt(3.0 * var), (t + 0.5) * plan.bin_s - plan.again[SERVED_S] - due_s
-        piece[STREAM], piece[MASS], piece[DUE_S], piece[VAR] = s, mass, due_s, var
+        half_s, delay_s = math.sqrt(3.0 * var), 0.5 * plan.bin_s - plan.again[SERVED_S] - due_s
+        piece[STREAM], piece[MASS], piece[DUE_S], piece[VAR] = s, mass, t * plan.bin_s + due_s, var
         piece[TRIES] = most if s >= half else min(1, most)
         piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), max(0.0, delay_s + half_s)
         piece[CALM], piece[CELL], piece[CHANCE] = 0.0, 0.0, 0.0

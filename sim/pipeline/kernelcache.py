@@ -31,7 +31,6 @@ _SOURCES = (
     "kernelbeyond.py",
     "kernelcalls.py",
     "kernelcalm.py",
-    "kernelcalmagain.py",
     "kerneldelivery.py",
     "kerneldoor.py",
     "kernelfull.py",

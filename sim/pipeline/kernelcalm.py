@@ -52,12 +52,11 @@ def is_calm(state: State, t: int, due: float, capacity: float) -> bool:
 
 
 @part
-def ask_for_all(plan: Plan, j: int, arrivals: Floats, kept: float, shares: Floats) -> None:
-    """Into `shares` (V,): what asks each provider when all that is due is served at once, a share `kept` of
-    it well."""
+def ask_for_all(plan: Plan, j: int, arrivals: Floats, shares: Floats) -> None:
+    """Into `shares` (V,): what asks each provider when all that is due is served at once."""
     shares[:] = 0.0
     for s in range(arrivals.shape[0]):
-        shares[int(plan.streams[s, PROVIDER])] += arrivals[s, j] * kept
+        shares[int(plan.streams[s, PROVIDER])] += arrivals[s, j]
 
 
 @part
@@ -71,17 +70,9 @@ def all_pass(state: State, shares: Floats) -> bool:
 
 @part
 def pass_all(
-    plan: Plan,
-    state: State,
-    t: int,
-    j: int,
-    due: float,
-    arrivals: Floats,
-    kept: float,
-    fresh_shares: Floats,
-    out: Floats,
+    plan: Plan, state: State, t: int, j: int, due: float, arrivals: Floats, fresh_shares: Floats, out: Floats
 ) -> None:
-    """All that is due in bin `t` is served at once, and a share `kept` of it, served well, is admitted."""
+    """All that is due in bin `t` is served and admitted at once."""
     above = 0.0
     for p in range(state.waiting.shape[0]):
         own = 0.0
@@ -93,10 +84,9 @@ def pass_all(
         cell, chance = light_wait(plan, above / plan.capacity, own / plan.capacity, due / plan.capacity)
         above += own
         for s in range(arrivals.shape[0]):
-            came = arrivals[s, j]
-            if plan.streams[s, PRIORITY] == p and came > 0.0:
-                mass = came * kept
-                out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = came, came, mass
+            mass = arrivals[s, j]
+            if plan.streams[s, PRIORITY] == p and mass > 0.0:
+                out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
                 arriving = mass * plan.streams[s, ARRIVING_SHARE]
                 own = state.providers[int(plan.streams[s, PROVIDER])]
                 at, waiting = cell, chance

@@ -74,8 +74,7 @@ def hide(plan: Plan, state: State, t: int, piece: Floats, kind: int, mass: float
         share, at = mass * (later if step == 1 else 1.0 - later), t + lag + step
         cell = state.again[at % ring, int(piece[STREAM])]
         # so that its delay is what it has waited and the time-out; due before its bin, as what comes again
-        due_s = (at + 0.5) * plan.bin_s - plan.again[TIMEOUT_S] - waited_s
-        due_s = min(due_s, at * plan.bin_s * (1.0 - 1e-12))
+        due_s = min(0.5 * plan.bin_s - plan.again[TIMEOUT_S] - waited_s, -1e-9)
         cell[kind] += share
         cell[kind + 1] += share * due_s
         cell[kind + 2] += share * (due_s * due_s + square - waited_s * waited_s)

@@ -40,9 +40,9 @@ AGAIN_PARCELS = 6
 """Parcels of a lane that come again in a bin at most, and messages that late workers ask for."""
 FIRST_KEPT = FIRST_LATE + LATE_POINTS
 
-# First columns of State.again: messages that a crash ended, their due times, squared due times and attempts
-# weighted by them; the same of late ones, and of those that a crash ended after a longer wait than the
-# time-out (so that who was hidden twice is not mixed with who was once).
+# First columns of State.again: messages that a crash ended, their due times (from the bin in which they are
+# visible again), squared due times and attempts weighted by them; the same of late ones, and of those that
+# a crash ended after a wait of about the time-out: who was hidden twice is not mixed with who was once.
 ENDED, LATE_ONES, ENDED_LATER = 0, 4, 8
 KINDS = 12
 

@@ -63,7 +63,7 @@ ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
 
 # Steps of sim.pipeline.kernelagain.
-MAN, KEPT_SHARE, ASK_AGAIN, PASS_AGAIN, COME_AGAIN, TAKE_OUT = range(6)
+MAN, COME_AGAIN, TAKE_OUT = range(3)
 
 
 class Plan(NamedTuple):
@@ -169,8 +169,8 @@ class State(NamedTuple):
     again: Floats
     """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
     late: Floats
-    """(bins ahead, lanes, 3): messages for which a late worker asks in a bin, their due times and the squares
-    of those."""
+    """(bins ahead, lanes, 3): messages for which a late worker asks in a bin, their due times from that bin
+    and the squares of those."""
     down: Floats
     """(1 + bins ahead,): workers who are away after a crash, and how many come back in a bin."""
 
