@@ -53,9 +53,11 @@ layers: $(READY) ## the rooms' one direction, and who may import what
 warm: $(READY) ## what is compiled once on a machine, so that no test compiles it beside others
 	@$(BIN)/python -m tests.warm
 
-pytest: $(READY) ## the tests alone: side by side, then those that measure a whole machine
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not torture and not alone"
-	@$(BIN)/python -m pytest -q -m "alone and not torture" $$(grep -rlw --include='test_*.py' 'mark\.alone' tests)
+pytest: $(READY) ## the tests alone: those that measure a whole machine, then the others side by side
+	@export REHEARSED=$$(mktemp -d) && trap 'rm -rf "$$REHEARSED"' EXIT && \
+	  $(BIN)/python -m pytest -q -m "alone and not torture" \
+	    $$(grep -rlw --include='test_*.py' 'mark\.alone' tests) && \
+	  $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not torture and not alone"
 
 bench: $(READY) ## speed as ratios against references, medians of several
 	@$(BIN)/python -m pytest -q tests/benchmarks --override-ini 'python_files=bench_*.py' -s --timeout 1800
@@ -63,8 +65,9 @@ bench: $(READY) ## speed as ratios against references, medians of several
 study: $(READY) ## both resolutions on scenarios drawn from a new seed (SEED=N), the table into sim/README.md
 	@$(BIN)/python -m tests.study.agreement --seed $(SEED) --write
 
-torture: $(READY) ## every stage of a rehearsal with every signal, and what else is long and rough
+torture: $(READY) ## every stage of a rehearsal with every signal, what else is long and rough, laws on new examples
 	@$(BIN)/python -m pytest -q -m torture
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m hypothesis --hypothesis-profile anew
 
 soak: $(READY) ## one hour of load, 3.6 million requests and more, in flat memory
 	@$(BIN)/python tests/benchmarks/soak.py --for 1h

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from reports import tables, texts, units, words
 from reports.findings import Findings, Table, to_json
-from reports.page import html
-from reports.pictures import pictures
 
 LONG_ROWS = 40
 """Markdown leaves longer tables to their CSV files."""
@@ -15,6 +13,9 @@ LONG_ROWS = 40
 
 def files(findings: Findings) -> dict[str, bytes]:
     """Everything a report leaves, by its name in the run's folder; the page comes last."""
+    from reports.page import html  # with matplotlib, which takes a second: not before a rehearsal begins
+    from reports.pictures import pictures
+
     drawn = pictures(findings)
     found = {f"figures/{name}.svg": picture.svg.encode() for name, picture in drawn.items()}
     found |= {f"figures/{table.kind}.csv": tables.as_csv(table).encode() for table in findings.tables}

@@ -19,27 +19,27 @@ from scenarios.catalogue import Loaded
 from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.echoes import with_echoes, without_echoes
-from sim.ledger import DELIVERED, FRESH, Ledger
+from sim.ledger import DELIVERED, FRESH, ONCE, QUANTITIES, Ledger
 from sim.outcome import Outcome
-from sim.pipeline import kernel
+from sim.pipeline import kernel, kernelwindows
 from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
 from sim.pipeline.limits import bring_up
-from sim.pipeline.manning import busy_share, manned
-from sim.pipeline.planning import empty_state, plan_of, waiting, with_room
+from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
 from sim.pipeline.redelivery import echoes
-from sim.pipeline.staffing import Staffing
+from sim.pipeline.regimes import Regimes
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.waits import delay_counts
 from sim.pipeline.workers import served_per_bin
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
-from sim.season.upstream import HoldUp, hold_ups
+from sim.season.upstream import HoldUp, held_up, hold_ups
 from sim.seeds import stream as random_stream
 from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 600
-"""Bins at most between two looks at the books and the watcher: about 0.01 s."""
+"""Bins at most between two looks at the books and the watcher: about 0.002 s."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,19 +53,17 @@ class _Engine:
         self._traffic = traffic = with_echoes(traffic) if echoes(scenario) else traffic
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
-        self._eras = list(eras(scenario, bins, traffic.bin_s))
-        plans = [plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s) for era in self._eras]
-        self._plans = dict(zip((era.first_bin for era in self._eras), plans, strict=True))
-        self._plan = self._whole_plan = plans[0]
-        self._staffing = Staffing(scenario, bins, traffic.bin_s)
+        plans = {
+            era.first_bin: plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s)
+            for era in eras(scenario, bins, traffic.bin_s)
+        }
+        self._regimes = Regimes(scenario, plans, self._bins, traffic.bin_s)
         self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
-        self._there, self._used = np.zeros(bins), np.zeros(bins)
-        self._looked = self._changes_at = 0
-        self._state = empty_state(scenario, plans, len(self._lanes), bins)
-        self._units = kernel.units_of(self._plan, self._state)
+        self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
+        self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
         self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, self._offered.streams, bins, traffic.bin_s, kernel.lay_causes)
-        self._window_bins = min(window_bins, self._feedback.horizon_bins)
+        self._window_bins = max(1, window_bins)
         # one random stream a trigger, so that the windows' length changes no draw
         self._sent = {
             i: random_stream(seed, "triggered", s.name)
@@ -81,76 +79,95 @@ class _Engine:
         """A SimPy process: the windows, one after the other."""
         first, bins = 0, self._bins
         while first < bins:
-            self._enter(first)
-            n = self._end_of_window(first) - first
+            n = min(self._window_bins, bins - first)
             yield env.timeout(n * self._traffic.bin_s)
-            self._window(first, n)
+            self._go(first, n)
             watcher.tell("simulate", first + n, bins, "bins")
             if watcher.stopped():
                 raise Interrupted
             first += n
 
-    def _end_of_window(self, first: int) -> int:
-        """Where the plan may change, at the latest."""
-        ends = [first + self._window_bins, self._bins]
-        if self._staffing.changes:
-            ends.append(self._changes_at)
-        ends += [begins for begins in self._plans if begins > first]
-        return min(ends)
+    def _go(self, first: int, n: int) -> None:
+        """One window, in strides: no farther at once than triggered sends are known."""
+        window = self._window = kernelwindows.emptied(self._window, first, n)
+        normals, at = self._services.standard_normal(n), 0
+        self._draw_capacity(normals, 0)
+        self._doors.let_in(self._traffic.counts[:, first : first + n], window.arrivals)
+        while at < n:
+            end = min(at + self._feedback.horizon_bins, n)
+            self._let_in_later(at, end)
+            self._stride(normals, at, end)
+            own = window.out[:, : self._own, at:end]
+            self._feedback.add(first + at, own[DELIVERED], own[FRESH])
+            at = end
+        out, under_way, held = window.out, window.under_way, window.held
+        if len(held) > self._own:
+            out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
+        self._ledger.post(first, out, under_way, held, window.busy)
 
-    def _enter(self, first: int) -> None:
-        """A fault begins or ends, or there are more or fewer workers: another plan. What was noted of waits
-        belongs to the delays of the last."""
-        plan = self._plans.get(first, self._whole_plan)
-        if plan is not self._whole_plan:
+    def _let_in_later(self, at: int, end: int) -> None:
+        """What is triggered, and what is held up before the door, in columns `at` to `end` of the window."""
+        bins = slice(self._window.first_bin + at, self._window.first_bin + end)
+        arrivals, sent = self._window.arrivals[:, at:end], self._send(bins)
+        held_up = self._doors.held_up
+        for i, own in sent.items():
+            if i not in held_up:
+                arrivals[self._doors.lane_of(i)] += own
+        if held_up:
+            events = self._traffic.counts[held_up, bins].astype(np.float64)
+            for i in sent.keys() & set(held_up):
+                events[held_up.index(i)] += sent[i]
+            self._doors.let_in_later(events, arrivals)
+
+    def _send(self, bins: slice) -> dict[int, npt.NDArray[np.int64]]:
+        """The sends that customers trigger, by stream; they are noted."""
+        if not self._sent:
+            return {}
+        expected = self._feedback.arrivals(bins.start, bins.stop - bins.start)
+        sent = {i: random.poisson(expected[i]) for i, random in self._sent.items()}
+        for noted, own in zip(self._triggered, sent.values(), strict=True):
+            noted[bins] = own
+        return sent
+
+    def _stride(self, normals: Floats, at: int, end: int) -> None:
+        """Columns `at` to `end` of the window, in as many stretches as there are plans."""
+        while at < end:
+            bin_ = self._window.first_bin + at
+            if self._regimes.enter(bin_, self._waiting):
+                self._take_over(bin_)
+                self._draw_capacity(normals, at)
+            until = min(end, self._regimes.next_change(bin_) - self._window.first_bin)
+            reached = self._advance(at, until)
+            self._regimes.used(self._window.busy[at:reached])
+            at = reached
+
+    def _advance(self, at: int, until: int) -> int:
+        """Go on from column `at` to `until`, or to where an autoscaler looks and finds somebody waiting."""
+        plan, every = self._regimes.plan, self._regimes.every
+        while (reached := kernel.advance(plan, self._state, self._window, at, until, every)) < 0:
+            self._state, at = with_more_room(self._state), -1 - reached
+        return reached
+
+    def _draw_capacity(self, normals: Floats, at: int) -> None:
+        """What the workers there are now can serve in each of the window's bins from column `at` on."""
+        self._window.capacity[at:] = served_per_bin(self._workers, self._regimes.plan.capacity, normals[at:])
+
+    def _waiting(self) -> float:
+        return waiting(self._state)
+
+    def _take_over(self, bin_: int) -> None:
+        """Another plan is in force from `bin_` on. Where a provider's fault begins or ends, what limits and
+        tables of waits noted belongs to the last era."""
+        if self._regimes.begins_era(bin_):
             self._close_delays()
-            bring_up(list(self._state.limits), list(self._plan.limit_figures), first * plan.bin_s)
-            self._units = kernel.units_of(plan, self._state)
-            self._whole_plan, self._plan = plan, manned(plan, self._workers, self._staffing)
-        if self._staffing.changes and first == self._changes_at:
-            self._man(first)
-
-    def _man(self, first: int) -> None:
-        """The bin begins at which the number of workers, or whether the queue can be reached, may change."""
-        staffing, used_share = self._staffing, 0.0
-        if staffing.looks(first):
-            since, self._looked = slice(self._looked, first), first
-            there = float(self._there[since].sum())
-            used_share = float(self._used[since].sum()) / there if there else 0.0
-        staffing.advance(first, waiting(self._state), used_share)
-        self._changes_at = staffing.next_change(first)
-        self._plan = manned(self._whole_plan, self._workers, staffing)
+            bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
+            self._era = self._regimes.plan
+            self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
     def _close_delays(self) -> None:
-        self._delay_counts += delay_counts(self._plan, self._state, self._lanes, self._workers)
+        self._delay_counts += delay_counts(self._era, self._state, self._lanes, self._workers)
         self._state.delays[:] = 0.0
         self._state.light[:] = 0.0
-
-    def _window(self, first: int, n: int) -> None:
-        self._state = with_room(self._state, n)
-        arrivals = self._doors.arrivals(self._events(first, n))
-        capacity = served_per_bin(self._workers, self._plan.capacity, self._services.standard_normal(n))
-        window = kernel.step(self._plan, self._state, self._units, first, arrivals, capacity)
-        streams = len(self._traffic.streams)
-        out, under_way = (self._doors.by_stream(each, streams) for each in (window.out, window.under_way))
-        held = self._doors.by_stream(window.held[:, None], streams)[:, 0]
-        busy = busy_share(self._plan, self._workers, window.busy)
-        self._there[first : first + n] = self._staffing.available
-        self._used[first : first + n] = busy * self._staffing.available
-        if streams > self._own:
-            out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
-        self._ledger.post(first, out, under_way, held, busy)
-        self._feedback.add(first, out[DELIVERED], out[FRESH])
-
-    def _events(self, first: int, n: int) -> Floats:
-        arrivals = self._traffic.counts[:, first : first + n].astype(np.float64)
-        if self._sent:
-            expected = self._feedback.arrivals(first, n)
-            for row, (i, random) in enumerate(self._sent.items()):
-                sent = random.poisson(expected[i])
-                self._triggered[row, first : first + n] = sent
-                arrivals[i] += sent
-        return arrivals
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
@@ -162,6 +179,14 @@ class _Engine:
         return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))[: self._own]
 
 
+def _window_for(plan: Plan, state: State, traffic: Traffic, lanes: int) -> Window:
+    """An empty window of one bin, with the units that the plan needs."""
+    window = kernelwindows.window_of(
+        len(traffic.streams), lanes, 1, len(QUANTITIES) if len(plan.again) else ONCE
+    )
+    return kernelwindows.with_units(window, plan, state)
+
+
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
     """Compile the kernel or fetch it from the cache, by bins in which nothing happens."""
     traffic = with_echoes(traffic) if echoes(loaded.scenario) else traffic
@@ -169,8 +194,7 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
-        nothing = np.zeros((len(lanes), 1))
-        kernel.step(plan, state, kernel.units_of(plan, state), 0, nothing, np.full(1, plan.capacity))
+        kernel.advance(plan, state, _window_for(plan, state, traffic, len(lanes)), 0, 1, 0)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 
@@ -201,6 +225,7 @@ def run(
     books = Books("cohort", seed, ledger, engine.delay_counts(), engine.customers(), watch)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
-        complete = at_door(complete, outcome.offered)
+        late = held_up(loaded.scenario, traffic.streams, seed)
+        complete = at_door(complete, late, lambda row: outcome.rows("offered", [row])[0])
         outcome = replace(outcome, planned=complete.planned)
     return complete, outcome

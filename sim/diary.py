@@ -31,6 +31,9 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
+_NONE = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
+
+
 class Moments:
     """When something happens to a message of which stream; the moment may lie ahead."""
 
@@ -64,6 +67,8 @@ class Moments:
 
     def take(self, until_s: float) -> tuple[Indices, Floats, Floats]:
         """Streams, times and due times of all that happened before `until_s`; they are forgotten here."""
+        if not self._times_s:
+            return _NONE
         streams = np.array(self._streams, dtype=np.int64)
         times_s, due_s = np.array(self._times_s), np.array(self._due_s)
         del self._streams[:], self._times_s[:], self._due_s[:]
@@ -206,9 +211,12 @@ class Diary:
 
     def _bins(self, times_s: Floats, first_bin: int, n: int) -> Indices:
         # a sum of floats may end up an ulp beyond the edge that bounds the window
-        return np.clip((times_s / self._bin_s).astype(np.int64) - first_bin, 0, n - 1)
+        bins = (times_s / self._bin_s).astype(np.int64) - first_bin
+        return np.maximum(np.minimum(bins, n - 1), 0)
 
     def _counted(self, streams: Indices, times_s: Floats, first_bin: int, n: int) -> Floats:
+        if not len(times_s):
+            return np.zeros((self._streams, n))
         flat = streams * n + self._bins(times_s, first_bin, n)
         counts = np.bincount(flat, minlength=self._streams * n)
         return counts.reshape(self._streams, n).astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +75,11 @@ class _Window:
     sums: Floats
 
 
+def _joined(parts: Sequence[Floats]) -> Floats:
+    """Along the bins, which come last."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
 class Ledger:
     """Sums per quantity and stream, held against what the engine has in hand; the windows go to the shelf.
 
@@ -105,16 +110,20 @@ class Ledger:
         (streams,), the messages that the engine has in hand at the window's end, under way or not, counted
         there and not here. worker_share: float64 (n,), of the workers' time that is used. standing: float64
         (streams, n), see sim.standing; without it, of amounts that change evenly within a bin (an engine
-        always says it or never). All arrays are kept. Raises ConservationError unless,
-        for every stream, offered = delivered + expired + rejected + failed + held.
+        always says it or never). Raises ConservationError unless,
+        for every stream, offered = delivered + expired + rejected + failed + held. Afterwards the arrays are
+        the caller's again.
         """
         sums = window.sum(axis=2)
         self.totals[: len(sums)] += sums
         self._check(first_bin + window.shape[2], held)
-        self._windows.append(_Window(window, under_way, worker_share, standing, sums))
         self._bins += window.shape[2]
         if self._bins >= PAGE_BINS:
+            self._windows.append(_Window(window, under_way, worker_share, standing, sums))
             self._shelve()
+        else:
+            kept = (window.copy(), under_way.copy(), worker_share.copy())
+            self._windows.append(_Window(*kept, None if standing is None else standing.copy(), sums))
 
     def closed(self) -> Shelf:
         """The shelf, with all that was posted."""
@@ -124,9 +133,9 @@ class Ledger:
 
     def _shelve(self) -> None:
         """All windows since the last page as one page."""
-        window = np.concatenate([each.counts for each in self._windows], axis=2)
-        under_way = np.concatenate([each.under_way for each in self._windows], axis=1)
-        worker_share = np.concatenate([each.worker_share for each in self._windows])
+        window = _joined([each.counts for each in self._windows])
+        under_way = _joined([each.under_way for each in self._windows])
+        worker_share = _joined([each.worker_share for each in self._windows])
         sums = np.sum([each.sums for each in self._windows], axis=0)
         page = {q: own for q, own, total in zip(QUANTITIES, window, sums, strict=False) if total.any()}
         page[BUSY_SHARE] = self._busy_share(window, worker_share)
@@ -139,7 +148,7 @@ class Ledger:
         # what rounding left is no message, and rows that stay zero take no memory
         if (waiting > ROUNDING_MESSAGES).any():
             told = [each.standing for each in self._windows if each.standing is not None]
-            backlog = np.concatenate(told, axis=1) if told else lesser_end(self._waiting, waiting)
+            backlog = _joined(told) if told else lesser_end(self._waiting, waiting)
             under_way += waiting - backlog
             if (backlog > ROUNDING_MESSAGES).any():
                 page["backlog"] = np.maximum(backlog, 0.0)

@@ -37,12 +37,21 @@ from sim.pipeline.queues import Message, queue_for
 from sim.pipeline.redelivery import forgets
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
-from sim.season.upstream import Upstream
+from sim.season.upstream import Upstream, held_up
 from sim.seeds import stream as random_stream
 from sim.traffic import Traffic, at_door, with_triggered
 
+Newcomer = tuple[int, float, float]
+"""Stream, when it is due, when it is at the door."""
+_NOBODY: Newcomer = (0, math.inf, math.inf)
+"""Whom the last newcomer of a season is followed by."""
+DRAWN_BINS = 60
+"""Bins whose newcomers are drawn at once."""
 WINDOW_BINS = 60
-"""Bins between two looks at the books; no result depends on it."""
+"""Bins between two looks at the books, so that a window's happenings take little memory; no result depends on
+it."""
+QUIET_WINDOW_BINS, QUIET = 600, 20_000
+"""As many where they hold at most so many newcomers: a look costs as much as 100 messages."""
 _STEPS = 10_000
 """SimPy events between two looks at the watcher: about 0.03 s."""
 
@@ -88,7 +97,9 @@ class _Engine:
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
         self._upstream = Upstream(scenario, streams, seed)
-        self._newcomers: Iterator[tuple[int, float, float]] = _nobody()
+        drawn = map(self._drawn, range(0, traffic.counts.shape[1], DRAWN_BINS))
+        self._newcomers = chain(chain.from_iterable(drawn), repeat(_NOBODY))
+        self._ahead = next(self._newcomers)
         self._triggered_counts = np.zeros(traffic.counts.shape, dtype=np.int64)
 
     def _await_faults(self, scenario: Scenario) -> None:
@@ -99,9 +110,7 @@ class _Engine:
     def run(self, ledger: Ledger, watcher: Watcher) -> None:
         """The whole season into `ledger`."""
         bins = self._traffic.counts.shape[1]
-        for first in range(0, bins, WINDOW_BINS):
-            n = min(WINDOW_BINS, bins - first)
-            self._arrange_newcomers(first, n)
+        for first, n in _windows(self._traffic.per_bin()):
             self._advance(min((first + n) * self._bin_s, self._end_s), watcher)
             self.diary.expired.drain(self._queue.expired)
             self.diary.dropped.drain(self._queue.dropped)
@@ -122,26 +131,24 @@ class _Engine:
         """float64 (streams, BINS)."""
         return self.diary.delay_counts[: self._own]
 
-    def _arrange_newcomers(self, first: int, n: int) -> None:
-        """The window's newcomers: due evenly at random within their bins, and then upstream for a while."""
-        counts = self._traffic.counts[:, first : first + n]
+    def _drawn(self, first: int) -> Iterator[Newcomer]:
+        """The newcomers of DRAWN_BINS: due evenly at random within their bins, then upstream for a while."""
+        counts = self._traffic.counts[:, first : first + DRAWN_BINS]
         streams = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
-        bins = np.concatenate([np.repeat(np.arange(first, first + n), row) for row in counts])
+        own = np.arange(first, first + counts.shape[1])
+        bins = np.repeat(np.tile(own, len(counts)), counts.ravel())
         due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
         if self._upstream:
-            streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (first + n) * self._bin_s)
-        # the last of many sums may be rounded up to the window's end
-        door_s = np.minimum(door_s, np.nextafter((first + n) * self._bin_s, 0.0))
+            streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (own[-1] + 1) * self._bin_s)
         order = np.argsort(door_s, kind="stable")
         self.diary.offered.extend(streams, door_s)
-        columns = (column[order].tolist() for column in (streams, due_s, door_s))
-        self._newcomers = chain(zip(*columns, strict=True), _nobody())
+        return zip(*(column[order].tolist() for column in (streams, due_s, door_s)), strict=True)
 
     def _advance(self, until_s: float, watcher: Watcher) -> None:
         """Events and newcomers in the order of their moments, until the clock has reached `until_s`."""
         step, peek, arrive, following = self._env.step, self._env.peek, self._arrive, self._newcomers.__next__
         self._env.schedule(Happening(self._env, [_close_window]), URGENT, until_s - self._env.now)
-        stream, due_s, door_s = following()
+        stream, due_s, door_s = self._ahead
         with suppress(_WindowClosed), _uncollected():
             while not watcher.stopped():
                 for _ in range(_STEPS):
@@ -151,6 +158,7 @@ class _Engine:
                         arrive(Message(stream, due_s), door_s)
                         stream, due_s, door_s = following()
             raise Interrupted
+        self._ahead = stream, due_s, door_s
 
     def _enter(self, era: Era, _event: Event) -> None:
         """A fault begins or ends."""
@@ -202,9 +210,14 @@ class _Engine:
         return in_hand + self._away + self._handover.held() + self.diary.under_way()
 
 
-def _nobody() -> Iterator[tuple[int, float, float]]:
-    """Newcomers who never come: what follows the last one of a window."""
-    return repeat((0, math.inf, math.inf))
+def _windows(per_bin: Indices) -> Iterator[tuple[int, int]]:
+    """First bins and numbers of bins of windows over the whole season. per_bin: int64 (bins,), newcomers."""
+    bins = len(per_bin)
+    for first in range(0, bins, QUIET_WINDOW_BINS):
+        until = min(first + QUIET_WINDOW_BINS, bins)
+        step = QUIET_WINDOW_BINS if per_bin[first:until].sum() <= QUIET else WINDOW_BINS
+        for at in range(first, until, step):
+            yield at, min(step, until - at)
 
 
 @contextmanager
@@ -244,6 +257,7 @@ def run(
     books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
-        complete = at_door(complete, outcome.offered)
+        late = held_up(loaded.scenario, traffic.streams, seed)
+        complete = at_door(complete, late, lambda row: outcome.rows("offered", [row])[0])
         outcome = replace(outcome, planned=complete.planned)
     return complete, outcome

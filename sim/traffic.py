@@ -91,12 +91,15 @@ def with_triggered(traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray
     return replace(traffic, counts=counts, planned=planned)
 
 
-def at_door(traffic: Traffic, offered: npt.NDArray[Any]) -> Traffic:
-    """The traffic when it reaches the door: `offered` (streams, bins) messages, where stages held some up.
+def at_door(traffic: Traffic, rows: Sequence[int], offered: Callable[[int], npt.NDArray[Any]]) -> Traffic:
+    """The traffic when it reaches the door, where stages hold up the streams `rows`: `offered` says what of
+    one is at the door, (bins,).
 
     What they held up until after the season's end is not planned for it either.
     """
-    counts = whole(offered.astype(np.float64))
+    counts = traffic.counts.copy()
+    for row in rows:
+        counts[row] = whole(np.asarray(offered(row), dtype=np.float64))
     return replace(traffic, counts=counts, planned=counts.sum(axis=1) + traffic.suppressed)
 
 

@@ -21,7 +21,8 @@ from loadtests.children import KEPT_VARIABLES
 from loadtests.replay import footprint
 
 _PR_SET_PDEATHSIG = 1
-_LAST = 19
+LAST = 19
+"""The niceness of what compiles aside."""
 _one_at_a_time = threading.Lock()
 
 
@@ -96,7 +97,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(sys.argv[1]):
         return
-    os.setpriority(os.PRIO_PROCESS, 0, _LAST)
+    os.setpriority(os.PRIO_PROCESS, 0, LAST)
     keep()
 
 

@@ -7,61 +7,60 @@ sim/README.md says what is exact and what is approximate.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-
-from sim.ledger import EXPIRED, ONCE, QUANTITIES
-from sim.pipeline.kernelagain import again
+from sim.ledger import EXPIRED
 from sim.pipeline.kernelasking import ask
-from sim.pipeline.kernelbeyond import beyond
+from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
-from sim.pipeline.kernelcalls import address_of, call_at, refer
-from sim.pipeline.kernelcalm import all_pass, ask_for_all, fresh_at_once, is_calm, pass_all
+from sim.pipeline.kernelcalls import call_at, refer
+from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
 from sim.pipeline.kerneldelivery import land
-from sim.pipeline.kerneldoor import due_in, enter_newcomers
-from sim.pipeline.kernelfull import full
+from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
-    come_back,
+    enlist,
     expire,
     hand_out,
     light_wait,
     wait_spans,
 )
+from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
-from sim.pipeline.provisions import goes_beyond
+from sim.pipeline.recalls import AGAIN_PARCELS
 from sim.pipeline.state import (
-    ASK_STANDBYS,
+    AHEAD_FROM,
+    ALIVE,
+    ASK_ON,
     AWAY,
+    BACK_UNTIL,
     CELL,
     CHANCE,
     COME_AGAIN,
     COUNT_OUTSIDE,
+    DEFERRED_UNTIL,
     DROP,
     DROP_SHARE,
-    EARN_RETRIES,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
+    FIRST_OUTSIDE,
     FIRST_PARCEL,
-    GRANT_RETRIES,
     HELD,
     HIDDEN,
-    LANE,
+    LANDS_UNTIL,
     LEFT,
+    LISTED,
     MAN,
     MASS,
     NEXT_BATCH,
+    NEXT_OUTSIDE,
     NEXT_PARCEL,
+    OWNER,
     PIECES,
     PLAN_DROPS,
-    REJECT,
+    RUN_BINS,
     STREAM,
     TAKE_OUT,
-    TRY_AGAIN,
     UNDER_WAY,
-    UNTIL,
     Floats,
     Indices,
     Plan,
@@ -71,16 +70,14 @@ from sim.pipeline.state import (
 
 
 @part
-def _enter(plan: Plan, state: State, window: Window, t: int) -> None:
+def _enter(plan: Plan, state: State, window: Window, t: int, due: float) -> None:
     """Newcomers and those whose backoff is over join each class as one batch."""
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[ENTERED_BIN], batch[LEFT] = t, 1.0
         batch[FIRST_PARCEL] = state.heads[p, NEXT_PARCEL]
-    enter_newcomers(plan, state, window, t)
-    if t <= state.marks[UNTIL] + 1:
-        for s in range(window.arrivals.shape[0]):
-            come_back(plan, state, t, s)
+    enter_newcomers(plan, state, window, t, due)
+    join_again(plan, state)
     if window.again != 0:
         call_at(window.again, plan, state, window, COME_AGAIN, t, 0, 0, 0.0)
     for p in range(state.waiting.shape[0]):
@@ -157,17 +154,18 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
 
 
 @part
-def _count_held(plan: Plan, state: State, held: Floats) -> None:
-    """Into `held` (S,): messages in hand, those in the queue counted parcel by parcel."""
+def _count_held(plan: Plan, state: State, window: Window) -> None:
+    """Into `window.held`: messages in hand, those in the queue counted parcel by parcel."""
+    held = window.held
     for row in range(state.streams.shape[0]):
         own = state.streams[row]
-        held[int(plan.streams[row, LANE])] += own[AWAY] + own[UNDER_WAY] + own[HELD] + own[HIDDEN]
+        held[int(plan.streams[row, OWNER])] += own[AWAY] + own[UNDER_WAY] + own[HELD] + own[HIDDEN]
     for p in range(state.waiting.shape[0]):
         for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
             batch = state.batches[p, b % state.batches.shape[1]]
             for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
                 parcel = state.parcels[p, i % state.parcels.shape[1]]
-                held[int(parcel[STREAM])] += parcel[MASS]
+                held[int(plan.streams[int(parcel[STREAM]), OWNER])] += parcel[MASS]
 
 
 @compiled
@@ -179,86 +177,108 @@ def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> N
             slope[lag + i] += jump * caused[i]
 
 
-class Units(NamedTuple):
-    """Addresses of what is compiled apart, 0 where a plan does not need it."""
-
-    beyond: int
-    full: int
-    again: int
-
-
-def units_of(plan: Plan, state: State) -> Units:
-    """What a plan needs beside `advance`, compiled now or taken from the cache.
-
-    To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
-    """
-    fields = plan, state, _window(0, np.zeros((1, 1)), np.zeros(1), Units(0, 0, 0))
-    return Units(
-        address_of(beyond, *fields) if goes_beyond(plan) else 0,
-        address_of(full, *fields) if plan.overflow != REJECT else 0,
-        address_of(again, *fields) if len(plan.again) else 0,
-    )
-
-
-def step(
-    plan: Plan, state: State, units: Units, first_bin: int, arrivals: Floats, capacity: Floats
-) -> Window:
-    """The pipeline goes on for n bins from `first_bin`. arrivals: float64 (S, n), messages due; capacity:
-    float64 (n,), how many the workers can serve."""
-    window = _window(first_bin, arrivals, capacity, units)
-    advance(plan, state, window)
-    return window
-
-
-def _window(first_bin: int, arrivals: Floats, capacity: Floats, units: Units) -> Window:
-    lanes, bins = arrivals.shape
-    counted = len(QUANTITIES) if units.again else ONCE
-    out, under_way = np.zeros((counted, lanes, bins)), np.zeros((lanes, bins))
-    return Window(first_bin, arrivals, capacity, out, under_way, np.zeros(bins), np.zeros(lanes), *units)
-
-
 @compiled
-def advance(plan: Plan, state: State, window: Window) -> None:
-    """One window of bins."""
+def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
+    """The pipeline goes on from column `at` of the window to `end`, or to a bin that is a multiple of `every`
+    (0 = none is) and finds somebody waiting. Returns the column reached; -1 - column where there is no room
+    for what may come to wait.
+    """
     plan, state, window = refer(plan), refer(state), refer(window)
-    fresh_at_once(plan, state)
-    for j in range(window.arrivals.shape[1]):
-        _bin(plan, state, window, window.first_bin + j)
-    _count_held(plan, state, window.held)
-    if window.full != 0:
-        call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
+    _list_alive(state, window, at, end)
+    for j in range(at, end):
+        if every > 0 and j > at and (window.first_bin + j) % every == 0 and _anybody_waits(state):
+            end_run(plan, state, window, j)
+            return j
+        if not _has_room(state, window):
+            end_run(plan, state, window, j)
+            return -1 - j
+        if j == at or j - state.marks[AHEAD_FROM] == RUN_BINS:
+            end_run(plan, state, window, j)
+            look_ahead(plan, state, window, j, end)
+        _bin(plan, state, window, j)
+    end_run(plan, state, window, end)
+    if end == window.arrivals.shape[1]:
+        _count_held(plan, state, window)
+        if window.full != 0:
+            call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
+    return end
 
 
 @part
-def _bin(plan: Plan, state: State, window: Window, t: int) -> None:
-    """One bin."""
-    arrivals, out, j = window.arrivals, window.out, t - window.first_bin
-    due = due_in(arrivals, j)
+def _anybody_waits(state: State) -> bool:
+    """In the queue or outside of it."""
+    waits = state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE]
+    for p in range(state.waiting.shape[0]):
+        waits = waits or state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]
+    return bool(waits)
+
+
+@part
+def _list_alive(state: State, window: Window, at: int, end: int) -> None:
+    """Into `state.alive`: rows that have newcomers in these columns, or in which something lies ahead."""
+    t, state.marks[ALIVE] = window.first_bin + at, 0
+    for row in range(state.streams.shape[0]):
+        own = state.streams[row]
+        own[LISTED] = 0.0
+        ahead = max(own[LANDS_UNTIL], own[BACK_UNTIL] + 1.0, own[DEFERRED_UNTIL] + 1.0)
+        j = at if row < window.arrivals.shape[0] else end
+        while j < end and window.arrivals[row, j] <= 0.0:
+            j += 1
+        if j < end or ahead >= t or own[HELD] > 0.0 or window.again != 0:
+            enlist(state, row)
+
+
+@part
+def _has_room(state: State, window: Window) -> bool:
+    """Whether the rings take what may come into one class in a bin: newcomers, what comes back, and all that
+    waits outside."""
+    rows = window.arrivals.shape[0]
+    most = rows * (1 + state.back_level.shape[1]) + AGAIN_PARCELS * state.again.shape[1]
+    outside = state.marks[NEXT_OUTSIDE] - state.marks[FIRST_OUTSIDE]
+    if outside + 2 > state.outside.shape[0] > 0:
+        return False
+    for p in range(state.waiting.shape[0]):
+        first, following = state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]
+        oldest = state.heads[p, NEXT_PARCEL]
+        if first < following:
+            oldest = int(state.batches[p, first % state.batches.shape[1], FIRST_PARCEL])
+        if following - first + 2 > state.batches.shape[1]:
+            return False
+        if state.heads[p, NEXT_PARCEL] - oldest + most + outside * rows > state.parcels.shape[1]:
+            return False
+    return True
+
+
+@part
+def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
+    """Column `j`."""
+    t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
+    due, safe = note_due(state, k)
+    come_back(plan, state, t)
     if window.again != 0:
         call_at(window.again, plan, state, window, MAN, t, 0, 0, 0.0)
-    calm = window.again == 0 and is_calm(state, t, due, window.capacity[j])
+    calm = safe and window.again == 0 and is_calm(plan, state, due, window.capacity[j])
     if calm:
-        ask_for_all(plan, j, arrivals, state.shares)
-        ask(plan, state, window, t)
-    if calm and all_pass(state, state.shares):
-        if window.beyond != 0:
-            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
-            call_at(window.beyond, plan, state, window, EARN_RETRIES, t, 0, 0, 0.0)
-        pass_all(plan, state, t, j, due, arrivals, state.fresh_shares, out)
-        window.busy[j] = due / plan.capacity
+        served = serve_at_once(plan, state, window, t)
     else:
-        _enter(plan, state, window, t)
+        _enter(plan, state, window, t, due)
         served = _serve(plan, state, window, t)
-        always = served >= window.capacity[j] * (1.0 - 1e-9)
-        window.busy[j] = 1.0 if always else served / plan.capacity
         if window.again != 0:
             call_at(window.again, plan, state, window, TAKE_OUT, t, 0, 0, served)
-        if not calm:
-            ask_for_pieces(plan, state, state.shares)
-            ask(plan, state, window, t)
+        ask_for_pieces(plan, state)
+    always = served >= window.capacity[j] * (1.0 - 1e-9)
+    window.busy[j] = 1.0 if always else served / plan.capacity
+    ask(plan, state, window, t)
+    if calm and joins_run(state, t, k):
         if window.beyond != 0:
-            call_at(window.beyond, plan, state, window, ASK_STANDBYS, t, 0, 0, 0.0)
-            call_at(window.beyond, plan, state, window, TRY_AGAIN, t, 0, 0, 0.0)
-            call_at(window.beyond, plan, state, window, GRANT_RETRIES, t, 0, 0, 0.0)
-        settle(plan, state, window, t)
+            call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
+        return
+    end_run(plan, state, window, j)
+    if calm:
+        stop_short(plan, state, window, t)
+    if window.beyond != 0:
+        call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
+    settle(plan, state, window, t)
+    if calm:
+        pass_on(plan, state, window, t)
     land(plan, state, window, t)

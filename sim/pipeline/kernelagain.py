@@ -38,6 +38,7 @@ from sim.pipeline.state import (
     MAN,
     MASS,
     MOST_S,
+    OWNER,
     PIECES,
     PRIORITY,
     STREAM,
@@ -81,7 +82,7 @@ def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
         s, gone, late = int(piece[STREAM]), piece[MASS] * ended, piece[MASS] * plan.again[LATE]
         piece[MASS] = max(0.0, piece[MASS] - gone - late)
         if plan.again[ACKS] == 0.0:
-            window.out[FAILED, s, j] += gone
+            window.out[FAILED, int(plan.streams[s, OWNER]), j] += gone
         else:
             later = piece[LEAST_S] >= 0.9 * plan.again[TIMEOUT_S]
             hide(plan, state, t, piece, ENDED_LATER if later else ENDED, gone)
@@ -105,7 +106,7 @@ def _come_again(plan: Plan, state: State, window: Window, t: int, s: int) -> Non
         firsts, echo = _split(plan, state, window, t, s, late), _echo(state, s)
         _put_again(plan, state, t, s, cell[LATE_ONES : LATE_ONES + 4], late - firsts)
         _put_again(plan, state, t, echo, cell[LATE_ONES : LATE_ONES + 4], firsts)
-    window.out[REDELIVERED, s, t - window.first_bin] += ended + late
+    window.out[REDELIVERED, int(plan.streams[s, OWNER]), t - window.first_bin] += ended + late
     cell[:] = 0.0
 
 

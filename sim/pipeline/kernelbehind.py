@@ -12,12 +12,13 @@ import numpy as np
 from sim.ledger import EXPIRED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import send_on
-from sim.pipeline.kernelparts import piece_moments, with_turn_below_bin
+from sim.pipeline.kernelparts import enlist, piece_moments, with_turn_below_bin
 from sim.pipeline.kernelproviders import ask_mailboxes
 from sim.pipeline.providers import DEFERRED_JITTER
 from sim.pipeline.provisions import (
     AT_ONCE,
     DEFERS,
+    DEFERS_UNTIL,
     DEPTH,
     KEPT,
     LIGHT_CHANCE,
@@ -33,13 +34,16 @@ from sim.pipeline.provisions import (
     TURN_TO_S,
 )
 from sim.pipeline.state import (
+    ALIVE,
     CALM,
     CELL,
     CHANCE,
+    DEFERRED_UNTIL,
     HELD,
-    LANE,
+    HELD_UNTIL,
     LEAST_S,
     MOST_S,
+    OWNER,
     PIECES,
     PROVIDER,
     Floats,
@@ -62,7 +66,7 @@ def accept(plan: Plan, state: State, window: Window, t: int, row: int, mass: flo
     paced = plan.providers[v, PACE_ROW] >= 0.0
     if paced:
         lapsed = mass * (1.0 - own[KEPT])
-        window.out[EXPIRED, int(plan.streams[row, LANE]), t - window.first_bin] += lapsed
+        window.out[EXPIRED, int(plan.streams[row, OWNER]), t - window.first_bin] += lapsed
         mass -= lapsed
     if own[AT_ONCE] > 0.0:
         if paced:
@@ -94,6 +98,7 @@ def _await_turn(plan: Plan, state: State, t: int, row: int, mass: float, piece: 
         share = max(0.0, high - low) / width
         if t + at >= plan.bins:
             state.streams[row, HELD] += mass * share
+            enlist(state, row)
         elif share > 0.0:
             begin_s = from_s + (to_s - from_s) * (low - first) / width
             end_s = from_s + (to_s - from_s) * (high - first) / width
@@ -107,6 +112,7 @@ def _await_turn(plan: Plan, state: State, t: int, row: int, mass: float, piece: 
                 slot[1] += mass * share * mean_s
                 slot[2] += mass * share * square
                 state.streams[row, HELD] += mass * share
+                _expect(plan, state, row, t + at + 1)
             else:
                 send_on(plan, state, t + at, row, mass * share, piece)
         at += 1
@@ -130,12 +136,12 @@ def _defer(
     if mass <= 0.0:
         return
     if tried >= plan.providers[v, TRIES]:
-        window.out[EXPIRED, int(plan.streams[row, LANE]), t - window.first_bin] += mass
+        window.out[EXPIRED, int(plan.streams[row, OWNER]), t - window.first_bin] += mass
         return
     width = plan.providers[v, RETRY_TO] - plan.providers[v, RETRY_FROM]
-    ring, at = state.deferred.shape[1], min(tried, state.deferred.shape[2] - 1)
-    begin = state.deferred[row, (t + int(plan.providers[v, RETRY_FROM])) % ring, at]
-    end = state.deferred[row, (t + int(plan.providers[v, RETRY_TO])) % ring, at]
+    ring, at = state.deferred.shape[2], min(tried, state.deferred.shape[0] - 1)
+    begin = state.deferred[at, row, (t + int(plan.providers[v, RETRY_FROM])) % ring]
+    end = state.deferred[at, row, (t + int(plan.providers[v, RETRY_TO])) % ring]
     jump = mass / width
     begin[0] += jump
     begin[1] += jump * mean_s
@@ -145,19 +151,33 @@ def _defer(
     end[2] -= jump * square
     state.streams[row, HELD] += mass
     state.providers[v, DEPTH] = max(state.providers[v, DEPTH], tried + 1.0)
+    _expect(plan, state, row, t + int(plan.providers[v, RETRY_TO]))
+
+
+@part
+def _expect(plan: Plan, state: State, row: int, bin_: int) -> None:
+    """Something is held back in a row until `bin_`."""
+    until = state.providers[int(plan.streams[row, PROVIDER]), DEFERS_UNTIL : DEFERS_UNTIL + 1]
+    until[0] = max(until[0], float(bin_))
+    state.marks[HELD_UNTIL] = max(state.marks[HELD_UNTIL], bin_)
+    state.streams[row, DEFERRED_UNTIL] = max(state.streams[row, DEFERRED_UNTIL], float(bin_))
+    enlist(state, row)
 
 
 @part
 def try_again(plan: Plan, state: State, window: Window, t: int) -> None:
     """Every provider tries again what is due in bin `t`, before newcomers are deferred beside it."""
     for v in range(plan.providers.shape[0]):
-        if plan.providers[v, DEFERS] == 0.0:
+        if plan.providers[v, DEFERS] == 0.0 or t > state.providers[v, DEFERS_UNTIL] + 1.0:
             continue
         if state.providers[v, MAIL_BIN] != t:
             ask_mailboxes(plan, state, t, v, 0.0)
-        for row in range(plan.streams.shape[0]):
-            if int(plan.streams[row, PROVIDER]) == v:
+        for i in range(state.marks[ALIVE]):
+            row = state.alive[i]
+            if int(plan.streams[row, PROVIDER]) == v and t <= state.streams[row, DEFERRED_UNTIL]:
                 _try_row(plan, state, window, t, v, row)
+        if t > state.providers[v, DEFERS_UNTIL]:
+            state.providers[v, DEPTH] = 0.0
 
 
 @part

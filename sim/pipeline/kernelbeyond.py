@@ -8,20 +8,17 @@ from sim.pipeline.kernelbehind import accept, try_again
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import budget_earn, budget_spend
 from sim.pipeline.kernelproviders import ask_one, ask_standbys
-from sim.pipeline.provisions import ASKING, BUDGET_MOST, BUDGET_SHARE, BUDGETED, GRANTED, SAVED
+from sim.pipeline.provisions import BUDGET_MOST, BUDGET_SHARE, BUDGETED, FIRSTS, GRANTED, SAVED
 from sim.pipeline.state import (
     ACCEPT,
     ASK,
-    ASK_STANDBYS,
+    ASK_ON,
     DETOUR,
-    EARN_RETRIES,
-    GRANT_RETRIES,
     MASS,
     PIECES,
     PROVIDER,
     STREAM,
     TRIES,
-    TRY_AGAIN,
     Floats,
     Plan,
     State,
@@ -35,16 +32,13 @@ def beyond(
     """One of the steps of bin `t` that sim.pipeline.state names; `at` is a provider or a piece."""
     if step == ASK:
         return float(ask_one(plan, state, t, at, mass))
-    if step == ASK_STANDBYS:
-        ask_standbys(plan, state, t, state.shares)
-    elif step == ACCEPT:
+    if step == ACCEPT:
         accept(plan, state, window, t, row, mass, state.pieces[at])
-    elif step == TRY_AGAIN:
+    elif step == ASK_ON:
+        if state.marks[PIECES] > 0:
+            ask_standbys(plan, state, t, state.shares)
         try_again(plan, state, window, t)
-    elif step == GRANT_RETRIES:
         _grant_retries(plan, state, state.shares)
-    elif step == EARN_RETRIES:
-        _earn_retries(plan, state)
     return 0.0
 
 
@@ -62,15 +56,13 @@ def _grant_retries(plan: Plan, state: State, shares: Floats) -> None:
     for v in range(plan.providers.shape[0]):
         if plan.providers[v, BUDGETED] == 0.0:
             continue
-        firsts, wanted = 0.0, 0.0
+        wanted = 0.0
         for i in range(state.marks[PIECES]):
             piece = state.pieces[i]
             s = int(piece[STREAM])
-            if int(plan.streams[s, PROVIDER]) == v:
-                firsts += piece[MASS] if piece[TRIES] == 0.0 else 0.0
-                if piece[TRIES] + 1.0 < attempts:
-                    wanted += _not_taken(plan, s, piece[MASS], shares)
-        state.providers[v, GRANTED] = _grant(plan, state, v, firsts, wanted)
+            if int(plan.streams[s, PROVIDER]) == v and piece[TRIES] + 1.0 < attempts:
+                wanted += _not_taken(plan, s, piece[MASS], shares)
+        state.providers[v, GRANTED] = _grant(plan, state, v, state.providers[v, FIRSTS], wanted)
 
 
 @part
@@ -81,10 +73,3 @@ def _grant(plan: Plan, state: State, v: int, firsts: float, wanted: float) -> fl
     granted = min(wanted, max(0.0, saved[0]))
     budget_spend(saved, figures, granted)
     return granted / wanted if wanted > 0.0 else 1.0
-
-
-@part
-def _earn_retries(plan: Plan, state: State) -> None:
-    """What asks in this bin are first attempts, and all are taken."""
-    for v in range(plan.providers.shape[0]):
-        _grant(plan, state, v, float(state.providers[v, ASKING]), 0.0)

@@ -1,97 +1,147 @@
-"""The common bin, in closed form: nobody waits, nobody comes back, workers and limits suffice.
+"""The common bin, in closed form: nobody waits, and the workers can take all that is due and comes back.
 
-Then all that is due is served at once and admitted, and only waits below a bin are left to note. The long
-way round (batches, parcels, pieces) tells the same, a hundred times slower. Compiled into
-sim.pipeline.kernel.
+Then all of it is served at once; what a provider takes whole needs no pieces. The long way round (batches,
+parcels) tells the same, many times slower. Compiled into sim.pipeline.kernel.
 """
 
 from __future__ import annotations
 
-from sim.ledger import ACCEPTED, ATTEMPTS, OFFERED
+import math
+
+from sim.ledger import ACCEPTED, ATTEMPTS, EXPIRED, OFFERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import deliver
-from sim.pipeline.kernelparts import light_wait, share_below, with_turn_below_bin
-from sim.pipeline.provisions import AT_ONCE, LIGHT_CHANCE, LIGHT_S
+from sim.pipeline.kerneldoor import room
+from sim.pipeline.kernelparts import light_wait, too_old_share, with_turn_below_bin
+from sim.pipeline.kernelrun import all_pass
+from sim.pipeline.provisions import LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
+    ALIVE,
     ARRIVING_SHARE,
+    AWAY,
+    CALM,
+    CELL,
+    CHANCE,
+    DUE_S,
     FIRST_BATCH,
+    FIRST_OUTSIDE,
     FRESHNESS_S,
+    LATE_AT_ONCE,
+    LEAST_S,
+    LOAD,
+    LOAD_CELL,
+    LOAD_CHANCE,
+    MASS,
+    MOST_S,
     NEXT_BATCH,
+    NEXT_OUTSIDE,
+    OWNER,
+    PIECES,
     PRIORITY,
     PROVIDER,
-    SAFE,
-    UNTIL,
+    REJECT,
+    STREAM,
+    TRIES,
+    VAR,
     WAITS,
-    Floats,
     Plan,
     State,
+    Window,
 )
 
 
 @part
-def fresh_at_once(plan: Plan, state: State) -> None:
-    """Note how much of what does not wait arrives fresh, and whether none of it expires unserved."""
-    state.marks[SAFE] = 1
-    for s in range(state.fresh_shares.shape[0]):
-        freshness_s = plan.streams[s, FRESHNESS_S]
-        points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]
-        state.fresh_shares[s] = share_below(points, freshness_s)
-        if freshness_s < plan.bin_s:
-            state.marks[SAFE] = 0
-
-
-@part
-def is_calm(state: State, t: int, due: float, capacity: float) -> bool:
-    """Nobody waits or comes back in bin `t`, the workers can take all that is `due` before it expires."""
-    if state.marks[SAFE] == 0 or t <= state.marks[UNTIL] + 1 or due >= capacity * (1.0 - 1e-9):
+def is_calm(plan: Plan, state: State, due: float, capacity: float) -> bool:
+    """Nobody waits; the workers can take all that is `due` and the pieces that come back; there is room for
+    them while their backoffs' places are kept."""
+    total = due
+    for i in range(state.marks[PIECES]):
+        total += state.pieces[i, MASS]
+    if total >= capacity * (1.0 - 1e-9) or state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE]:
         return False
     for p in range(state.waiting.shape[0]):
         if state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]:
             return False
-    return True
+    return plan.overflow != REJECT or plan.bound == math.inf or room(plan, state) >= 0.0
 
 
 @part
-def ask_for_all(plan: Plan, j: int, arrivals: Floats, shares: Floats) -> None:
-    """Into `shares` (V,): what asks each provider when all that is due is served at once."""
-    shares[:] = 0.0
-    for s in range(arrivals.shape[0]):
-        shares[int(plan.streams[s, PROVIDER])] += arrivals[s, j]
+def serve_at_once(plan: Plan, state: State, window: Window, t: int) -> float:
+    """All that is due and comes back in bin `t` is served. Returns how many messages that are."""
+    for i in range(state.marks[PIECES]):
+        _serve_again(plan, state, window, t, i)
+    total, above = 0.0, 0.0
+    for p in range(state.classes.shape[0]):
+        total += state.classes[p, LOAD]
+    for p in range(state.classes.shape[0]):
+        own = state.classes[p]
+        if own[LOAD] > 0.0:
+            cell, chance = light_wait(
+                plan, above / plan.capacity, own[LOAD] / plan.capacity, total / plan.capacity
+            )
+            own[LOAD_CELL], own[LOAD_CHANCE] = cell, chance
+        above += own[LOAD]
+    for i in range(state.marks[PIECES]):
+        piece = state.pieces[i]
+        own = state.classes[int(plan.streams[int(piece[STREAM]), PRIORITY])]
+        piece[CELL], piece[CHANCE] = own[LOAD_CELL], own[LOAD_CHANCE]
+    return total
 
 
 @part
-def all_pass(state: State, shares: Floats) -> bool:
-    """No provider refuses any or holds any back."""
-    passed = True
-    for v in range(shares.shape[0]):
-        passed = passed and shares[v] >= 1.0 and state.providers[v, AT_ONCE] > 0.0
-    return passed
+def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> None:
+    """A piece that came back is expired or served."""
+    piece = state.pieces[i]
+    s = int(piece[STREAM])
+    own = plan.streams[s]
+    state.streams[s, AWAY] -= piece[MASS]
+    gone = piece[MASS] * too_old_share(t, plan.bin_s, piece, own[FRESHNESS_S])
+    window.out[EXPIRED, int(own[OWNER]), t - window.first_bin] += gone
+    piece[MASS] -= gone
+    half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, (t + 0.5) * plan.bin_s - piece[DUE_S])
+    piece[LEAST_S], piece[MOST_S], piece[CALM] = max(0.0, delay_s - half_s), delay_s + half_s, 0.0
+    state.classes[int(own[PRIORITY]), LOAD] += piece[MASS]
+    state.shares[int(own[PROVIDER])] += piece[MASS]
 
 
 @part
-def pass_all(
-    plan: Plan, state: State, t: int, j: int, due: float, arrivals: Floats, fresh_shares: Floats, out: Floats
-) -> None:
-    """All that is due in bin `t` is served and admitted at once."""
-    above = 0.0
-    for p in range(state.waiting.shape[0]):
-        own = 0.0
-        for s in range(arrivals.shape[0]):
-            if plan.streams[s, PRIORITY] == p:
-                own += arrivals[s, j]
-        if own <= 0.0:
+def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
+    """Newcomers that their provider does not take whole become pieces."""
+    j = t - window.first_bin
+    for i in range(state.marks[ALIVE]):
+        s = state.alive[i]
+        if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
             continue
-        cell, chance = light_wait(plan, above / plan.capacity, own / plan.capacity, due / plan.capacity)
-        above += own
-        for s in range(arrivals.shape[0]):
-            mass = arrivals[s, j]
-            if plan.streams[s, PRIORITY] == p and mass > 0.0:
-                out[OFFERED, s, j], out[ACCEPTED, s, j], out[ATTEMPTS, s, j] = mass, mass, mass
-                arriving = mass * plan.streams[s, ARRIVING_SHARE]
-                own = state.providers[int(plan.streams[s, PROVIDER])]
-                at, waiting = cell, chance
-                if own[LIGHT_CHANCE] > 0.0:
-                    at, waiting = with_turn_below_bin(own[LIGHT_S], own[LIGHT_CHANCE], cell, chance)
-                state.light[s, at] += arriving * waiting
-                state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
-                deliver(plan, state, t, s, mass, mass * fresh_shares[s])
+        own = plan.streams[s]
+        if not all_pass(state, int(own[PROVIDER])):
+            piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
+            piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j]
+            piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
+            piece[LEAST_S], piece[MOST_S], piece[CALM] = 0.0, 0.0, 1.0
+            piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]
+            state.marks[PIECES] += 1
+
+
+@part
+def pass_on(plan: Plan, state: State, window: Window, t: int) -> None:
+    """Newcomers that their provider takes whole are on their way; all of them came in."""
+    out, j = window.out, t - window.first_bin
+    for i in range(state.marks[ALIVE]):
+        s = state.alive[i]
+        if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
+            continue
+        mass, own = window.arrivals[s, j], plan.streams[s]
+        stream, v = int(own[OWNER]), int(own[PROVIDER])
+        out[OFFERED, stream, j] += mass
+        out[ACCEPTED, stream, j] += mass
+        if not all_pass(state, v):
+            continue
+        out[ATTEMPTS, stream, j] += mass
+        met, turn = state.classes[int(own[PRIORITY])], state.providers[v]
+        at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
+        if turn[LIGHT_CHANCE] > 0.0:
+            at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
+        arriving = mass * own[ARRIVING_SHARE]
+        state.light[s, at] += arriving * waiting
+        state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
+        deliver(plan, state, t, s, mass, mass * own[LATE_AT_ONCE])

@@ -18,6 +18,7 @@ from sim.pipeline.state import (
     FIRST_PARCEL,
     MASS,
     NEXT_OUTSIDE,
+    OWNER,
     PLAN_DROPS,
     SPILL_OVER,
     STREAM,
@@ -34,13 +35,13 @@ def full(
     if step == COME_IN:
         _come_in(plan, state, window.capacity[t - window.first_bin])
     elif step == SPILL_OVER:
-        _spill_over(state, window, t)
+        _spill_over(plan, state, window, t, mass)
     elif step == PLAN_DROPS:
         _plan_drops(plan, state, window.capacity[t - window.first_bin])
     elif step == DROP_SHARE:
-        _drop(state, window, t, at, mass)
+        _drop(plan, state, window, t, at, mass)
     elif step == COUNT_OUTSIDE:
-        _count_outside(state, window)
+        _count_outside(plan, state, window)
     return 0.0
 
 
@@ -65,14 +66,15 @@ def _come_in(plan: Plan, state: State, capacity: float) -> None:
 
 
 @part
-def _spill_over(state: State, window: Window, t: int) -> None:
-    """What was rejected in bin `t` is taken in all the same, to wait outside."""
+def _spill_over(plan: Plan, state: State, window: Window, t: int, share: float) -> None:
+    """The share of bin `t` that was rejected is taken in all the same, to wait outside."""
     row, j = state.outside[state.marks[NEXT_OUTSIDE] % state.outside.shape[0]], t - window.first_bin
     streams = window.arrivals.shape[0]
     for s in range(streams):
-        row[s] = window.out[REJECTED, s, j]
-        window.out[ACCEPTED, s, j] = window.arrivals[s, j]
-        window.out[REJECTED, s, j] = 0.0
+        own = int(plan.streams[s, OWNER])
+        row[s] = window.arrivals[s, j] * share
+        window.out[ACCEPTED, own, j] += row[s]
+        window.out[REJECTED, own, j] = 0.0
     row[streams] = t
     state.marks[NEXT_OUTSIDE] += 1
 
@@ -91,19 +93,19 @@ def _plan_drops(plan: Plan, state: State, capacity: float) -> None:
 
 
 @part
-def _drop(state: State, window: Window, t: int, p: int, share: float) -> None:
+def _drop(plan: Plan, state: State, window: Window, t: int, p: int, share: float) -> None:
     """Take `share` of what is left of the oldest batch of class `p` out of the queue."""
     batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel = state.parcels[p, i % state.parcels.shape[1]]
         gone = parcel[MASS] * min(share, 1.0)
-        window.out[FAILED, int(parcel[STREAM]), t - window.first_bin] += gone
+        window.out[FAILED, int(plan.streams[int(parcel[STREAM]), OWNER]), t - window.first_bin] += gone
         parcel[MASS] -= gone
 
 
 @part
-def _count_outside(state: State, window: Window) -> None:
+def _count_outside(plan: Plan, state: State, window: Window) -> None:
     """Add the messages that wait outside to those in hand."""
     for i in range(state.marks[FIRST_OUTSIDE], state.marks[NEXT_OUTSIDE]):
-        for s in range(window.held.shape[0]):
-            window.held[s] += state.outside[i % state.outside.shape[0], s]
+        for s in range(window.arrivals.shape[0]):
+            window.held[int(plan.streams[s, OWNER])] += state.outside[i % state.outside.shape[0], s]

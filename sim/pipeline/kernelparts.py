@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.state import (
-    AWAY,
+    ALIVE,
     CALM,
     CELL,
     CHANCE,
@@ -23,17 +24,17 @@ from sim.pipeline.state import (
     LIGHT_BINS,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
+    LISTED,
     MASS,
     MOST_S,
     NEXT_PARCEL,
-    ORIGIN,
+    OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
     SLOPES,
     STREAM,
     TRIES,
-    UNTIL,
     VAR,
     WAITS,
     Floats,
@@ -41,9 +42,16 @@ from sim.pipeline.state import (
     State,
 )
 
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 _FRESH_POINTS = 4
+
+
+@part
+def enlist(state: State, row: int) -> None:
+    """Something happens in a row: look at it until the columns asked for end."""
+    if state.streams[row, LISTED] == 0.0:
+        state.streams[row, LISTED] = 1.0
+        state.alive[state.marks[ALIVE]] = row
+        state.marks[ALIVE] += 1
 
 
 @part
@@ -57,47 +65,34 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
 
 
 @part
-def come_back(plan: Plan, state: State, t: int, s: int) -> None:
-    """What of stream `s` comes back from its backoffs in bin `t`;
-
-    after the last of them, rounding is cleared.
-    """
-    over = t > state.marks[UNTIL]
-    origin_s = state.marks[ORIGIN] * plan.bin_s
-    for k in range(state.back_level.shape[1]):
-        level, change = state.back_level[s, k], state.back[t % state.back.shape[0], s, k]
-        for moment in range(3):
-            level[moment] = 0.0 if over else level[moment] + change[moment]
-            change[moment] = 0.0
-        mass = level[0]
-        if mass > _TINY:
-            due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
-            var = max(0.0, level[2] / mass - due_s * due_s)
-            put(plan, state, s, k + 1.0, mass, origin_s + due_s, var)
-            state.streams[s, AWAY] -= mass
-    if over:
-        state.streams[s, AWAY] = 0.0
+def too_old_share(t: int, bin_s: float, parcel: Floats, freshness_s: float) -> float:
+    """Share of a parcel, or a piece, that is too old when a worker looks at it in bin `t`."""
+    age_s = (t + 0.5) * bin_s - parcel[DUE_S]
+    # half the width of the even distribution with this variance; no root where the age alone decides
+    if age_s + bin_s + 3.0 * parcel[VAR] <= freshness_s:
+        return 0.0
+    half_s = math.sqrt(3.0 * parcel[VAR])
+    if age_s - half_s >= freshness_s:
+        return 1.0
+    if age_s + half_s > freshness_s:
+        return float((age_s + half_s - freshness_s) / (2.0 * half_s))
+    return 0.0
 
 
 @part
 def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
     """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
 
-    expired: float64 (S, n), column `j` counts.
+    expired: float64 (streams, n), column `j` counts.
     """
-    left, now_s = 0.0, (t + 0.5) * plan.bin_s
+    left = 0.0
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel = state.parcels[p, i % state.parcels.shape[1]]
-        freshness_s = plan.streams[int(parcel[STREAM]), FRESHNESS_S]
-        age_s = now_s - parcel[DUE_S]
-        # half the width of the even distribution with this variance; no root where the age alone decides
-        if age_s + plan.bin_s + 3.0 * parcel[VAR] > freshness_s:
-            half_s = math.sqrt(3.0 * parcel[VAR])
-            share = 1.0 if age_s - half_s >= freshness_s else 0.0
-            if share == 0.0 and age_s + half_s > freshness_s:
-                share = (age_s + half_s - freshness_s) / (2.0 * half_s)
+        own = plan.streams[int(parcel[STREAM])]
+        share = too_old_share(t, plan.bin_s, parcel, own[FRESHNESS_S])
+        if share > 0.0:
             gone = parcel[MASS] * share
-            expired[int(parcel[STREAM]), j] += gone
+            expired[int(own[OWNER]), j] += gone
             parcel[MASS] -= gone
             state.waiting[p] -= gone
         left += parcel[MASS]
@@ -191,11 +186,18 @@ def with_turn_below_bin(light_s: float, light_chance: float, cell: int, chance: 
 
 
 @part
-def ask_for_pieces(plan: Plan, state: State, shares: Floats) -> None:
-    """Into `shares` (V,): what the pieces of this bin ask of each provider."""
+def ask_for_pieces(plan: Plan, state: State) -> None:
+    """Into `state.shares` (V,): what the pieces of this bin ask of each provider, and how many of them are
+    first attempts."""
+    shares = state.shares
     shares[:] = 0.0
+    state.providers[:, FIRSTS] = 0.0
     for i in range(state.marks[PIECES]):
-        shares[int(plan.streams[int(state.pieces[i, STREAM]), PROVIDER])] += state.pieces[i, MASS]
+        piece = state.pieces[i]
+        v = int(plan.streams[int(piece[STREAM]), PROVIDER])
+        shares[v] += piece[MASS]
+        if piece[TRIES] == 0.0:
+            state.providers[v, FIRSTS] += piece[MASS]
 
 
 @part
@@ -266,24 +268,3 @@ def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
         wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
         share += share_below(points, freshness_s - wait_s) / _FRESH_POINTS
     return float(piece[CALM] * share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)
-
-
-@part
-def set_back(
-    plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats, later: int
-) -> None:
-    """Not taken for the `tries`-th time: spread over the bins in which the backoff may end, which begins so
-    many bins `later`."""
-    if state.marks[UNTIL] < t:
-        state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
-    due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
-    for i in range(plan.back.shape[1]):
-        jump = mass * plan.back[tries - 1, i, 1]
-        if jump != 0.0:
-            ahead = t + later + int(plan.back[tries - 1, i, 0])
-            change = state.back[ahead % state.back.shape[0], s, tries - 1]
-            change[0] += jump
-            change[1] += jump * due_s
-            change[2] += jump * (due_s * due_s + piece[VAR])
-            state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
-    state.streams[s, AWAY] += mass

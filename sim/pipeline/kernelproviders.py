@@ -24,6 +24,7 @@ from sim.pipeline.provisions import (
     BREAKER_STATE,
     BREAKS,
     DEFERS,
+    DEFERS_UNTIL,
     DEPTH,
     HEEDS,
     KEPT,
@@ -39,7 +40,18 @@ from sim.pipeline.provisions import (
     TURN_FROM_S,
     TURN_TO_S,
 )
-from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, Floats, Plan, State
+from sim.pipeline.state import (
+    ALIVE,
+    DEFERRED_UNTIL,
+    DETOUR,
+    MASS,
+    PIECES,
+    PROVIDER,
+    STREAM,
+    Floats,
+    Plan,
+    State,
+)
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
@@ -185,16 +197,27 @@ def ask_mailboxes(plan: Plan, state: State, t: int, v: int, newcomers: float) ->
 @part
 def _returning(plan: Plan, state: State, t: int, v: int) -> float:
     """Messages that provider `v` tries in bin `t`: deferred before, or at their turn in its own queue."""
-    total, paced = 0.0, plan.providers[v, PACE_ROW] >= 0.0
-    for row in range(plan.streams.shape[0]):
-        if int(plan.streams[row, PROVIDER]) == v:
-            for tries in range(int(state.providers[v, DEPTH])):
-                change = state.deferred[row, t % state.deferred.shape[1], tries]
-                level = state.deferred_level[row, tries]
-                for moment in range(3):
-                    level[moment] += change[moment]
-                    change[moment] = 0.0
-                total += max(0.0, level[0])
-            if paced:
-                total += state.queued[row, t % state.queued.shape[1], 0]
+    total = 0.0
+    if t > state.providers[v, DEFERS_UNTIL] + 1.0:
+        return total
+    for i in range(state.marks[ALIVE]):
+        row = state.alive[i]
+        if int(plan.streams[row, PROVIDER]) == v and t <= state.streams[row, DEFERRED_UNTIL] + 1.0:
+            total += _returning_in(plan, state, t, v, row)
+    return total
+
+
+@part
+def _returning_in(plan: Plan, state: State, t: int, v: int, row: int) -> float:
+    """The same of one row; after the last of it, rounding is cleared."""
+    total, over = 0.0, t > state.streams[row, DEFERRED_UNTIL]
+    for tries in range(int(state.providers[v, DEPTH])):
+        change = state.deferred[tries, row, t % state.deferred.shape[2]]
+        level = state.deferred_level[row, tries]
+        for moment in range(3):
+            level[moment] = 0.0 if over else level[moment] + change[moment]
+            change[moment] = 0.0
+        total += max(0.0, level[0])
+    if plan.providers[v, PACE_ROW] >= 0.0:
+        total += state.queued[row, t % state.queued.shape[1], 0]
     return total

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from sim.ledger import ATTEMPTS, BY_STANDBY, DEAD_LETTERED, FAILED, LIMITED
+from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
-from sim.pipeline.kernelparts import set_back
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
 from sim.pipeline.state import (
     ACCEPT,
     DETOUR,
     MASS,
+    OWNER,
     PIECES,
     PROVIDER,
     STREAM,
@@ -27,15 +28,15 @@ from sim.pipeline.state import (
 def settle(plan: Plan, state: State, window: Window, t: int) -> None:
     """Each piece is taken, taken by the standby, set back or given up."""
     state.refused[0] = 0.0
+    diverted, j = window.out[BY_STANDBY], t - window.first_bin
     for i in range(state.marks[PIECES]):
         s = int(state.pieces[i, STREAM])
         v, detour = int(plan.streams[s, PROVIDER]), int(plan.streams[s, DETOUR])
         told_s = state.providers[v, TOLD_S]
         left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS])
         if left > 0.0 and detour >= 0:
-            window.out[BY_STANDBY, s, t - window.first_bin] += left
-            left = _ask_row(plan, state, window, t, i, detour, left)
-            window.out[BY_STANDBY, s, t - window.first_bin] -= left
+            before, left = left, _ask_row(plan, state, window, t, i, detour, left)
+            diverted[int(plan.streams[s, OWNER]), j] += before - left
             told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
         if left > 0.0:
             _back_off(plan, state, window, t, left, state.pieces[i], told_s)
@@ -44,11 +45,11 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
 @part
 def _ask_row(plan: Plan, state: State, window: Window, t: int, i: int, row: int, mass: float) -> float:
     """The provider of `row` takes its share of `mass` messages of piece `i`. Returns the rest."""
-    v, s, j = int(plan.streams[row, PROVIDER]), int(state.pieces[i, STREAM]), t - window.first_bin
+    v, own, j = int(plan.streams[row, PROVIDER]), int(plan.streams[row, OWNER]), t - window.first_bin
     taken = mass * state.shares[v]
     asked = max(taken, mass * state.providers[v, ASKED_SHARE])
-    window.out[ATTEMPTS, s, j] += asked
-    window.out[LIMITED, s, j] += asked - taken
+    window.out[ATTEMPTS, own, j] += asked
+    window.out[LIMITED, own, j] += asked - taken
     if taken > 0.0:
         if plan.providers[v, PLAIN] > 0.0:
             send_on(plan, state, t, row, taken, state.pieces[i])
@@ -70,5 +71,6 @@ def _back_off(
         set_back(plan, state, t, s, tries, granted, piece, max(0, later))
         state.refused[0] += granted
     if mass > granted:
-        out[FAILED, s, j] += mass - granted
-        out[DEAD_LETTERED, s, j] += mass - granted
+        own = int(plan.streams[s, OWNER])
+        out[FAILED, own, j] += mass - granted
+        out[DEAD_LETTERED, own, j] += mass - granted

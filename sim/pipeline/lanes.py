@@ -67,34 +67,49 @@ def lane_streams(lanes: Sequence[Lane], streams: Sequence[Stream]) -> list[Strea
 class Doors:
     """From the events of streams to the arrivals of lanes at the door, window by window.
 
-    lay: sim.pipeline.kernel has a compiled one.
+    held_up: streams whose messages come later than their events. lay: sim.pipeline.kernel has a compiled one.
     """
 
     def __init__(self, lanes: Sequence[Lane], bin_s: float, lay: Lay) -> None:
         self._stream_of = np.array([lane.stream for lane in lanes], dtype=np.int64)
         self._lay = lay
         self._rows = [i for i, lane in enumerate(lanes) if lane.ages_s is not None]
+        self.held_up = sorted({lanes[i].stream for i in self._rows})
+        self._causes = [self.held_up.index(lanes[i].stream) for i in self._rows]
+        at_once = [i for i, lane in enumerate(lanes) if lane.ages_s is None]
+        self._at_once, self._streams = np.array(at_once, dtype=np.int64), self._stream_of[at_once]
         self._jumps = [_jumps(lanes[i], bin_s) for i in self._rows]
-        self._slopes = np.zeros(
-            (len(self._rows), max((1 + int(lags[-1]) for lags, _ in self._jumps), default=0))
-        )
+        self._reach = max((1 + int(lags[-1]) for lags, _ in self._jumps), default=0)
+        self._slopes = np.zeros((len(self._rows), self._reach))
         self._levels = np.zeros((len(self._rows), 1))
+        self._ahead = 0
 
-    def arrivals(self, events: Floats) -> Floats:
-        """float64 (lanes, n) from float64 (streams, n) events of the n bins that follow."""
-        arriving = events[self._stream_of]
-        if not self._rows:
-            return arriving
+    def let_in(self, events: npt.NDArray[np.int64], arrivals: Floats) -> None:
+        """Into `arrivals` (lanes, n): `events` (streams, n) of the streams that nothing holds up."""
+        arrivals[self._at_once] = events[self._streams]
+        arrivals[self._rows] = 0.0
+
+    def lane_of(self, stream: int) -> int:
+        """The only lane of a stream that nothing holds up."""
+        return int(np.searchsorted(self._stream_of, stream))
+
+    def let_in_later(self, events: Floats, arrivals: Floats) -> None:
+        """Into `arrivals` (lanes, n): what `events` (held_up, n) of the n bins that follow, and those before
+        them, bring to the door."""
         n = events.shape[1]
+        happened = [i for i, own in enumerate(events) if own.any()]
+        if not happened and self._ahead <= 0:
+            return
         slopes = np.hstack((self._slopes, np.zeros((len(self._rows), n))))
-        for row, (lags, jumps), slope in zip(self._rows, self._jumps, slopes, strict=True):
-            if arriving[row].any():
-                self._lay(arriving[row], slope, lags, jumps)
+        for cause, (lags, jumps), slope in zip(self._causes, self._jumps, slopes, strict=True):
+            if cause in happened:
+                self._lay(events[cause], slope, lags, jumps)
         levels = self._levels + np.cumsum(slopes[:, :n], axis=1)
-        self._levels, self._slopes = levels[:, -1:], slopes[:, n:]
+        self._ahead = self._reach if happened else self._ahead - n
+        left = 1.0 if self._ahead > 0 else 0.0
+        self._levels, self._slopes = levels[:, -1:] * left, slopes[:, n:] * left
         # cumulated differences leave residues of about 1e-16 of the peak on either side of zero
-        arriving[self._rows] = np.where(levels > _RESIDUE, levels, 0.0)
-        return arriving
+        arrivals[self._rows] = np.where(levels > _RESIDUE, levels, 0.0)
 
     def by_stream(self, of_lanes: Floats, streams: int) -> Floats:
         """The sums (..., streams, n) over each stream's lanes of (..., lanes, n) or (lanes, n)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.pipeline import Workers
-from sim.pipeline.redelivery import occupied, up_share
+from sim.pipeline.redelivery import occupied
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, Floats, Plan
 from sim.pipeline.workers import erlang_b, erlang_c
@@ -45,15 +45,6 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
         "unevenness": (1.0 + batch * cv2) / (_TRANSIENT * capacity),
         "busy_chance": _waiting(batch, count),
     }
-
-
-def busy_share(plan: Plan, workers: Workers, served_share: Floats) -> Floats:
-    """float64 (n,): share of the workers' time that is used, from what they served of their capacity (n,). A
-    batch that is not full keeps its worker as long as a full one. Who is away after a crash is no worker."""
-    if plan.capacity <= NOTHING:
-        return np.zeros_like(served_share)
-    used, up = np.minimum(served_share * workers.batch, 1.0), up_share(workers)
-    return used if up == 1.0 else used * up / (1.0 - used * (1.0 - up))
 
 
 @functools.lru_cache(maxsize=256)

@@ -31,17 +31,25 @@ from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
     ARRIVING_SHARE,
+    BACK_UNTIL,
+    BY_CLASS,
+    DEFERRED_UNTIL,
     DETOUR,
     FIRST_OUTSIDE,
     FIRST_PARCEL,
     FRESHNESS_S,
+    LANDS_UNTIL,
     LANE,
+    LATE_AT_ONCE,
     LIGHT_BINS,
+    NEVER,
     NEXT_BATCH,
     NEXT_OUTSIDE,
     NEXT_PARCEL,
+    OWNER,
     PRIORITY,
     PROVIDER,
+    RUN_BINS,
     SPILL,
     Floats,
     Indices,
@@ -55,7 +63,7 @@ from sim.traffic import Stream
 _SLOPE = histogram.PER_DECADE / math.log(10.0)
 _EXACT_LAGS = 8
 _LAG_GROWTH = 1.5
-_PARCELS = 4096
+_PARCELS, _OUTSIDE = 4096, 64
 
 
 def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: int, bin_s: float) -> Plan:
@@ -78,12 +86,13 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         bound=float(scenario.pipeline.queue.bound or math.inf),
         overflow=OVERFLOWS.index(scenario.pipeline.queue.overflow),
         **figures_of(workers, workers.count, bin_s),
-        streams=_streams(scenario, lane_streams(lanes, streams), lanes),
+        streams=_streams(scenario, lane_streams(lanes, streams), lanes, delays_s),
         providers=provider_figures(era, bin_s, first_rows),
         limit_first=first_rows,
         limit_figures=_figures(fluids),
         back=_stacked(back),
         delivery=_stacked(deliveries),
+        delivery_ends=np.array([(len(own), own[-1, 0]) for own in deliveries], dtype=np.int64).reshape(-1, 2),
         delay_points_s=np.array(delays_s).reshape(-1, POINTS),
         edges_s=histogram.EDGES,
         slope=_SLOPE,
@@ -100,6 +109,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
     back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
+    streams = np.zeros((s, 11))
+    streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL]] = NEVER
     return State(
         limits=_filled_up([each.state for each in limit_rows(scenario)[0]]),
         waiting=np.zeros(p),
@@ -109,43 +120,44 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         pieces=np.zeros((p * _PARCELS, 10)),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
-        marks=np.array([-2, -2, -2, -2, 0, 0], dtype=np.int64),
+        marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         refused=np.zeros(2),
-        outside=np.zeros((int(plan.overflow == SPILL), lanes + 1)),
-        coming=np.zeros((s, coming, 2)),
-        streams=np.zeros((s, 6)),
+        outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
+        coming=np.zeros((s, 2, coming + RUN_BINS)),
+        streams=streams,
+        alive=np.zeros(s, dtype=np.int64),
+        classes=np.zeros((p, 3)),
+        ahead=np.zeros((BY_CLASS + p + len(plan.providers), RUN_BINS)),
+        met=np.zeros((len(plan.providers), p, 2, RUN_BINS)),
         providers=provider_states(scenario),
         deferred=deferred,
-        deferred_level=np.zeros((len(deferred), *deferred.shape[2:])),
+        deferred_level=np.zeros((deferred.shape[1], deferred.shape[0], 3)),
         queued=queued_room(scenario, carriers, bin_s, bins),
         delays=np.zeros((2, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
-        fresh_shares=np.zeros(s),
         **recall_room(plan.again, lanes, bins, bin_s),
     )
 
 
 def waiting(state: State) -> float:
     """Messages that wait in the queue and outside of it."""
-    return float(state.waiting.sum() + state.outside[_outside(state), :-1].sum())
+    outside = float(state.outside[_outside(state), :-1].sum()) if len(state.outside) else 0.0
+    return float(state.waiting.sum()) + outside
 
 
-def with_room(state: State, bins: int) -> State:
-    """The state with rings that take `bins` more bins of newcomers and of messages that come back, whatever
-    waits outside coming in meanwhile."""
-    per_bin, outside = len(state.streams) * (1 + state.back_level.shape[1]), len(_outside(state))
-    per_bin += AGAIN_PARCELS * state.again.shape[1]
+def with_more_room(state: State) -> State:
+    """The state with rings twice as long, and longer where all that waits outside would not fit in."""
+    outside, used = _outside(state), [_used(state, p) for p in range(len(state.waiting))]
     if len(state.outside):
-        state = _with_room_outside(state, outside, bins)
-        outside += bins
-    used = [_used(state, p) for p in range(len(state.waiting))]
-    batches = max(b for b, _ in used) + bins + 1
-    parcels = max(n for _, n in used) + (bins + 1) * per_bin + outside * len(state.streams)
-    if batches <= state.batches.shape[1] and parcels <= state.parcels.shape[1]:
-        return state
-    batches, parcels = max(state.batches.shape[1], 2 * batches), max(state.parcels.shape[1], 2 * parcels)
+        following = state.marks[[NEXT_OUTSIDE]]
+        wider = _grown(state.outside[None], following, [len(outside)], 2 * len(state.outside))[0]
+        state = state._replace(outside=wider)
+    lanes, tries = state.back_level.shape[:2]
+    newcomers = lanes * (1 + tries + AGAIN_PARCELS + len(state.outside))
+    batches = 2 * state.batches.shape[1]
+    parcels = max(2 * state.parcels.shape[1], max(n for _, n in used) + newcomers)
     return state._replace(
         batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
@@ -157,14 +169,6 @@ def _outside(state: State) -> Indices:
     """Rows of `state.outside` that are in use."""
     first, following = state.marks[[FIRST_OUTSIDE, NEXT_OUTSIDE]].tolist()
     return np.arange(first, following) % max(1, len(state.outside))
-
-
-def _with_room_outside(state: State, used: int, bins: int) -> State:
-    if used + bins + 1 <= len(state.outside):
-        return state
-    following = state.marks[[NEXT_OUTSIDE]]
-    outside = _grown(state.outside[None], following, [used], 2 * (used + bins + 1))[0]
-    return state._replace(outside=outside)
 
 
 def _used(state: State, p: int) -> tuple[int, int]:
@@ -189,18 +193,22 @@ def _ahead(lags_and_jumps: Floats) -> int:
     return 2 + int(lags_and_jumps[:, :, 0].max(initial=0.0))
 
 
-def _streams(scenario: Scenario, streams: Sequence[Stream], lanes: Sequence[Lane]) -> Floats:
-    """`streams` are those of the lanes."""
+def _streams(
+    scenario: Scenario, streams: Sequence[Stream], lanes: Sequence[Lane], delays_s: Sequence[Floats]
+) -> Floats:
+    """`streams` are those of the lanes; delays_s: Plan.delay_points_s."""
     second = providers.standbys(scenario, streams)
     first = list(enumerate(providers.carriers(scenario, streams)))
     detours = [(lane, v) for lane, v in enumerate(second) if v is not None]
-    rows = np.zeros((len(lanes) + len(detours), 6))
+    rows = np.zeros((len(lanes) + len(detours), LATE_AT_ONCE + 1))
     for row, (lane, carrier) in zip(rows, first + detours, strict=True):
         stream = streams[lane]
         row[PRIORITY], row[PROVIDER] = PRIORITIES.index(stream.priority), carrier
         row[FRESHNESS_S] = stream.freshness_s - lanes[lane].age_s
         row[ARRIVING_SHARE] = 1.0 - providers.lost_share(scenario, stream, carrier)
-        row[DETOUR], row[LANE] = -1.0, lane
+        row[DETOUR], row[LANE], row[OWNER] = -1.0, lane, lanes[lane].stream
+        in_time = np.searchsorted(delays_s[carrier], row[FRESHNESS_S], side="right")
+        row[LATE_AT_ONCE] = 1.0 - in_time / POINTS
     for at, (lane, _) in enumerate(detours):
         rows[lane, DETOUR] = len(lanes) + at
     return rows

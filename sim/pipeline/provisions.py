@@ -15,7 +15,7 @@ from sim.pipeline.carriers import breaker_figures
 from sim.pipeline.eras import Era
 from sim.pipeline.limits import PLAIN_LAWS, Fluid, law
 from sim.pipeline.providers import DEFERRED_JITTER, deferred_tries, door, mailbox
-from sim.pipeline.state import Floats, Indices, Plan
+from sim.pipeline.state import NEVER, Floats, Indices, Plan
 
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
 # one; figures of the retry budget, and whether there is one; whether a wait that a limit or the breaker tells
@@ -31,9 +31,10 @@ BREAKER_FIGURES = 5
 # that the budget grants, whether what is taken goes on at once, the first and the last wait for a turn in its
 # own queue, the share of what is taken whose turn comes in time, mean and chance of a wait for a turn below a
 # bin, the share that the mailboxes take; the bin in which they were asked last; tries of the messages that
-# were tried most often.
+# were tried most often; the last bin with a change ahead in State.deferred or State.queued; first attempts in
+# this bin.
 _, _, _, _, _, SAVED, ASKING, ASKED_SHARE, TOLD_S, GRANTED, AT_ONCE, TURN_FROM_S, TURN_TO_S, KEPT = range(14)
-LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH = range(14, 19)
+LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS = range(14, 21)
 BREAKER_STATE = 5
 
 
@@ -70,11 +71,11 @@ def _plainly_limited(provider: Provider) -> bool:
 
 def provider_states(scenario: Scenario) -> Floats:
     """float64 (V, columns): State.providers."""
-    table = np.zeros((len(scenario.providers), DEPTH + 1))
+    table = np.zeros((len(scenario.providers), FIRSTS + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
     table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0
-    table[:, MAIL_BIN] = -1.0
+    table[:, [MAIL_BIN, DEFERS_UNTIL]] = NEVER
     return table
 
 
@@ -105,7 +106,7 @@ def deferred_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: i
     deferring = [(v, p) for v, p in enumerate(scenario.providers) if mailbox(p) and v in rows]
     longest = max((retry_bins(p, bin_s)[1] for _, p in deferring), default=0)
     most = max((min(deferred_tries(p), bins // retry_bins(p, bin_s)[0] + 1) for _, p in deferring), default=1)
-    return np.zeros((len(rows) if deferring else 1, longest + 1, max(1, most), 3))
+    return np.zeros((max(1, most), len(rows) if deferring else 1, longest + 1, 3))
 
 
 def queued_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int) -> Floats:

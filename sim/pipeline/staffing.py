@@ -62,6 +62,19 @@ class Staffing:
             ahead.append((bin_ // self._every + 1) * self._every)
         return min(ahead, default=self._bins)
 
+    def next_change_unless_waiting(self, bin_: int) -> int:
+        """The same as long as nobody waits at any look before: an autoscaler with as few workers as it may
+        have, that looks at the backlog, then orders nothing."""
+        scaling, most = self._scaling, self._present + sum(self._starting.values())
+        if scaling is None or scaling.on != "backlog" or most > self._least:
+            return self.next_change(bin_)
+        return min((edge for edge in (*self._edges, *self._starting) if edge > bin_), default=self._bins)
+
+    @property
+    def every(self) -> int:
+        """Bins from look to look of the autoscaler; 0 = there is none."""
+        return self._every
+
     def looks(self, bin_: int) -> bool:
         """Whether the autoscaler looks at the beginning of this bin."""
         return bool(self._every) and bin_ > 0 and bin_ % self._every == 0

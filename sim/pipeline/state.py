@@ -23,8 +23,12 @@ LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
-# (-1 = there is none); the lane. Rows of standbys stand behind those of the lanes.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE = range(6)
+# (-1 = there is none); the lane, and the stream that it is part of; the share of what does not wait that
+# arrives too late. Rows of standbys stand behind those of the lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ONCE = range(8)
+
+# Columns of Plan.delivery_ends: how many jumps a provider's delivery has, and the lag of the last.
+JUMPS, LAST_LAG = range(2)
 
 # Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
@@ -41,14 +45,34 @@ STREAM, TRIES, MASS, DUE_S, VAR = range(5)
 LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
-# those arrive or bounce in this bin, messages that a provider, or a late worker, holds back, messages that
-# are not visible again yet.
-AWAY, UNDER_WAY, LEAVING, LEAVING_FRESH, HELD, HIDDEN = range(6)
+# those arrive or bounce in this bin, how many of those too late, messages that a provider, or a late worker,
+# holds back; the
+# last bins with a change ahead in `coming`, `back` and `deferred`; the most tries of what is in backoff;
+# whether the row is among `alive`; messages that are not visible again yet.
+AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD, LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED = (
+    range(10)
+)
+HIDDEN = 10
+
+NEVER = -2
+"""A bin that is over when the season begins."""
+
+# Columns of State.classes: messages that are served at once in this bin, and the wait below a bin that they
+# meet: its cell of State.light, and how likely it is.
+LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
+
+RUN_BINS = 128
+"""Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
+
+# Rows of State.ahead: all that is due, whether some of it may expire within its bin; behind these what is due
+# of each class, and behind those what is due for each provider.
+DUE, UNSAFE, BY_CLASS = range(3)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
-# count, how many pieces there are, whether what does not wait is served before it expires; ever growing
-# counters of the ring of what waits outside.
-UNTIL, ORIGIN, PIECES, SAFE, FIRST_OUTSIDE, NEXT_OUTSIDE = range(6)
+# count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
+# outside; the last bin with a change ahead of what providers hold back; the first of the run's columns, and
+# of those that `ahead` is about.
+UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
 
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
@@ -57,7 +81,7 @@ REJECT, DROP, SPILL = range(3)
 WAITS, SLOPES = range(2)
 
 # Steps of sim.pipeline.kernelbeyond.
-ASK, ASK_STANDBYS, ACCEPT, TRY_AGAIN, GRANT_RETRIES, EARN_RETRIES = range(6)
+ASK, ACCEPT, ASK_ON = range(3)
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
@@ -90,7 +114,7 @@ class Plan(NamedTuple):
     """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
     much of `residual_s` there is (1 without batches)."""
     streams: Floats
-    """(S, 6)"""
+    """(S, 8)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
@@ -105,6 +129,8 @@ class Plan(NamedTuple):
 
     lag (bins, >= 0) at which the share that is delivered per bin changes, and by how much.
     """
+    delivery_ends: Indices
+    """(V, 2)"""
     delay_points_s: Floats
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
@@ -138,7 +164,7 @@ class State(NamedTuple):
     messages that come back in this bin, their due times and squared due times weighted by them.
     """
     marks: Indices
-    """(6,)"""
+    """(9,)"""
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
@@ -146,13 +172,22 @@ class State(NamedTuple):
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
-    """(S, D, 2): changes ahead of LEAVING and LEAVING_FRESH."""
+    """(S, 2, D): changes ahead of LEAVING and LEAVING_LATE."""
     streams: Floats
-    """(S, 6)"""
+    """(S, 11)"""
+    alive: Indices
+    """(S,): rows in which something may happen before the columns asked for end, the first of them."""
+    classes: Floats
+    """(P, 3)"""
+    ahead: Floats
+    """(2 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
+    met: Floats
+    """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider in these columns: its cell
+    of `light`, and how likely it is."""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     deferred: Floats
-    """(S, bins ahead, tries, 3): changes ahead of `deferred_level`."""
+    """(tries, S, bins ahead, 3): changes ahead of `deferred_level`."""
     deferred_level: Floats
     """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
     waits before it took them, and of the squares of those."""
@@ -164,8 +199,6 @@ class State(NamedTuple):
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
     shares: Floats
     """(V,): of what asks each provider in this bin, the share that it admits."""
-    fresh_shares: Floats
-    """(S,): share of what does not wait that arrives fresh."""
     again: Floats
     """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
     late: Floats
@@ -176,21 +209,21 @@ class State(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What goes in and comes out of n bins."""
+    """What goes in and comes out of n bins, of lanes and of the streams that they are part of."""
 
     first_bin: int
     arrivals: Floats
-    """(S, n): messages due."""
+    """(lanes, n): messages due."""
     capacity: Floats
     """(n,): messages that all workers together can serve in each bin; Plan.capacity is the mean."""
     out: Floats
-    """(quantities of sim.ledger, S, n), all zero before: the counts."""
+    """(quantities of sim.ledger, streams, n), all zero before: the counts."""
     under_way: Floats
-    """(S, n): messages with a worker or a provider at each bin's end."""
+    """(streams, n), all zero before: messages with a worker or a provider at each bin's end."""
     busy: Floats
-    """(n,): share of the workers' time that is used."""
+    """(n,): what the workers serve, as a share of Plan.capacity; 1 where they serve all they can."""
     held: Floats
-    """(S,): messages in hand at the window's end."""
+    """(streams,): messages in hand at the window's end."""
     beyond: int
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int

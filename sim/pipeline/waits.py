@@ -30,6 +30,8 @@ _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
 _SUMS = 200_000
 """About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
+_RESIDUE = 1e-13
+"""Less than this share of a stream's messages is what rounding left."""
 
 
 def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
@@ -42,6 +44,8 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
     counts = np.zeros((len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         light = state.light[s]
+        if not (light.any() or waits[s].any()):
+            continue
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
         after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
         counts[lane] += _spread(
@@ -99,7 +103,8 @@ def _drawn(means_s: Floats, messages: Floats) -> tuple[Floats, Floats]:
 
 def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
     """Histogram of the wait plus an independent time of equally probable points."""
-    filled = messages > 0.0
+    # what rounding left of a density's changes fills cells, and fewer services would stand for each
+    filled = messages > _RESIDUE * messages.sum()
     if not filled.any():
         return np.zeros(histogram.BINS)
     size = int(np.clip(_SUMS // np.count_nonzero(filled), 64, 4096))

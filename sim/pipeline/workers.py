@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
 from collections.abc import Iterator
@@ -170,6 +171,7 @@ def batch_step_s(workers: Workers) -> float:
     return kept_s / workers.count * (1.0 + batch * spread(workers) ** 2) / (1.0 + batch)
 
 
+@functools.lru_cache(maxsize=8)
 def next_end_points(workers: Workers, points: int) -> Floats:
     """float64 (points,), ascending: equally probable seconds until the first of all workers ends, all busy,
     from a random moment on.

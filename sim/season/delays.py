@@ -97,7 +97,10 @@ class Drawn:
     def __init__(self, delays: Sequence[Delay], normal: Iterator[float]) -> None:
         self._fixed_s = sum(delay.median for delay in delays if not delay.sigma or not delay.median)
         self._random = [(math.log(d.median), d.sigma) for d in delays if d.sigma and d.median]
-        self._normal = normal
+        self._normal = normal.__next__
 
     def __call__(self) -> float:
-        return self._fixed_s + sum(math.exp(mu + sigma * next(self._normal)) for mu, sigma in self._random)
+        total_s = self._fixed_s
+        for mu, sigma in self._random:
+            total_s += math.exp(mu + sigma * self._normal())
+        return total_s

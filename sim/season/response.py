@@ -234,11 +234,12 @@ class _Replies:
     ) -> None:
         self.law = law_of(stream, scenario.responses)
         self.counts = [0, 0, 0, 0, 0]
-        self._uniform = _blocks(random_stream(seed, "response", stream.name, "answer").random)
+        self._uniform = _blocks(random_stream(seed, "response", stream.name, "answer").random).__next__
         self._normal = _blocks(random_stream(seed, "response", stream.name, "delay").standard_normal)
-        self._sent = _blocks(random_stream(seed, "response", stream.name, "sent").random)
+        self._sent = _blocks(random_stream(seed, "response", stream.name, "sent").random).__next__
         self._leaving = 1.0 - max(self.law.unsubscribe, self.law.complaint)
         self._answering = max(self.law.open, self.law.click, self.law.purchase)
+        self._answering_late = self._answering * self.law.stale
         self._triggers = [
             (t.after, sends(t, stream, scenario.audience), row, Drawn((t.delay,), self._normal))
             for row, t in followed_by
@@ -250,12 +251,12 @@ class _Replies:
 
     def to(self, delivered_s: float, fresh: bool) -> Sequence[Sent]:
         """The sends caused by one delivery."""
-        u = next(self._uniform)
+        u = self._uniform()
         if u >= self._leaving:
             self._leave(1.0 - u)
-        answering = u < (self._answering if fresh else self._answering * self.law.stale)
-        scale = 1.0 if fresh or not self.law.stale else self.law.stale
-        return self._answered(delivered_s, u / scale, answering) if answering or self._on_delivery else ()
+        if u < (self._answering if fresh else self._answering_late):
+            return self._answered(delivered_s, u if fresh else u / self.law.stale, True)
+        return self._answered(delivered_s, u, False) if self._on_delivery else ()
 
     def _leave(self, u: float) -> None:
         self.counts[_UNSUBSCRIBES] += u < self.law.unsubscribe
@@ -277,7 +278,7 @@ class _Replies:
         return [
             (row, answers[after] + delay())
             for after, share, row, delay in self._triggers
-            if after in answers and next(self._sent) < share
+            if after in answers and self._sent() < share
         ]
 
 

@@ -41,6 +41,11 @@ def hold_ups(scenario: Scenario, streams: Sequence[Stream], seed: int) -> list[H
     return [_hold_up(scenario.upstream, stream, seed) for stream in streams]
 
 
+def held_up(scenario: Scenario, streams: Sequence[Stream], seed: int) -> list[int]:
+    """Which streams some stage holds up."""
+    return [i for i, own in enumerate(hold_ups(scenario, streams, seed)) if not own.nothing]
+
+
 def _hold_up(stages: Sequence[Stage], stream: Stream, seed: int) -> HoldUp:
     passed = [stage for stage in stages if _holds_up(stage, stream)]
     known = [stage for stage in passed if stage.each == "stream" or not stage.delay.sigma]

@@ -29,16 +29,20 @@ def peakday(runs: Path) -> Peakday:
 
 
 @pytest.fixture(scope="session")
-def rehearsed(peakday: Peakday, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """One rehearsal of the smoke scenario that many tests look at: they change nothing in its folder.
 
-    The first of several workers of pytest makes it, the others wait for it."""
+    The first of several workers of pytest makes it, the others wait for it; where REHEARSED names a folder,
+    the first of several pytests."""
     base = tmp_path_factory.getbasetemp()
-    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rehearsed.json"
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = Path(os.environ.get("REHEARSED") or base)
+    kept = folder / "rehearsed.json"
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            kept.write_text(json.dumps(asdict(peakday("rehearse", "smoke", "--budget", "8s", "--json"))))
+            done = run_peakday(folder / "runs", "rehearse", "smoke", "--budget", "8s", "--json")
+            kept.write_text(json.dumps(asdict(done)))
     return Done(**json.loads(kept.read_text()))
 
 

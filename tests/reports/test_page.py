@@ -155,9 +155,11 @@ def test_a_csv_has_units_in_its_header_and_numbers_that_read_back(findings: Find
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED in a real browser: no chromium on this machine")
-def test_a_browser_shows_the_page_without_a_word_of_complaint(short_of_it: Findings, tmp_path: Path) -> None:
+def test_a_browser_shows_the_page_without_a_word_of_complaint(
+    short_of_it: Findings, drawn: dict[str, Picture], tmp_path: Path
+) -> None:
     page = tmp_path / "report.html"
-    page.write_text(html(short_of_it), encoding="utf-8")
+    page.write_text(html(short_of_it, drawn), encoding="utf-8")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         shown = subprocess.run(
             [

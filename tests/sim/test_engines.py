@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from sim import cohort, message, outcomefile
 from sim.closing import open_books
 from sim.ledger import FAILED, OFFERED, QUANTITIES, ROWS, ConservationError
 from sim.outcome import Outcome
+from sim.pipeline.queues import Message
 from sim.progress import SILENT, Interrupted, Silent
 from sim.summary import summary
 from sim.traffic import Stream, Traffic
@@ -35,7 +38,7 @@ RESPONSE = {
 THANKS = {"name": "thanks", "channel": "email", "after": "open", "delay": {"median": "5s", "sigma": 0.5}}
 
 
-def storm(bins: int = 200) -> tuple[Loaded, Traffic]:
+def storm(bins: int = 200, **parts: Any) -> tuple[Loaded, Traffic]:
     """Two classes, overload, 429s, expiry, a full queue, bounces and triggered sends, all at once."""
     loaded = scenario(
         bins,
@@ -52,6 +55,7 @@ def storm(bins: int = 200) -> tuple[Loaded, Traffic]:
         retries={"attempts": 5},
         response={"email": RESPONSE},
         trigger=[THANKS],
+        **parts,
     )
     thanks = Stream("thanks", "email", "thanks", "transactional", 60.0, "trigger")
     sale = np.where((np.arange(bins) >= 10) & (np.arange(bins) < 40), 500, 0)
@@ -173,6 +177,35 @@ def test_the_windows_length_changes_no_number(window_bins: int) -> None:
         assert getattr(other, quantity) == pytest.approx(getattr(usual, quantity), rel=1e-6, abs=1e-6), (
             quantity
         )
+
+
+def test_the_windows_length_changes_no_draw_of_single_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    delays = [{"median": "3s", "sigma": 1.0}, {"median": "2s", "sigma": 0.5}]
+    stages = [{"name": f"stage {i}", "delay": delay} for i, delay in enumerate(delays)]
+    loaded, due = storm(90, upstream=stages)
+    _, usual = message.run(loaded, due, 1, SILENT)
+    for window_bins, quiet in ((7, 0), (600, 0)):
+        monkeypatch.setattr(message, "WINDOW_BINS", window_bins)
+        monkeypatch.setattr(message, "QUIET", quiet)
+        _, other = message.run(loaded, due, 1, SILENT)
+        for quantity in ROWS:
+            assert np.array_equal(other.rows(quantity), usual.rows(quantity)), (window_bins, quantity)
+        assert np.array_equal(other.delay_counts, usual.delay_counts)
+
+
+def test_messages_are_in_no_reference_cycle_so_that_none_need_be_searched_for() -> None:
+    loaded, due = storm(40)
+    gc.collect()
+    gc.disable()
+    try:
+        _, outcome = message.run(loaded, due, 1, SILENT)
+        alive = sum(isinstance(each, Message) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    offered, *fates = (
+        outcome.total(q).sum() for q in ("offered", "delivered", "expired", "rejected", "failed")
+    )
+    assert 0 < alive <= offered - sum(fates) < 0.5 * offered
 
 
 def test_a_lost_message_is_an_error_that_names_stream_and_bin() -> None:

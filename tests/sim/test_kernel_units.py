@@ -10,7 +10,7 @@ import pytest
 from sim import cohort
 from sim.outcome import Outcome
 from sim.pipeline.eras import Era
-from sim.pipeline.kernel import units_of
+from sim.pipeline.kernelwindows import window_of, with_units
 from sim.pipeline.lanes import lanes_of
 from sim.pipeline.planning import empty_state, plan_of
 from sim.pipeline.provisions import goes_beyond
@@ -55,8 +55,9 @@ def test_what_only_some_providers_do_needs_both_units(more: dict[str, Any], part
 def test_only_a_queue_that_drops_or_spills_needs_the_third_unit(overflow: str) -> None:
     loaded = scenario(BINS, WORKERS, provider=[PLAIN, OTHER], queue={"bound": 9, "overflow": overflow})
     plan = plan_of(Era(0, loaded.scenario), STREAMS, lanes_of([HoldUp()] * len(STREAMS)), BINS, 1.0)
-    units = units_of(plan, empty_state(loaded.scenario, [plan], len(STREAMS), BINS))
-    assert (units.full != 0, units.beyond) == (overflow != "reject", 0)
+    state, empty = empty_state(loaded.scenario, [plan], len(STREAMS), BINS), window_of(2, len(STREAMS), 1)
+    window = with_units(empty, plan, state)
+    assert (window.full != 0, window.beyond) == (overflow != "reject", 0)
 
 
 def season(provider: dict[str, Any]) -> Outcome:

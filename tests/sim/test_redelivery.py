@@ -17,7 +17,7 @@ from sim.outcome import Outcome
 from sim.pipeline.crashing import CrashingStaff
 from sim.pipeline.crews import crew_for
 from sim.pipeline.eras import Era
-from sim.pipeline.kernel import units_of
+from sim.pipeline.kernelwindows import window_of, with_units
 from sim.pipeline.lanes import lanes_of
 from sim.pipeline.planning import empty_state, plan_of
 from sim.progress import SILENT
@@ -175,7 +175,7 @@ def test_only_a_season_in_which_messages_are_taken_again_pays_for_it() -> None:
     asks = {}
     for name, loaded in costly.items():
         plan = plan_of(Era(0, loaded.scenario), STREAMS, lanes_of([HoldUp()] * len(STREAMS)), BINS, 1.0)
-        units = units_of(plan, empty_state(loaded.scenario, [plan], len(STREAMS), BINS))
-        asks[name] = units.again != 0
+        state = empty_state(loaded.scenario, [plan], len(STREAMS), BINS)
+        asks[name] = with_units(window_of(2, len(STREAMS), 1), plan, state).again != 0
         assert (crew_for(loaded.scenario) is CrashingStaff) == asks[name]
     assert [name for name, asked in asks.items() if asked] == ["crashes", "a worker loss", "stalls"]

@@ -236,6 +236,8 @@ def trusting(certified: Certified) -> str:
 
 Locust = Callable[..., subprocess.Popen[str]]
 ROOT = Path(__file__).parents[3]
+CACHES = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+"""Where compiled code is kept: without it each Locust would have it compiled anew."""
 
 
 @pytest.fixture
@@ -250,7 +252,7 @@ def locust(tmp_path: Path) -> Iterator[Locust]:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=tmp_path,
-            env=dict(os.environ) | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+            env=dict(os.environ) | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "XDG_CACHE_HOME": CACHES},
         )
         started.append(process)
         return process

@@ -1,0 +1,208 @@
+"""Runs of bins in which all that is due passes at once: what is left of them is done stream by stream.
+
+Bin by bin only providers are asked; then each stream goes through the whole run, in the order in which its
+memory lies. A bin in which anything else happens comes after the run before it. Compiled into
+sim.pipeline.kernel.
+"""
+
+from __future__ import annotations
+
+from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, FAILED, FRESH, OFFERED
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldelivery import TINY
+from sim.pipeline.kernelparts import with_turn_below_bin
+from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
+from sim.pipeline.state import (
+    AHEAD_FROM,
+    ALIVE,
+    ARRIVING_SHARE,
+    BY_CLASS,
+    DUE,
+    FRESHNESS_S,
+    HELD,
+    HELD_UNTIL,
+    JUMPS,
+    LANDS_UNTIL,
+    LAST_LAG,
+    LATE_AT_ONCE,
+    LEAVING,
+    LEAVING_LATE,
+    LOAD,
+    LOAD_CELL,
+    LOAD_CHANCE,
+    OWNER,
+    PIECES,
+    PRIORITY,
+    PROVIDER,
+    RUN_BINS,
+    RUN_FROM,
+    UNDER_WAY,
+    UNSAFE,
+    WAITS,
+    Floats,
+    Plan,
+    State,
+    Window,
+)
+
+
+@part
+def look_ahead(plan: Plan, state: State, window: Window, at: int, end: int) -> None:
+    """Into `state.ahead`: what is due in the columns from `at` on, up to RUN_BINS and to `end`."""
+    ahead, n = state.ahead, min(end - at, RUN_BINS)
+    state.marks[AHEAD_FROM] = state.marks[RUN_FROM] = at
+    by_provider = BY_CLASS + state.classes.shape[0]
+    for what in range(ahead.shape[0]):
+        for k in range(n):
+            ahead[what, k] = 0.0
+    for i in range(state.marks[ALIVE]):
+        s = state.alive[i]
+        if s < window.arrivals.shape[0]:
+            due, own = window.arrivals[s], plan.streams[s]
+            of_class, of_provider = (
+                ahead[BY_CLASS + int(own[PRIORITY])],
+                ahead[by_provider + int(own[PROVIDER])],
+            )
+            for k in range(n):
+                ahead[DUE, k] += due[at + k]
+                of_class[k] += due[at + k]
+                of_provider[k] += due[at + k]
+                if own[FRESHNESS_S] < plan.bin_s and due[at + k] > 0.0:
+                    ahead[UNSAFE, k] = 1.0
+
+
+@part
+def note_due(state: State, k: int) -> tuple[float, bool]:
+    """Into `state.classes` and `state.shares`: what is due in the k-th column ahead, by class and provider.
+    Returns all of it, and whether none of it may expire within its bin."""
+    classes = state.classes.shape[0]
+    for p in range(classes):
+        state.classes[p, LOAD] = state.ahead[BY_CLASS + p, k]
+    for v in range(state.shares.shape[0]):
+        state.shares[v] = state.providers[v, FIRSTS] = state.ahead[BY_CLASS + classes + v, k]
+    return float(state.ahead[DUE, k]), state.ahead[UNSAFE, k] == 0.0
+
+
+@part
+def all_pass(state: State, v: int) -> bool:
+    """Provider `v` refuses none of this bin's messages and holds none back."""
+    return bool(state.shares[v] >= 1.0 and state.providers[v, AT_ONCE] > 0.0)
+
+
+@part
+def joins_run(state: State, t: int, k: int) -> bool:
+    """Whether nothing happens in bin `t` but that all that is due passes; what it meets is noted then."""
+    if state.marks[PIECES] > 0 or t <= state.marks[HELD_UNTIL] + 1:
+        return False
+    for v in range(state.shares.shape[0]):
+        if not all_pass(state, v):
+            return False
+    first = BY_CLASS + state.classes.shape[0]
+    for v in range(state.shares.shape[0]):
+        if state.ahead[first + v, k] > 0.0:
+            _note_met(state, v, k)
+    return True
+
+
+@part
+def _note_met(state: State, v: int, k: int) -> None:
+    for p in range(state.classes.shape[0]):
+        met, turn = state.classes[p], state.providers[v]
+        at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
+        if turn[LIGHT_CHANCE] > 0.0 and met[LOAD] > 0.0:
+            at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
+        state.met[v, p, 0, k], state.met[v, p, 1, k] = at, waiting
+
+
+@part
+def end_run(plan: Plan, state: State, window: Window, end: int) -> None:
+    """What passed in the columns from RUN_FROM to `end` goes its way, stream by stream."""
+    at = state.marks[RUN_FROM]
+    state.marks[RUN_FROM] = end + 1
+    if at >= end:
+        return
+    for i in range(state.marks[ALIVE]):
+        row = state.alive[i]
+        if row < window.arrivals.shape[0] and _admit(plan, state, window, row, at, end):
+            _spread(plan, state, window, row, at, end)
+            _land(plan, state, window, row, at, end, 1.0)
+        else:
+            _land(plan, state, window, row, at, end, 0.0)
+
+
+@part
+def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> bool:
+    """All newcomers of a lane are taken by their provider. Whether there are any."""
+    out, due, own = window.out, window.arrivals[s], plan.streams[s]
+    offered, accepted, attempts = (
+        out[OFFERED, int(own[OWNER])],
+        out[ACCEPTED, int(own[OWNER])],
+        out[ATTEMPTS, int(own[OWNER])],
+    )
+    met, first = state.met[int(own[PROVIDER]), int(own[PRIORITY])], state.marks[AHEAD_FROM]
+    came, waits, light = 0.0, 0.0, state.light[s]
+    for j in range(at, end):
+        mass = due[j]
+        if mass > 0.0:
+            offered[j] += mass
+            accepted[j] += mass
+            attempts[j] += mass
+            waits += mass * met[1, j - first]
+            light[int(met[0, j - first])] += mass * own[ARRIVING_SHARE] * met[1, j - first]
+            came += mass
+    state.delays[WAITS, s, 0] += (came - waits) * own[ARRIVING_SHARE]
+    return came > 0.0
+
+
+@part
+def _spread(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> None:
+    """Spread a lane's newcomers ahead, over the bins in which they are delivered."""
+    v, coming = int(plan.streams[s, PROVIDER]), state.coming[s]
+    due, late, own = window.arrivals[s], plan.streams[s, LATE_AT_ONCE], state.streams[s]
+    for k in range(plan.delivery_ends[v, JUMPS]):
+        lag, jump = int(plan.delivery[v, k, 0]), plan.delivery[v, k, 1]
+        _lay(due, at, end, window.first_bin + lag, jump, coming[0])
+        if late > 0.0:
+            _lay(due, at, end, window.first_bin + lag, jump * late, coming[1])
+    last = window.first_bin + end - 1 + plan.delivery_ends[v, LAST_LAG]
+    own[LANDS_UNTIL] = max(own[LANDS_UNTIL], float(last))
+
+
+@part
+def _lay(due: Floats, at: int, end: int, shift: int, jump: float, ring: Floats) -> None:
+    """Add `jump` times each of due[at:end] to the ring, `shift` bins later."""
+    bins, j = ring.shape[0], at
+    while j < end:
+        ahead = (j + shift) % bins
+        n = min(end - j, bins - ahead)
+        for i in range(n):
+            ring[ahead + i] += jump * due[j + i]
+        j += n
+
+
+@part
+def _land(plan: Plan, state: State, window: Window, row: int, at: int, end: int, newcomers: float) -> None:
+    """What leaves the providers in these columns: delivered or bounced."""
+    own, share, stream = state.streams[row], plan.streams[row, ARRIVING_SHARE], int(plan.streams[row, OWNER])
+    out, under_way, due = window.out, window.under_way[stream], window.arrivals[row if newcomers > 0.0 else 0]
+    delivered, fresh, failed = out[DELIVERED, stream], out[FRESH, stream], out[FAILED, stream]
+    coming, bins = state.coming[row], state.coming.shape[2]
+    leaving, late, under, held = own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY], own[HELD]
+    ring = (window.first_bin + at) % bins
+    for j in range(at, end):
+        leaving += coming[0, ring]
+        late += coming[1, ring]
+        coming[0, ring] = coming[1, ring] = 0.0
+        ring = ring + 1 if ring + 1 < bins else 0
+        under += newcomers * due[j]
+        landed = min(max(leaving, 0.0), under)
+        if landed >= TINY:
+            under -= landed
+            arrived = landed * share
+            delivered[j] += arrived
+            fresh[j] += min(max(landed - late, 0.0) * share, arrived)
+            failed[j] += landed - arrived
+        under_way[j] += under + held
+    if window.first_bin + end > own[LANDS_UNTIL]:
+        leaving = late = 0.0
+    own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY] = leaving, late, under
