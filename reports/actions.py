@@ -14,7 +14,7 @@ from reports.findings import Action, Resource
 from reports.judgement import MARGIN
 from scenarios.providers import Provider
 from scenarios.scenario import Scenario
-from sim.pipeline.workers import carried_per_s
+from sim.pipeline.redelivery import carried_per_s
 from sim.traffic import MINUTE_S, Traffic, peak, window
 
 

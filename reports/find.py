@@ -30,6 +30,7 @@ from sim.summary import summary
 FATES = (
     "planned", "suppressed", "offered", "accepted",
     "delivered", "expired", "rejected", "failed", "in_backlog",
+    "redelivered", "duplicates",
 )  # fmt: skip
 TOLERATED_SHARE = 0.1
 """P90: of the replications, this share may miss an objective."""

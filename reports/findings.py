@@ -172,6 +172,8 @@ class Season:
     seed: int
     replications: int
     scale: float
+    redelivered: float = 0.0
+    duplicates: float = 0.0
     cost: float | None = None
 
 

@@ -14,9 +14,10 @@ from scenarios.faults import (
     SlowProvider,
     WorkerLoss,
 )
-from scenarios.pipeline import Pipeline, Workers
+from scenarios.pipeline import Pipeline, Queue, Workers
 from scenarios.scenario import Scenario
-from sim.pipeline.workers import carried_per_s, mean_s
+from sim.pipeline.redelivery import carried_per_s
+from sim.pipeline.workers import mean_s
 
 
 def path_in_words(pipeline: Pipeline) -> list[str]:
@@ -29,7 +30,7 @@ def path_in_words(pipeline: Pipeline) -> list[str]:
         f"queue of {holds} messages{full}; {workers.count:,} workers of {units.duration(mean_s(workers))} "
         f"{taken} carry {units.rate(carried_per_s(workers))}"
     )
-    return [path, *_habits(workers)]
+    return [path, *_habits(workers), *_taken_again(queue)]
 
 
 def tenants_in_words(scenario: Scenario) -> Iterator[str]:
@@ -43,10 +44,14 @@ def tenants_in_words(scenario: Scenario) -> Iterator[str]:
 
 
 def _habits(workers: Workers) -> Iterator[str]:
-    stalls, scaling = workers.stalls, workers.autoscaling
+    stalls, crashes, scaling = workers.stalls, workers.crashes, workers.autoscaling
     if stalls:
         often = units.rate(stalls.rate)
         yield f"workers stall at {often} of service for {units.duration(stalls.length)} each, counted above"
+    if crashes and crashes.rate:
+        gone = units.duration(crashes.restart + workers.start_up)
+        often = units.duration(1.0 / crashes.rate)
+        yield f"a worker crashes once in {often} of service and is away for {gone}, counted above"
     if scaling:
         unit = "messages waiting a worker" if scaling.on == "backlog" else "of their time used"
         target = f"{scaling.target:g}" if scaling.on == "backlog" else units.percent(scaling.target)
@@ -54,6 +59,12 @@ def _habits(workers: Workers) -> Iterator[str]:
             f"autoscaled to {scaling.most:,} at most, for {target} {unit}, looked at every "
             f"{units.duration(scaling.every)}, serving {units.duration(workers.start_up)} later"
         )
+
+
+def _taken_again(queue: Queue) -> Iterator[str]:
+    if queue.visibility_timeout is not None:
+        after = units.duration(queue.visibility_timeout)
+        yield f"what a worker took is visible again after {after} unless it is done by then: at least once"
 
 
 def fault_in_words(fault: Fault) -> str:

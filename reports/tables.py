@@ -71,7 +71,7 @@ def _trial(trial: Trial) -> tuple[Cell, ...]:
 
 def streams(outcome: Outcome) -> Table:
     """Every stream's fate and how fresh its messages arrived."""
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("stream"),
         Column("channel"),
         Column("priority"),
@@ -88,6 +88,10 @@ def streams(outcome: Outcome) -> Table:
     )
     told = summary(outcome)["streams"]
     rows = tuple(_stream(stream, figures) for stream, figures in zip(outcome.streams, told, strict=True))
+    again = [float(round(figures["messages"]["duplicates"])) for figures in told]
+    if any(again):
+        columns = (*columns, Column("duplicates", "messages"))
+        rows = tuple((*row, duplicates) for row, duplicates in zip(rows, again, strict=True))
     return Table("streams", "Streams", "SIMULATED", columns, rows)
 
 

@@ -146,6 +146,8 @@ def season_lines(season: Season) -> tuple[tuple[str, str], ...]:
     for name in ("delivered", "expired", "rejected", "failed", "in_backlog"):
         value = float(getattr(season, name))
         lines.append((name.replace("_", " "), f"{units.count(value)} ({units.percent(value / of)})"))
+    again = (("taken again", season.redelivered), ("duplicates (sent once more)", season.duplicates))
+    lines += [(name, f"{units.count(value)} ({units.percent(value / of)})") for name, value in again if value]
     delay = f"p50 {units.duration(season.delay_s_p50)}, p99 {units.duration(season.delay_s_p99)}"
     lines += [
         ("delay, due to delivered", delay),

@@ -55,6 +55,7 @@ def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) ->
         _demand_files,
         _retries,
         _service_times,
+        _visibility,
         _autoscaling,
         _rehearsal,
         _asks_for_messages,
@@ -156,6 +157,16 @@ def _service_times(scenario: Scenario) -> Iterator[Complaint]:
         yield Complaint(path, f"{workers.distribution} needs none", 'distribution = "empirical"')
     if any(later < earlier for earlier, later in pairwise(workers.quantiles)):
         yield Complaint(path, "do not ascend", "from the least service time to the greatest")
+
+
+def _visibility(scenario: Scenario) -> Iterator[Complaint]:
+    workers, timeout_s = scenario.pipeline.workers, scenario.pipeline.queue.visibility_timeout
+    if timeout_s is not None and workers.distribution == "deterministic" and workers.service_time > timeout_s:
+        yield Complaint(
+            ("pipeline", "queue", "visibility_timeout"),
+            "is shorter than every service: no message would ever be acknowledged",
+            f"{workers.service_time:g} s (`service_time` of [pipeline.workers]) or longer",
+        )
 
 
 def _autoscaling(scenario: Scenario) -> Iterator[Complaint]:

@@ -13,6 +13,8 @@ from scenarios.words import Word
 Overflow = Literal["reject", "drop oldest", "spill"]
 VARIATION_MAX = 5.0
 """The most that a scenario may say; beyond, a worker rather stalls than varies."""
+VISIBILITY_MAX_S = 43_200.0
+"""12 hours, as Amazon SQS has it; others allow less."""
 OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 
 
@@ -22,11 +24,16 @@ class Queue(Word):
     At `bound` it rejects the newcomer, drops what has waited longest in the lowest class, or lets newcomers
     wait outside, in the order in which they came, until there is room. With `fair_share` each tenant has a
     line of its own in every class, and workers take from the lines in turn, a message each.
+
+    With a `visibility_timeout` a message that a worker took and has not acknowledged after so long, answered
+    by a provider or set back, is visible again: at least once. Without one a message is the worker's once it
+    is taken: at most once.
     """
 
     bound: Count = 0
     overflow: Overflow = "reject"
     fair_share: bool = False
+    visibility_timeout: Seconds | None = Field(default=None, gt=0, le=VISIBILITY_MAX_S)
 
 
 class Stalls(Word):
@@ -34,6 +41,16 @@ class Stalls(Word):
 
     rate: PerSecond
     length: Seconds = Field(gt=0)
+
+
+class Crashes(Word):
+    """While a worker serves it crashes at `rate`, at random; it is away for `restart` and its start-up.
+
+    What it had in hand comes again when the queue's visibility time-out has passed; without one it is lost.
+    """
+
+    rate: PerSecond
+    restart: Seconds
 
 
 class Autoscaling(Word):
@@ -67,6 +84,7 @@ class Workers(Word):
     samples: str | None = None
     batch: Count = Field(default=1, gt=0)
     stalls: Stalls | None = None
+    crashes: Crashes | None = None
     start_up: Seconds = 0.0
     autoscaling: Autoscaling | None = None
 

@@ -16,6 +16,7 @@ from sim.ledger import Ledger
 from sim.outcome import Customers, Outcome, Resolution, description, row_names
 from sim.outcomefile import FileShelf
 from sim.parquet import metadata
+from sim.pipeline.redelivery import forgets
 from sim.shelf import Memory, Shelf
 from sim.stages import Stages
 from sim.tenants import Group
@@ -62,7 +63,7 @@ class Books:
 def open_books(scenario: Scenario, traffic: Traffic, keep: Path | None = None) -> Ledger:
     """An empty ledger for a season; its pages go into the file `keep`, into memory without one."""
     stages, bins = Stages(scenario, traffic.streams, traffic.bin_s), traffic.counts.shape[1]
-    rows = row_names(traffic.streams, stages.names)
+    rows = row_names(traffic.streams, stages.names, again=forgets(scenario))
     shelf: Shelf = FileShelf(keep, rows, bins) if keep else Memory({q: len(n) for q, n in rows.items()}, bins)
     return Ledger(len(traffic.streams), shelf, stages.busy_share)
 

@@ -18,7 +18,8 @@ import simpy
 from scenarios.catalogue import Loaded
 from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
-from sim.ledger import DELIVERED, FRESH, Ledger
+from sim.echoes import with_echoes, without_echoes
+from sim.ledger import DELIVERED, FRESH, ONCE, QUANTITIES, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel, kernelwindows
 from sim.pipeline.bands import groups, known_of
@@ -27,9 +28,11 @@ from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
+from sim.pipeline.redelivery import echoes, occupied
 from sim.pipeline.regimes import Regimes
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.waits import delay_counts
-from sim.pipeline.workers import mean_s, served_per_bin, without_long_stalls
+from sim.pipeline.workers import served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
 from sim.season.upstream import HoldUp, held_up, hold_ups
@@ -48,8 +51,9 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
-        self._scenario, self._traffic, self._bins = scenario, traffic, int(bins)
-        fresh_s = [each.freshness_s for each in traffic.streams]
+        self._scenario, self._offered, self._own = scenario, traffic, len(traffic.streams)
+        self._traffic = traffic = with_echoes(traffic) if echoes(scenario) else traffic
+        self._bins, fresh_s = int(bins), [each.freshness_s for each in traffic.streams]
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed), fresh_s)
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         plans = {
@@ -61,16 +65,15 @@ class _Engine:
         self._steady = without_long_stalls(self._workers, traffic.bin_s)
         self._stalls = random_stream(seed, "stalls")
         self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
-        self._window = kernelwindows.window_of(len(traffic.streams), len(self._lanes), 1)
-        self._window, self._era = kernelwindows.with_units(self._window, plans[0], self._state), plans[0]
+        self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
         self._delays = np.zeros((1, len(self._lanes), histogram.BINS))
-        self._feedback = Feedback(scenario, traffic.streams, bins, traffic.bin_s, kernel.lay_causes)
+        self._feedback = Feedback(scenario, self._offered.streams, bins, traffic.bin_s, kernel.lay_causes)
         strides = max(1, window_bins // self._feedback.horizon_bins)
         self._window_bins = min(window_bins, strides * self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
         self._sent = {
             i: random_stream(seed, "triggered", s.name)
-            for i, s in enumerate(traffic.streams)
+            for i, s in enumerate(self._offered.streams)
             if s.cause == "trigger"
         }
         self._rows = list(self._sent)
@@ -103,9 +106,13 @@ class _Engine:
             end = min(at + self._feedback.horizon_bins, n)
             self._let_in_later(at, end)
             self._stride(normals, at, end)
-            self._feedback.add(first + at, window.out[DELIVERED, :, at:end], window.out[FRESH, :, at:end])
+            own = window.out[:, : self._own, at:end]
+            self._feedback.add(first + at, own[DELIVERED], own[FRESH])
             at = end
-        self._ledger.post(first, window.out, window.under_way, window.held, window.busy)
+        out, under_way, held = window.out, window.under_way, window.held
+        if len(held) > self._own:
+            out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
+        self._ledger.post(first, out, under_way, held, window.busy)
 
     def _let_in_later(self, at: int, end: int) -> None:
         """What is triggered, and what is held up before the door, in columns `at` to `end` of the window."""
@@ -154,7 +161,7 @@ class _Engine:
         """What the workers there are now can serve in each of the window's bins from column `at` on."""
         mean = self._regimes.plan.capacity
         if self._steady is not self._workers:
-            mean *= mean_s(self._workers) / mean_s(self._steady)
+            mean *= occupied(self._workers)[0] / occupied(self._steady)[0]
         self._window.capacity[at:] = served_per_bin(self._steady, mean, normals[at:])
 
     def _waiting(self) -> float:
@@ -180,25 +187,32 @@ class _Engine:
         """The traffic with the sends that customers triggered: another than it was, where there may be any
         or stages hold some up."""
         if not self._rows and not self._doors.held_up:
-            return self._traffic
-        return with_triggered(self._traffic, self._rows, self._triggered)
+            return self._offered
+        return with_triggered(self._offered, self._rows, self._triggered)
 
     def told(self) -> tuple[Floats, tuple[Group, ...]]:
         """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
         self._close_delays()
-        streams, found = self._traffic.streams, (self._delays, known_of(self._era, self._state))
-        delays, known = (self._doors.by_stream(each, len(streams)) for each in found)
-        return delays[0], groups(self._scenario, streams, self._ledger.totals, delays, known)
+        found, every = (self._delays, known_of(self._era, self._state)), len(self._traffic.streams)
+        delays, known = (self._doors.by_stream(each, every)[:, : self._own] for each in found)
+        return delays[0], groups(self._scenario, self._offered.streams, self._ledger.totals, delays, known)
+
+
+def _window_for(plan: Plan, state: State, traffic: Traffic, lanes: int) -> Window:
+    """An empty window of one bin, with the units that the plan needs."""
+    quantities = len(QUANTITIES) if len(plan.again) else ONCE
+    window = kernelwindows.window_of(len(traffic.streams), lanes, 1, quantities)
+    return kernelwindows.with_units(window, plan, state)
 
 
 def _compile(loaded: Loaded, traffic: Traffic) -> None:
     """Compile the kernel or fetch it from the cache, by bins in which nothing happens."""
+    traffic = with_echoes(traffic) if echoes(loaded.scenario) else traffic
     lanes = lanes_of([HoldUp()] * len(traffic.streams))
     for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
         plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
-        window = kernelwindows.window_of(len(traffic.streams), len(lanes), 1)
-        kernel.advance(plan, state, kernelwindows.with_units(window, plan, state), 0, 1, 0)
+        kernel.advance(plan, state, _window_for(plan, state, traffic, len(lanes)), 0, 1, 0)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 

@@ -23,6 +23,7 @@ from sim.ledger import (
     LIMITED,
     OFFERED,
     QUANTITIES,
+    REDELIVERED,
     REJECTED,
 )
 from sim.standing import Happened, least
@@ -106,9 +107,10 @@ class Diary:
 
     Deliveries and bounces are written down when the provider accepts, with the moment at which they will
     happen; attempts with the moment at which their service started. A service ends with one attempt, but for
-    a provider whose breaker is open (`withheld`) or a standby (`asked_again`). turned_away: taken by nobody;
-    lapsed: expired behind a provider's door; dropped: by a full queue. What is called a stream here is a row
-    of the `crowd`; pages are by stream. freshness_s: float64 (rows,).
+    a provider whose breaker is open, or a worker that crashed (`withheld`), or a standby (`asked_again`).
+    turned_away: taken by nobody; lapsed: expired behind a provider's door; dropped: by a full queue;
+    redelivered: visible again. What is called a stream here is a row of the `crowd`; pages are by stream.
+    freshness_s: float64 (rows,).
     """
 
     def __init__(self, freshness_s: Floats, bin_s: float, crowd: Crowd) -> None:
@@ -118,7 +120,7 @@ class Diary:
         self.attempts, self.limited, self.exhausted = Moments(), Moments(), Moments()
         self.asked_again, self.withheld, self.turned_away = Moments(), Moments(), Moments()
         self.delivered, self.bounced, self.lapsed = Moments(), Moments(), Moments()
-        self.dropped, self.by_standby = Moments(), Moments()
+        self.dropped, self.by_standby, self.redelivered = Moments(), Moments(), Moments()
         self._plain = (
             (OFFERED, self.offered),
             (REJECTED, self.rejected),
@@ -157,6 +159,7 @@ class Diary:
         window[ATTEMPTS] = self._counted(streams, ended_s, first_bin, n)
         window[ATTEMPTS] += self._taken(self.asked_again, first_bin, n)
         window[ATTEMPTS] -= self._taken(self.withheld, first_bin, n)
+        window[REDELIVERED] = self._taken(self.redelivered, first_bin, n)
         now = np.concatenate((started_s, serving[1])) >= first_bin * self._bin_s
         streams = np.concatenate((streams, serving[0]))[now]
         started_s = np.concatenate((started_s, serving[1]))[now]

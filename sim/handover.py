@@ -19,7 +19,7 @@ from sim.pipeline.carriers import Budget, Carrier
 from sim.pipeline.eras import Era
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.providers import DEFERRED_JITTER, carriers, lost_share, standbys
-from sim.pipeline.queues import Message
+from sim.pipeline.queues import DECIDED, Message
 from sim.pipeline.retries import backoff_range_s
 from sim.seeds import stream as random_stream
 from sim.traffic import Stream
@@ -33,9 +33,9 @@ Delivered = Callable[[Message, float], None]
 """A message will arrive at that moment."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Follows:
-    """What others do about it.
+    """What others do about it; a crew may put itself between (sim.pipeline.crashing).
 
     `set_back` when a message leaves for its backoff, `come_back` when that is over, `delivered` by stream
     when the moment of a delivery is known; None = nobody answers.
@@ -168,10 +168,13 @@ class Handover:
         return answer_s if carrier.tells_wait and answer_s < math.inf else 0.0
 
     def _back_off(self, message: Message, now_s: float, told_s: float) -> None:
-        """Wait outside the queue, or give up."""
+        """Wait outside the queue, or give up; who asks with more attempts than there are (a worker that is
+        late) leaves the message to others."""
         message.attempts += 1
         if message.attempts >= self._attempts or not self._within_budget(message.stream):
-            self._diary.exhausted.add(message.stream, now_s, 0.0)
+            if message.attempts <= self._attempts:
+                self._diary.exhausted.add(message.stream, now_s, 0.0)
+            message.attempts = DECIDED
             return
         least_s, most_s = self._backoff[message.attempts - 1]
         wait_s = least_s + (most_s - least_s) * self._jitter()

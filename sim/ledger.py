@@ -23,6 +23,8 @@ QUANTITIES = (
     "limited",
     "dead_lettered",
     "by_standby",
+    "redelivered",
+    "duplicates",
 )
 (
     OFFERED,
@@ -36,7 +38,11 @@ QUANTITIES = (
     LIMITED,
     DEAD_LETTERED,
     BY_STANDBY,
+    REDELIVERED,
+    DUPLICATES,
 ) = range(len(QUANTITIES))
+ONCE = REDELIVERED
+"""So many quantities there are where no message is taken from the queue again; the others count 0."""
 LEVELS = ("backlog", "under_way")
 BUSY_SHARE = "busy_share"
 ROWS = (*QUANTITIES, *LEVELS, BUSY_SHARE)
@@ -97,7 +103,8 @@ class Ledger:
         worker_share: Floats,
         standing: Floats | None = None,
     ) -> None:
-        """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`.
+        """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`; an engine
+        may leave out the last quantities, always.
 
         under_way: float64 (streams, n), with a worker or from a provider at each bin's end. held: float64
         (streams,), the messages that the engine has in hand at the window's end, under way or not, counted
@@ -108,7 +115,7 @@ class Ledger:
         the caller's again.
         """
         sums = window.sum(axis=2)
-        self.totals += sums
+        self.totals[: len(sums)] += sums
         self._check(first_bin + window.shape[2], held)
         self._bins += window.shape[2]
         if self._bins >= PAGE_BINS:
@@ -130,7 +137,7 @@ class Ledger:
         under_way = _joined([each.under_way for each in self._windows])
         worker_share = _joined([each.worker_share for each in self._windows])
         sums = np.sum([each.sums for each in self._windows], axis=0)
-        page = {q: window[row] for row, q in enumerate(QUANTITIES) if sums[row].any()}
+        page = {q: own for q, own, total in zip(QUANTITIES, window, sums, strict=False) if total.any()}
         page[BUSY_SHARE] = self._busy_share(window, worker_share)
         open_ = window[OFFERED] - window[DELIVERED]
         for row in _OTHER_FATES:

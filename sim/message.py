@@ -27,13 +27,15 @@ from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.crowd import Crowd, queue_of
 from sim.diary import Diary
+from sim.echoes import with_echoes, without_echoes
 from sim.handover import Delivered, Follows, Handover
 from sim.ledger import Ledger
 from sim.outcome import Outcome
+from sim.pipeline.crews import crew_for
 from sim.pipeline.eras import Era, eras
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.queues import Message
-from sim.pipeline.staff import crew_for
+from sim.pipeline.redelivery import forgets
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.season.upstream import Upstream, held_up
@@ -64,7 +66,9 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int) -> None:
         scenario = loaded.scenario
-        self._traffic, self._crowd = traffic, Crowd(scenario, traffic.streams, seed)
+        self._offered, self._own = traffic, len(traffic.streams)
+        self._traffic = traffic = with_echoes(traffic) if forgets(scenario) else traffic
+        self._crowd = Crowd(scenario, traffic.streams, seed)
         rows = self._crowd.rows
         self._bin_s, self._end_s = traffic.bin_s, traffic.duration_s
         self._env, self._scenario = simpy.Environment(), scenario
@@ -75,8 +79,10 @@ class _Engine:
         self._on_triggered: Callbacks = [self._triggered]
         self._answers = Answers(scenario, traffic.streams, seed)
         self.customers = self._answers.customers
-        answered = self._crowd.each_row(self._answers.answered)
-        answering = [self._answering(row) if any_ else None for row, any_ in enumerate(answered)]
+        answered = [any_ and i < self._own for i, any_ in enumerate(self._answers.answered)]
+        answering = [
+            self._answering(row) if any_ else None for row, any_ in enumerate(self._crowd.each_row(answered))
+        ]
         follows = Follows(self._set_back, [self._back], answering)
         self._handover = Handover(self._env, scenario, rows, seed, self.diary, follows)
         if scenario.faults:
@@ -90,6 +96,7 @@ class _Engine:
             self._handover.ask,
             random_stream(seed, "workers"),
         )
+        self._crew.attach(follows, self._away, random_stream(seed, "crashes"))
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
         self._upstream = Upstream(scenario, traffic.streams, seed)
@@ -112,23 +119,26 @@ class _Engine:
             self.diary.dropped.drain(self._queue.dropped)
             page = self.diary.close(first, n, self._crew.in_service())
             busy = self._crew.busy_share(page.busy_s, first, self._bin_s)
-            ledger.post(first, page.counts, page.under_way, self._held(), busy, page.standing)
+            counts, own = page.counts, slice(self._own)
+            if len(self._traffic.streams) > self._own:
+                counts = without_echoes(counts, self._own)
+            ledger.post(first, counts, page.under_way[own], self._held()[own], busy, page.standing[own])
             watcher.tell("simulate", first + n, bins, "every message")
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered."""
-        rows = [i for i, s in enumerate(self._traffic.streams) if s.cause == "trigger"]
-        return with_triggered(self._traffic, rows, self._triggered_counts[rows])
+        rows = [i for i, s in enumerate(self._offered.streams) if s.cause == "trigger"]
+        return with_triggered(self._offered, rows, self._triggered_counts[rows])
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
-        return self._crowd.by_stream(self.diary.delay_counts)
+        return self._crowd.by_stream(self.diary.delay_counts)[: self._own]
 
     def groups(self) -> tuple[Group, ...]:
         """What became of each group of tenants; none without."""
-        by_group = self._crowd.by_group
-        totals = by_group(self.diary.totals[..., None])[..., 0]
-        return groups_of(self._scenario, totals, by_group(self.diary.delay_counts))
+        by_group, own = self._crowd.by_group, self._own * self._crowd.width
+        totals = by_group(self.diary.totals[:, :own, None])[..., 0]
+        return groups_of(self._scenario, totals, by_group(self.diary.delay_counts[:own]))
 
     def _drawn(self, first: int) -> Iterator[Newcomer]:
         """The newcomers of DRAWN_BINS: due evenly at random within their bins, then upstream for a while."""

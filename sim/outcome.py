@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from sim.ledger import BUSY_SHARE, ROWS
+from sim.ledger import BUSY_SHARE, ONCE, QUANTITIES, ROWS
 from sim.shelf import Counts, Series
 from sim.tenants import Group
 from sim.traffic import Stream
@@ -165,15 +165,28 @@ class Outcome:
         return self.rows("by_standby")
 
     @property
+    def redelivered(self) -> Counts:
+        """Visible again, their visibility time-out having passed."""
+        return self.rows("redelivered")
+
+    @property
+    def duplicates(self) -> Counts:
+        """Taken once more by a provider; no fate."""
+        return self.rows("duplicates")
+
+    @property
     def busy_share(self) -> Counts:
         """Float32 (stages, bins) in 0-1."""
         return self.rows(BUSY_SHARE)
 
 
-def row_names(streams: Sequence[Stream], stages: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """What the rows of each quantity are called."""
+def row_names(
+    streams: Sequence[Stream], stages: Sequence[str], *, again: bool = True
+) -> dict[str, tuple[str, ...]]:
+    """What the rows of each quantity are called; not `again`: every message is taken from the queue once."""
     names = tuple(stream.name for stream in streams)
-    return {quantity: tuple(stages) if quantity == BUSY_SHARE else names for quantity in ROWS}
+    told = [quantity for quantity in ROWS if again or quantity not in QUANTITIES[ONCE:]]
+    return {quantity: tuple(stages) if quantity == BUSY_SHARE else names for quantity in told}
 
 
 def description(outcome: Outcome) -> dict[str, Any]:

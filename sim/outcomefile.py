@@ -1,7 +1,8 @@
 """outcome.parquet: written row group by row group while the season is simulated, read column by column.
 
 FORMAT in its metadata: one row per bin; `<quantity>[<stream>]` float32 for every quantity of sim.ledger,
-`backlog` and `under_way` (missing in the first files of this format: part of their `backlog`);
+`backlog` and `under_way` (missing in the first files of this format: part of their `backlog`; `redelivered`
+and `duplicates` are missing where every message is taken from the queue once);
 `busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one JSON object: format, streams
 (name, channel, campaign, priority, freshness_s, cause, tenant, operation, planned, suppressed, totals,
 delay_counts as [[bin of sim.histogram, messages], ...]), stages, tenants (first and last rank, totals,
@@ -22,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sim.histogram import BINS
-from sim.ledger import QUANTITIES, ROWS
+from sim.ledger import ONCE, QUANTITIES
 from sim.outcome import FORMAT, PLAIN, Customers, Outcome, description, row_names
 from sim.parquet import Opened, metadata, opened, writer
 from sim.shelf import Counts, Page, Series, in_memory, summed, width
@@ -129,10 +130,11 @@ class Columns:
 
 def write_outcome(outcome: Outcome, path: Path) -> None:
     """Write outcome.parquet, as the module's docstring describes it."""
-    shelf = FileShelf(path, row_names(outcome.streams, outcome.stages), outcome.bins)
+    rows = row_names(outcome.streams, outcome.stages, again=bool(outcome.totals[ONCE:].any()))
+    shelf = FileShelf(path, rows, outcome.bins)
     for first in range(0, outcome.bins, GROUP_BINS):
         part = slice(first, first + GROUP_BINS)
-        shelf.put({quantity: outcome.rows(quantity)[:, part] for quantity in ROWS})
+        shelf.put({quantity: outcome.rows(quantity)[:, part] for quantity in rows})
     shelf.series(lambda: metadata(description(outcome)))
 
 

@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sim import histogram
-from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
+from sim.ledger import (
+    ACCEPTED,
+    DELIVERED,
+    DUPLICATES,
+    EXPIRED,
+    FAILED,
+    FRESH,
+    OFFERED,
+    REDELIVERED,
+    REJECTED,
+)
 from sim.outcome import Outcome
 from sim.tenants import Group
 from sim.traffic import peak
@@ -71,10 +81,12 @@ def headline(outcome: Outcome) -> dict[str, Any]:
 
 
 def messages(outcome: Outcome, streams: Sequence[int]) -> dict[str, float]:
-    """How many messages met each fate, over the streams with these indices."""
-    counts = _fates(outcome.totals[:, list(streams)].sum(axis=1))
+    """How many messages met each fate, over the streams with these indices; besides, how often one was
+    visible again, and how often providers took one once more."""
+    totals = outcome.totals[:, list(streams)].sum(axis=1)
     planned, suppressed = outcome.planned[list(streams)].sum(), outcome.suppressed[list(streams)].sum()
-    return {"planned": int(planned), "suppressed": int(suppressed), **counts}
+    again = {"redelivered": float(totals[REDELIVERED]), "duplicates": float(totals[DUPLICATES])}
+    return {"planned": int(planned), "suppressed": int(suppressed), **_fates(totals), **again}
 
 
 def _fates(totals: Floats) -> dict[str, float]:

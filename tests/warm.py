@@ -9,6 +9,8 @@ KERNELS = (
     "from loadtests.replay.compiling import keep; keep()",
     "from tests.sim.test_kernel_units import OTHER, season; season({**OTHER, 'retry_after': True});"
     "from tests.sim.test_tenants import shared; shared()",
+    "from tests.sim import test_redelivery as again;"
+    "again.outcome_of(again.cohort.run, again.season(workers=again.STALLS))",
 )
 
 

@@ -11,6 +11,7 @@ from simpy.events import NORMAL
 
 from scenarios.scenario import Scenario
 from sim.diary import Diary
+from sim.handover import Follows
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.queues import Message, PriorityQueue
 from sim.pipeline.workers import service_times
@@ -45,6 +46,9 @@ class Crew:
         self._on_end: Callbacks = [self._end]
         self._workers = [Happening(env, []) for _ in range(workers.count)]
         self._idle = self._workers[::-1]
+
+    def attach(self, follows: Follows, away: list[int], random: np.random.Generator) -> None:
+        """For those who must know what is away from the queue."""
 
     def arrive(self, message: Message, now_s: float) -> None:
         """A newcomer goes to an idle worker, into the queue, or is rejected."""

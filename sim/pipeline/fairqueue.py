@@ -14,7 +14,7 @@ from itertools import chain
 from typing import cast
 
 from scenarios.pipeline import Queue
-from sim.pipeline.queues import DroppingQueue, Line, Message, PriorityQueue, SpillingQueue
+from sim.pipeline.queues import DECIDED, DroppingQueue, Line, Message, PriorityQueue, SpillingQueue
 from sim.traffic import Stream
 
 TenantOf = Callable[[Message], int]
@@ -107,6 +107,7 @@ class FairQueue(PriorityQueue):
                 if now_s - message.due_s <= self._freshness_s[message.stream]:
                     line.end_turn()
                     return message
+                message.attempts = DECIDED
                 self.expired.append((message.stream, now_s))
         return None
 

@@ -34,6 +34,7 @@ from sim.pipeline.state import (
     BACK_UNTIL,
     CELL,
     CHANCE,
+    COME_AGAIN,
     COME_BACK,
     COUNT_OUTSIDE,
     DEFERRED_UNTIL,
@@ -44,9 +45,11 @@ from sim.pipeline.state import (
     FIRST_BATCH,
     FIRST_PARCEL,
     HELD,
+    HIDDEN,
     LANDS_UNTIL,
     LEFT,
     LISTED,
+    MAN,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
@@ -58,6 +61,7 @@ from sim.pipeline.state import (
     SERVE_LINES,
     STALL,
     STREAM,
+    TAKE_OUT,
     TELL_APART,
     UNDER_WAY,
     USED,
@@ -78,6 +82,8 @@ def _enter(plan: Plan, state: State, window: Window, t: int, due: float) -> None
         batch[FIRST_PARCEL] = state.heads[p, NEXT_PARCEL]
     enter_newcomers(plan, state, window, t, due)
     join_again(plan, state)
+    if window.again != 0:
+        call_at(window.again, plan, state, window, COME_AGAIN, t, 0, 0, 0.0)
     for p in range(state.waiting.shape[0]):
         batch = state.batches[p, state.heads[p, NEXT_BATCH] % state.batches.shape[1]]
         batch[END_PARCEL] = state.heads[p, NEXT_PARCEL]
@@ -163,7 +169,7 @@ def _count_held(plan: Plan, state: State, window: Window) -> None:
     held = window.held
     for row in range(state.streams.shape[0]):
         own = state.streams[row]
-        held[int(plan.streams[row, OWNER])] += own[AWAY] + own[UNDER_WAY] + own[HELD]
+        held[int(plan.streams[row, OWNER])] += own[AWAY] + own[UNDER_WAY] + own[HELD] + own[HIDDEN]
     for p in range(state.waiting.shape[0]):
         for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
             batch = state.batches[p, b % state.batches.shape[1]]
@@ -219,8 +225,21 @@ def _list_alive(state: State, window: Window, at: int, end: int) -> None:
         j = at if row < window.arrivals.shape[0] else end
         while j < end and window.arrivals[row, j] <= 0.0:
             j += 1
-        if j < end or ahead >= t or own[HELD] > 0.0:
+        if j < end or ahead >= t or own[HELD] > 0.0 or window.again != 0:
             enlist(state, row)
+
+
+@part
+def _begin(plan: Plan, state: State, window: Window, t: int) -> None:
+    """Whoever stalls or is away in bin `t` serves nothing; backoffs are over."""
+    if window.stall != 0:
+        left = call_at(window.stall, plan, state, window, STALL, t, 0, 0, 0.0)
+        window.capacity[t - window.first_bin] *= left
+    come_back(plan, state, t)
+    if window.fair != 0 and state.marks[PIECES] > 0:
+        call_at(window.fair, plan, state, window, COME_BACK, t, 0, 0, 0.0)
+    if window.again != 0:
+        call_at(window.again, plan, state, window, MAN, t, 0, 0, 0.0)
 
 
 @part
@@ -228,17 +247,15 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     """Column `j`."""
     t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
     due, safe = note_due(state, k)
-    if window.stall != 0:
-        window.capacity[j] *= call_at(window.stall, plan, state, window, STALL, t, 0, 0, 0.0)
-    come_back(plan, state, t)
-    if window.fair != 0 and state.marks[PIECES] > 0:
-        call_at(window.fair, plan, state, window, COME_BACK, t, 0, 0, 0.0)
-    calm = safe and is_calm(plan, state, due, window.capacity[j])
+    _begin(plan, state, window, t)
+    calm = safe and window.again == 0 and is_calm(plan, state, due, window.capacity[j])
     if calm:
         served = serve_at_once(plan, state, window, t)
     else:
         _enter(plan, state, window, t, due)
         served = _serve(plan, state, window, t)
+        if window.again != 0:
+            call_at(window.again, plan, state, window, TAKE_OUT, t, 0, 0, served)
         ask_for_pieces(plan, state)
     always = served >= window.capacity[j] * (1.0 - 1e-9)
     window.busy[j] = 1.0 if always else served / plan.capacity

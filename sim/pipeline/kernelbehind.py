@@ -12,6 +12,7 @@ import numpy as np
 from sim.ledger import EXPIRED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import send_on
+from sim.pipeline.kernelnoting import piece_moments
 from sim.pipeline.kernelparts import enlist, with_turn_below_bin
 from sim.pipeline.kernelproviders import ask_mailboxes
 from sim.pipeline.provisions import (
@@ -78,16 +79,8 @@ def accept(plan: Plan, state: State, window: Window, t: int, row: int, mass: flo
         _await_turn(plan, state, t, row, mass, piece)
     else:
         send_on(plan, state, t, row, mass * own[MAIL_SHARE], piece)
-        mean_s, square = _moments(piece)
+        mean_s, square = piece_moments(piece)
         _defer(plan, state, window, t, row, _NEVER, mass * (1.0 - own[MAIL_SHARE]), mean_s, square)
-
-
-@part
-def _moments(piece: Floats) -> tuple[float, float]:
-    """Mean of a piece's wait and of its square."""
-    middle_s, width_s = 0.5 * (piece[LEAST_S] + piece[MOST_S]), piece[MOST_S] - piece[LEAST_S]
-    waits = 1.0 - piece[CALM]
-    return waits * middle_s, waits * (middle_s * middle_s + width_s * width_s / 12.0)
 
 
 @part
@@ -112,7 +105,7 @@ def _await_turn(plan: Plan, state: State, t: int, row: int, mass: float, piece: 
             piece[LEAST_S] = (1.0 - calm) * least_s + min(begin_s, end_s)
             piece[MOST_S] = (1.0 - calm) * most_s + max(begin_s, end_s)
             if defers:
-                mean_s, square = _moments(piece)
+                mean_s, square = piece_moments(piece)
                 # what a bin's turns meet is asked at the next one's start: this bin's tries are over
                 slot = state.queued[row, (t + at + 1) % state.queued.shape[1]]
                 slot[0] += mass * share

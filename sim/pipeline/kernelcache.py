@@ -26,6 +26,7 @@ _SOURCES = (
     "calllaws.py",
     "deferrallaws.py",
     "kernel.py",
+    "kernelagain.py",
     "kernelasking.py",
     "kernelbackoff.py",
     "kernelbehind.py",
@@ -37,6 +38,7 @@ _SOURCES = (
     "kernelexpiry.py",
     "kernelfair.py",
     "kernelfull.py",
+    "kernelhidden.py",
     "kernellimits.py",
     "kernellines.py",
     "kernelnoting.py",
@@ -50,6 +52,7 @@ _SOURCES = (
     "limitlaws.py",
     "limits.py",
     "provisions.py",
+    "recalls.py",
     "retries.py",
     "state.py",
 )

@@ -14,6 +14,7 @@ from sim.pipeline.state import (
     AWAY,
     COME_IN,
     DROP,
+    HIDDEN,
     OWNER,
     SPILL,
     SPILL_OVER,
@@ -34,11 +35,11 @@ def queued(state: State) -> float:
 
 @part
 def room(plan: Plan, state: State) -> float:
-    """Messages that may wait besides those in backoff, and those that will be refused in this bin: as many as
-    in the last one. Below 0 if those are too many already."""
-    away = float(state.refused[0])
+    """Messages that may wait besides those in backoff or not visible yet, and those that will be refused or
+    hidden in this bin: as many as in the last one. Below 0 if those are too many already."""
+    away = float(state.refused[0] + state.refused[1])
     for i in range(state.marks[ALIVE]):
-        away += state.streams[state.alive[i], AWAY]
+        away += state.streams[state.alive[i], AWAY] + state.streams[state.alive[i], HIDDEN]
     return plan.bound - away
 
 

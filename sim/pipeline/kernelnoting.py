@@ -72,6 +72,14 @@ def _note(
 
 
 @part
+def piece_moments(piece: Floats) -> tuple[float, float]:
+    """Mean of a piece's wait and of its square."""
+    middle_s, width_s = 0.5 * (piece[LEAST_S] + piece[MOST_S]), piece[MOST_S] - piece[LEAST_S]
+    waits = 1.0 - piece[CALM]
+    return waits * middle_s, waits * (middle_s * middle_s + width_s * width_s / 12.0)
+
+
+@part
 def share_below(points: Floats, time_s: float) -> float:
     """Share of ascending, equally probable points that are at most `time_s`."""
     low, high = 0, points.shape[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.recalls import AGAIN_PARCELS
 from sim.pipeline.state import (
     FIRST_BATCH,
     FIRST_OUTSIDE,
@@ -29,7 +30,7 @@ def has_room(state: State, window: Window) -> bool:
     """Whether the rings take what may come into one class in a bin: newcomers, what comes back, and all that
     waits outside."""
     rows = window.arrivals.shape[0]
-    most = rows * (1 + state.back_level.shape[1])
+    most = rows * (1 + state.back_level.shape[1]) + AGAIN_PARCELS * state.again.shape[1]
     outside = state.marks[NEXT_OUTSIDE] - state.marks[FIRST_OUTSIDE]
     if outside + 2 > state.outside.shape[0] > 0:
         return False

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from scenarios.pipeline import Workers
+from sim.pipeline.redelivery import occupied
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
-from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread, without_long_stalls
+from sim.pipeline.workers import erlang_b, erlang_c, mean_s, without_long_stalls
 
 _UTILISATIONS = 513
 _HALVES = 50
@@ -33,8 +34,10 @@ def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
 
 def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     """What a plan says of `count` workers."""
-    batch, kept_s, own = workers.batch, mean_s(workers), without_long_stalls(workers, bin_s)
-    own_s, cv2 = mean_s(own), spread(own) ** 2
+    batch, own = workers.batch, without_long_stalls(workers, bin_s)
+    kept_s, _ = occupied(workers.model_copy(update={"count": count}))
+    own_s, varying = occupied(own.model_copy(update={"count": count}))
+    cv2 = varying**2
     capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
     return {
         "capacity": capacity,

@@ -26,6 +26,8 @@ from sim.pipeline.provisions import (
     told_ahead,
     turns_ahead,
 )
+from sim.pipeline.recalls import AGAIN_PARCELS, recall_figures, recall_room
+from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
@@ -81,7 +83,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     workers = scenario.pipeline.workers
     fluids, first_rows = limit_rows(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
-    served_s = service_points(workers, POINTS)
+    served_s = ended_well(scenario, POINTS) if forgets(scenario) else service_points(workers, POINTS)
     delays_s = [_sum(served_s, points((provider.delay,))) for provider in scenario.providers]
     deliveries = [_delivery(delay_s / bin_s, bins) for delay_s in delays_s]
     return Plan(
@@ -104,6 +106,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         slope=_SLOPE,
         offset=1.0 - math.log(histogram.EDGES[1]) * _SLOPE,
         **bands_of(scenario, lane_streams(lanes, streams)),
+        **recall_figures(scenario, bins, bin_s),
     )
 
 
@@ -115,7 +118,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
     back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
-    streams = np.zeros((s, 10))
+    streams = np.zeros((s, 11))
     streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL]] = NEVER
     return State(
         limits=_filled_up([each.state for each in limit_rows(scenario)[0]]),
@@ -128,8 +131,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
-        refused=np.zeros(1),
         stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
+        refused=np.zeros(2),
         outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, 2, coming + RUN_BINS)),
         streams=streams,
@@ -146,6 +149,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         shares=np.zeros(len(plan.providers)),
         class_shares=np.zeros((len(plan.providers), p)),
         **empty_lines(plan),
+        **recall_room(plan.again, lanes, bins, bin_s),
     )
 
 
@@ -163,7 +167,7 @@ def with_more_room(state: State) -> State:
         wider = _grown(state.outside[None], following, [len(outside)], 2 * len(state.outside))[0]
         state = state._replace(outside=wider)
     lanes, tries = state.back_level.shape[:2]
-    newcomers = lanes * (1 + tries + len(state.outside))
+    newcomers = lanes * (1 + tries + AGAIN_PARCELS + len(state.outside))
     batches = 2 * state.batches.shape[1]
     parcels = max(2 * state.parcels.shape[1], max(n for _, n in used) + newcomers)
     return state._replace(

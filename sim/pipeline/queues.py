@@ -18,6 +18,9 @@ from scenarios.pipeline import Queue
 from scenarios.words import PRIORITIES
 from sim.traffic import Stream
 
+DECIDED = -1
+"""Attempts of a message that nobody will ask for again."""
+
 
 class Message:
     """One message of the message resolution. `attempts`: how often the provider was asked so far; `tenant`:
@@ -84,6 +87,7 @@ class PriorityQueue:
                 message = line.popleft()
                 if now_s - message.due_s <= self._freshness_s[message.stream]:
                     return message
+                message.attempts = DECIDED
                 self.expired.append((message.stream, now_s))
         return None
 
@@ -111,6 +115,7 @@ class DroppingQueue(PriorityQueue):
         self._line_of[message.stream].append(message)
         while len(self) > max(0.0, self._bound - self.away):
             oldest = self._oldest(next(line for line in reversed(self._lines) if line))
+            oldest.attempts = DECIDED
             self.dropped.append((oldest.stream, now_s))
         return True
 

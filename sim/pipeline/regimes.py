@@ -8,6 +8,7 @@ import numpy as np
 
 from scenarios.scenario import Scenario
 from sim.pipeline.manning import NOTHING, manned
+from sim.pipeline.redelivery import up_share
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import Floats, Plan
 
@@ -20,7 +21,7 @@ class Regimes:
 
     def __init__(self, scenario: Scenario, plans: Mapping[int, Plan], bins: int, bin_s: float) -> None:
         self._workers, self._plans = scenario.pipeline.workers, plans
-        self._begins = sorted(plans)
+        self._begins, self._up = sorted(plans), up_share(self._workers)
         self._bins, self._changes_at = bins, 0
         self._staffing = Staffing(scenario, bins, bin_s)
         scaling = self._workers.autoscaling
@@ -66,11 +67,13 @@ class Regimes:
 
     def used(self, busy: Floats) -> None:
         """What workers served of their capacity, (n,), becomes the share of their time that was used. A batch
-        that is not full keeps its worker as long as a full one."""
+        that is not full keeps its worker as long as a full one. Who is away after a crash is no worker."""
         if self.plan.capacity <= NOTHING:
             busy[:] = 0.0
         else:
             np.minimum(busy * self._workers.batch, 1.0, out=busy)
+            if self._up < 1.0:
+                busy *= self._up / (1.0 - busy * (1.0 - self._up))
         if self._notes:
             there = self._staffing.available
             self._there_bins += there * len(busy)

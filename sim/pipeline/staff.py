@@ -8,7 +8,6 @@ import numpy as np
 import simpy
 from simpy.events import URGENT
 
-from scenarios.faults import ProviderFault
 from scenarios.scenario import Scenario
 from sim.pipeline.crew import Crew, Floats, Indices
 from sim.pipeline.happenings import Callbacks, Happening
@@ -59,7 +58,7 @@ class Staff(Crew):
     def _change(self, event: Happening) -> None:
         """A bin begins at which something may change."""
         now_s, bin_ = self._env.now, round(self._env.now / self._bin_s)
-        used_s, there_s = self._serving.total(now_s), self._there.total(now_s)
+        used_s, there_s = self._serving.total(now_s), self._up_total_s(now_s)
         used, there = np.array([used_s, there_s]) - self._used_s
         self._staffing.advance(bin_, len(self._queue), used / there if there else 0.0)
         if self._staffing.looks(bin_):
@@ -83,12 +82,15 @@ class Staff(Crew):
         self._too_many += max(0, -more) - leave
 
     def _start(self, worker: Happening, message: Message, now_s: float, since_s: float) -> None:
+        self._in_hand[worker] = self._batch_from(message, now_s)
+        self._serving.step(now_s, 1.0)
+        super()._start(worker, message, now_s, since_s)
+
+    def _batch_from(self, message: Message, now_s: float) -> list[Message]:
         messages = [message]
         while len(messages) < self._batch and (ahead := self._queue.take(now_s)) is not None:
             messages.append(ahead)
-        self._in_hand[worker] = messages
-        self._serving.step(now_s, 1.0)
-        super()._start(worker, message, now_s, since_s)
+        return messages
 
     def _end(self, worker: Happening) -> None:
         now_s = self._env.now
@@ -96,11 +98,15 @@ class Staff(Crew):
         for message in self._in_hand.pop(worker):
             self._attempted(message.stream, now_s, worker.started_s)
             self._ask[message.stream](message, now_s)
+        self._free(worker)
+
+    def _free(self, worker: Happening) -> None:
+        """A worker has nothing in hand: it leaves if it is one too many, or takes what there is."""
         if self._too_many:
             self._too_many -= 1
         else:
             self._idle.append(worker)
-            self.wake(now_s)
+            self.wake(self._env.now)
 
     def in_service(self) -> tuple[Indices, Floats]:
         """Streams of the messages that are with a worker, and when each was started."""
@@ -111,13 +117,14 @@ class Staff(Crew):
     def busy_share(self, busy_s: Floats, first_bin: int, bin_s: float) -> Floats:
         """float64 (n,): share of the time of the workers there that is used."""
         n = len(busy_s)
-        there_s = self._there.integral(first_bin, n, bin_s)
+        there_s = self._up_s(first_bin, n, bin_s)
         used_s = self._serving.integral(first_bin, n, bin_s)
         return np.asarray(used_s / np.maximum(np.maximum(there_s, used_s), 1e-12))
 
+    def _up_s(self, first_bin: int, n: int, bin_s: float) -> Floats:
+        """float64 (n,): worker-seconds of those who are there, by bin."""
+        return self._there.integral(first_bin, n, bin_s)
 
-def crew_for(scenario: Scenario) -> type[Crew]:
-    """The simplest crew that does what the scenario asks of its workers."""
-    workers = scenario.pipeline.workers
-    lost = any(not isinstance(fault, ProviderFault) for fault in scenario.faults)
-    return Staff if workers.batch > 1 or workers.autoscaling or lost else Crew
+    def _up_total_s(self, now_s: float) -> float:
+        """The same since the season's start."""
+        return self._there.total(now_s)

@@ -46,6 +46,11 @@ class Staffing:
         self.available, self.is_open, self.room_share = workers.count, True, 1.0
 
     @property
+    def lost(self) -> int:
+        """Workers that faults have taken."""
+        return sum(self._lost.values())
+
+    @property
     def changes(self) -> bool:
         """Whether it is ever otherwise than at the start."""
         return bool(self._scaling or self._edges)
@@ -85,7 +90,7 @@ class Staffing:
                 self._lost[i] = round(share * self._present)
             elif bin_ == last:
                 self._lost.pop(i, None)
-        self.available = max(0, self._present - sum(self._lost.values()))
+        self.available = max(0, self._present - self.lost)
         self.room_share = math.prod(
             1.0 - share for first, last, share in self._regions if first <= bin_ < last
         )

@@ -42,14 +42,12 @@ ENTERED_BIN, FIRST_PARCEL, END_PARCEL, LEFT = range(4)
 
 # First columns of State.parcels and State.pieces: a parcel is the messages of a batch with the same stream
 # and number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are
-# mean and variance of their due times; WHOSE is the group of tenants whose messages they are, -1 = as the
-# stream's.
+# mean and variance of their due times; WHOSE is the tenants' group that they are of, -1 = as the stream's.
 STREAM, TRIES, MASS, DUE_S, VAR, WHOSE = range(6)
 # From here on, in a queue with fair share: what of a parcel is of each band of tenants.
 BANDS = 6
 # Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
-# the cell of State.light that tells how long, and how likely; the band whose messages they are, -1 = any of
-# the group's.
+# the cell of State.light that tells how long, and how likely; the band that they are of, -1 = any.
 LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(6, 12)
 
 # Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
@@ -65,13 +63,12 @@ TENANTS, GROUP = range(2)
 # Rows of State.band_gone: found expired in the queue; dropped by it.
 BAND_EXPIRED, BAND_DROPPED = range(2)
 
-# Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
-# those arrive or bounce in this bin, how many of those too late, messages that a provider holds back; the
-# last bins with a change ahead in `coming`, `back` and `deferred`; the most tries of what is in backoff;
-# whether the row is among `alive`.
-AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD, LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED = (
-    range(10)
-)
+# Columns of State.streams: messages in backoff, with a worker or a provider, of those how many arrive or
+# bounce in this bin, of those how many too late; what a provider or a late worker holds back; last bins with
+# a change ahead in `coming`, `back`, `deferred`; most tries of what is in backoff; whether the row is among
+# `alive`; messages that are not visible again yet.
+AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD = range(5)
+LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN = range(5, 11)
 
 NEVER = -2
 """A bin that is over when the season begins."""
@@ -116,6 +113,9 @@ STALL = 0
 
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
+
+# Steps of sim.pipeline.kernelagain.
+MAN, COME_AGAIN, TAKE_OUT = range(3)
 
 
 class Plan(NamedTuple):
@@ -171,6 +171,10 @@ class Plan(NamedTuple):
     """(G, 2); G = 0 in a queue without fair share."""
     band_shares: Floats
     """(lanes, G): whose a lane's messages are."""
+    again: Floats
+    """Columns of sim.pipeline.recalls; empty where every message is taken once."""
+    losses: Floats
+    """(bins,): share of what is taken in a bin whose worker a fault takes before it is done."""
 
 
 class State(NamedTuple):
@@ -201,7 +205,7 @@ class State(NamedTuple):
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(1,): messages set back in the last bin."""
+    """(2,): messages set back in the last bin, and those whose worker crashed."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
@@ -209,7 +213,7 @@ class State(NamedTuple):
     coming: Floats
     """(S, 2, D): changes ahead of LEAVING and LEAVING_LATE."""
     streams: Floats
-    """(S, 10)"""
+    """(S, 11)"""
     alive: Indices
     """(S,): rows in which something may happen before the columns asked for end, the first of them."""
     classes: Floats
@@ -248,6 +252,12 @@ class State(NamedTuple):
     """(groups, 2, S, BINS): of `delays`, what is known to be of a group of tenants."""
     group_fresh: Floats
     """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
+    again: Floats
+    """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
+    late: Floats
+    """(bins ahead, lanes, 3): messages late workers ask for in a bin, due times from it, their squares."""
+    down: Floats
+    """(1 + bins ahead,): workers who are away after a crash, and how many come back in a bin."""
 
 
 class Window(NamedTuple):
@@ -257,8 +267,7 @@ class Window(NamedTuple):
     arrivals: Floats
     """(lanes, n): messages due."""
     capacity: Floats
-    """(n,): messages that all workers together can serve in each bin, Plan.capacity on average; until a bin
-    begins those included that stall for a bin or more."""
+    """(n,): messages that all workers can serve in each bin; until it begins those included that stall."""
     draws: Floats
     """(n,): standard normal numbers for workers that stall."""
     out: Floats
@@ -277,3 +286,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelfair.fair for a queue with fair share, else 0."""
     stall: int
     """Address of sim.pipeline.kernelstalls.stall for workers that stall for a bin or more, else 0."""
+    again: int
+    """Address of sim.pipeline.kernelagain.again where messages may be taken again, else 0."""

@@ -40,17 +40,12 @@ def spread(workers: Workers) -> float:
     return math.sqrt(own**2 + stalls.rate * stalls.length**2 / workers.service_time / longer**2)
 
 
-def carried_per_s(workers: Workers) -> float:
-    """Messages/s that `count` workers take from the queue, all of them busy and all batches full."""
-    kept_s = mean_s(workers)
-    return workers.count * workers.batch / kept_s if kept_s else math.inf
-
-
 def plain(workers: Workers) -> Workers:
-    """Workers who take one message each and carry as much, without stalls, measured times or autoscaling: a
-    batch is as many workers, and the time that a service keeps them has the same mean and spread."""
-    told: dict[str, Any] = {"batch": 1, "stalls": None, "quantiles": (), "autoscaling": None}
-    told |= {"count": workers.count * workers.batch, "service_time": mean_s(workers)}
+    """Workers who take one message each and carry as much, without stalls, crashes, measured times or
+    autoscaling: a batch is as many workers, and the time that a service keeps them has the same mean and
+    spread."""
+    told: dict[str, Any] = {"batch": 1, "stalls": None, "crashes": None, "quantiles": ()}
+    told |= {"count": workers.count * workers.batch, "service_time": mean_s(workers), "autoscaling": None}
     if workers.stalls or workers.distribution == "empirical":
         told |= {"distribution": "lognormal", "variation": min(spread(workers), VARIATION_MAX)}
     return workers.model_copy(update=told)
@@ -220,15 +215,26 @@ def service_points(workers: Workers, points: int) -> Floats:
 
 def _served_points(workers: Workers, points: int) -> Floats:
     """As `service_points`, without stalls."""
-    chances = (np.arange(points) + 0.5) / points
     if variation(workers) == 0.0:
         return np.full(points, workers.service_time)
-    if workers.distribution == "exponential":
-        times_s = -np.log1p(-chances)
-    elif workers.distribution == "empirical":
-        times_s = _empirical(workers, chances)
-    else:
-        normal = NormalDist()
-        sigma = math.sqrt(math.log1p(variation(workers) ** 2))
-        times_s = np.exp(sigma * np.array([normal.inv_cdf(chance) for chance in chances]))
+    times_s, _ = _shape(workers, (np.arange(points) + 0.5) / points)
     return np.asarray(times_s * (workers.service_time / times_s.mean()))
+
+
+def served_at(workers: Workers, chances: Floats) -> Floats:
+    """Seconds that a service takes at most with these chances (n,), without stalls."""
+    if variation(workers) == 0.0:
+        return np.full(len(chances), workers.service_time)
+    times, mean = _shape(workers, chances)
+    return np.asarray(times * (workers.service_time / mean))
+
+
+def _shape(workers: Workers, chances: Floats) -> tuple[Floats, float]:
+    """Service times (n,) with these chances in a unit of their own, and the mean of all in that unit."""
+    if workers.distribution == "exponential":
+        return -np.log1p(-chances), 1.0
+    if workers.distribution == "empirical":
+        return _empirical(workers, chances), workers.service_time
+    normal, sigma2 = NormalDist(), math.log1p(variation(workers) ** 2)
+    times = np.exp(math.sqrt(sigma2) * np.array([normal.inv_cdf(chance) for chance in chances]))
+    return times, math.exp(sigma2 / 2.0)

@@ -66,6 +66,13 @@ def _stalls(random: Random, tables: Tables, _peak_per_s: float) -> None:
     tables["pipeline"]["workers"]["stalls"] = told
 
 
+def _crashes(random: Random, tables: Tables, _peak_per_s: float) -> None:
+    """What is lost comes again; long stalls are served twice."""
+    told = {"rate": f"{between(random, 0.001, 0.02):.6g}/s", "restart": seconds(between(random, 1.0, 30.0))}
+    tables["pipeline"]["workers"]["crashes"] = told
+    tables["pipeline"]["queue"]["visibility_timeout"] = seconds(between(random, 2.0, 60.0))
+
+
 def _autoscaling(random: Random, tables: Tables, _peak_per_s: float) -> None:
     crew = tables["pipeline"]["workers"]
     on = str(random.choice(["backlog", "utilisation"]))
@@ -132,6 +139,7 @@ EXTRAS: dict[str, Extra] = {
     "batches": Extra(_batches, Workers, "batch"),
     "measured service": Extra(_measured, Workers, "quantiles"),
     "stalls": Extra(_stalls, Workers, "stalls"),
+    "crashes": Extra(_crashes, Workers, "crashes"),
     "autoscaling": Extra(_autoscaling, Workers, "autoscaling"),
     "overflow": Extra(_overflow, Queue, "overflow"),
     "retry budget": Extra(_budget, Retries, "budget"),
