@@ -77,10 +77,10 @@ def simulate(
 
     Example: peakday simulate smoke --resolution message --seed 7
     """
-    from reports.commands import season
+    from reports.commands import simulating
 
-    asked = season.SimulateOptions(settings or (), resolution, seed, replications, cluster)
-    _run(lambda screen: season.simulate(screen, scenario, asked, _command()), as_json)
+    asked = simulating.SimulateOptions(settings or (), resolution, seed, replications, cluster)
+    _run(lambda screen: simulating.simulate(screen, scenario, asked, _command()), as_json)
 
 
 @app.command()

@@ -240,7 +240,7 @@ def _tables(results: Results, binds: Binding) -> tuple[Table, ...]:
     if results.latest is not None and results.loaded is not None:
         scenario, outcome = results.loaded.scenario, results.latest.outcome
         found += [timeline.demand(outcome, scenario.timezone), timeline.campaigns(scenario, outcome)]
-        found.append(tables.streams(outcome))
+        found += [tables.streams(outcome), tables.tenants(outcome)]
     found.append(watched.watched(results.ceiling, results.peak))
     if results.peak is not None:
         found += [tables.peak(results.peak), tables.addresses(results.peak)]

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from reports import units, words
-from reports.findings import ObjectiveFinding, Season
+from reports.findings import Cell, ObjectiveFinding, Season, Table
 from reports.limitwords import limit_in_words
-from reports.pathwords import fault_in_words, path_in_words
+from reports.pathwords import fault_in_words, path_in_words, tenants_in_words
 from reports.sketch import columns, plot
 from scenarios.catalogue import Loaded, Summary
 from scenarios.scenario import Scenario
@@ -21,6 +21,7 @@ from sim.traffic import MINUTE_S, Stream, Traffic, peak, window
 PLOT_ROWS = 8
 PEAK_STREAMS = 4
 """How many streams of the peak minute are named."""
+_TENANTS = ("tenants, by rank", "offered", "fresh", "delay p50", "delay p99")
 
 
 def scenario_list(summaries: Iterable[Summary]) -> str:
@@ -45,14 +46,25 @@ def season(loaded: Loaded, traffic: Traffic, width: int = 80) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def simulated(season_: Season, objectives: Sequence[ObjectiveFinding]) -> str:
-    """A simulated season: fates, delay, backlog, drain, and its objectives."""
+def simulated(season_: Season, objectives: Sequence[ObjectiveFinding], tenants: Table | None = None) -> str:
+    """A simulated season: fates, delay, backlog, drain, how each group of tenants fares, its objectives."""
     lines = columns(words.season_lines(season_))
+    if tenants is not None:
+        lines += ["", *columns([_TENANTS, *map(_tenant, tenants.rows)], right=(1, 2, 3, 4))]
     found = [
         (words.state(o.holds), o.name, words.reached(o), o.because if o.holds is None else "")
         for o in objectives
     ]
     return "\n".join([*lines, "", *columns(found)]).rstrip()
+
+
+def _tenant(row: Sequence[Cell]) -> tuple[str, ...]:
+    """A row of the table of tenants, as far as a terminal has room."""
+    name, offered, *_, fresh, p50, p99 = row
+    offered, fresh, p50, p99 = (
+        None if isinstance(cell, str) else cell for cell in (offered, fresh, p50, p99)
+    )
+    return str(name), units.count(offered), units.percent(fresh), units.duration(p50), units.duration(p99)
 
 
 def _heading(loaded: Loaded, traffic: Traffic) -> str:
@@ -121,7 +133,7 @@ def _stream(stream: Stream, traffic: Traffic, i: int) -> tuple[str, ...]:
 
 
 def _send_path(scenario: Scenario) -> list[str]:
-    lines = path_in_words(scenario.pipeline)
+    lines = [*tenants_in_words(scenario), *path_in_words(scenario.pipeline)]
     for provider in scenario.providers:
         limits = ", ".join(limit_in_words(limit) for limit in provider.limits)
         told = f"{limits or 'no limit'}{f' (profile {provider.profile})' if provider.profile else ''}"

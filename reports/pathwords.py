@@ -15,6 +15,7 @@ from scenarios.faults import (
     WorkerLoss,
 )
 from scenarios.pipeline import Pipeline, Queue, Workers
+from scenarios.scenario import Scenario
 from sim.pipeline.redelivery import carried_per_s
 from sim.pipeline.workers import mean_s
 
@@ -30,6 +31,16 @@ def path_in_words(pipeline: Pipeline) -> list[str]:
         f"{taken} carry {units.rate(carried_per_s(workers))}"
     )
     return [path, *_habits(workers), *_taken_again(queue)]
+
+
+def tenants_in_words(scenario: Scenario) -> Iterator[str]:
+    """Who sends, and whether they share the queue."""
+    tenants = scenario.tenants
+    if tenants is not None:
+        shared = (
+            "a line each, taken from in turn" if scenario.pipeline.queue.fair_share else "one line for all"
+        )
+        yield f"{tenants.count:,} tenants, Zipf's exponent {tenants.skew:g}: {shared}"
 
 
 def _habits(workers: Workers) -> Iterator[str]:

@@ -14,7 +14,7 @@ from reports.bottleneck import room_left
 from reports.findings import Cell, Column, Interval, Resource, Spread, Table, finite
 from sim import histogram
 from sim.outcome import Outcome
-from sim.summary import summary
+from sim.summary import by_group, summary
 from sim.traffic import Stream
 
 QUANTILES = (
@@ -95,14 +95,37 @@ def streams(outcome: Outcome) -> Table:
     return Table("streams", "Streams", "SIMULATED", columns, rows)
 
 
+def tenants(outcome: Outcome) -> Table:
+    """Every group of tenants: its messages' fate and how late they arrived; no rows in a season without."""
+    columns = (
+        Column("tenants"),
+        Column("offered", "messages"),
+        Column("delivered", "messages"),
+        Column("expired", "messages"),
+        Column("rejected or failed", "messages"),
+        Column("fresh", "share"),
+        Column("delay p50", "s"),
+        Column("delay p99", "s"),
+    )
+    rows = tuple((told["name"], *_fate(told), *_lateness(told)) for told in by_group(outcome))
+    return Table("tenants", "Tenants, by rank", "SIMULATED", columns, rows)
+
+
 def _stream(stream: Stream, figures: Mapping[str, Any]) -> tuple[Cell, ...]:
-    messages, delay = figures["messages"], figures["delay_s"]
-    lost = messages["failed"] + messages["rejected"]
-    fates = _rounded(messages["offered"], messages["delivered"], messages["expired"], lost)
-    delays = finite(delay["p50"]), finite(delay["p99"])
     cause = (stream.name, stream.channel, stream.priority, stream.cause)
     ends = finite(figures["drain_s"]), finite(figures["cost"])
-    return (*cause, *fates, finite(figures["fresh_share"]), *delays, *ends)
+    return (*cause, *_fate(figures), *_lateness(figures), *ends)
+
+
+def _fate(figures: Mapping[str, Any]) -> tuple[Cell, ...]:
+    messages = figures["messages"]
+    lost = messages["failed"] + messages["rejected"]
+    return _rounded(messages["offered"], messages["delivered"], messages["expired"], lost)
+
+
+def _lateness(figures: Mapping[str, Any]) -> tuple[Cell, ...]:
+    delay = figures["delay_s"]
+    return finite(figures["fresh_share"]), finite(delay["p50"]), finite(delay["p99"])
 
 
 def peak(measurement: Measurement) -> Table:

@@ -24,7 +24,7 @@ SECTIONS = (
         "demand", "What the season asks", "SIMULATED",
         "Messages due at the send API's door and what becomes of them, by the scenario; with the send path "
         "as it was measured, where the run got that far.",
-        ("demand", "backlog"), ("streams", "campaigns"),
+        ("demand", "backlog"), ("streams", "tenants", "campaigns"),
     ),
     Section(
         "ceiling", "What the send API holds", "MEASURED",

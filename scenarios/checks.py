@@ -15,7 +15,7 @@ from scenarios.complaints import Complaint
 from scenarios.cycles import cycle_complaints
 from scenarios.faults import FaultWord
 from scenarios.limits import DailyCap
-from scenarios.objectives import Subject, parse_objective
+from scenarios.objectives import Subject, judged_names, parse_objective
 from scenarios.positions import KeyPath
 from scenarios.problems import BadValueError, listed, nearest
 from scenarios.profiles import profile_names
@@ -30,7 +30,9 @@ from scenarios.streams import (
     name_complaints,
     stream_complaints,
     stream_names,
+    streams_of,
 )
+from scenarios.tenants import are_tenants, tenant_complaints
 from scenarios.upstream import Stage
 from scenarios.words import Channel
 
@@ -63,14 +65,22 @@ def cross_checks(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) ->
     for channel in held(lambda: list(scenario.responses)):
         found += held(_funnel, channel, scenario.responses[channel])
     found += stream_complaints(scenario, elsewhere)
+    found += held(tenant_complaints, scenario, streams_of(scenario))
     found += held(_stages, scenario, held(_known_streams, scenario, elsewhere))
     found += held(cycle_complaints, scenario)
     for channel in sorted(set((elsewhere or {}).values())):
         found += channel_complaints(scenario, ("demand", "history"), channel)
     known = held(_known_streams, scenario, elsewhere) or None
     found += held(_objective_lines, held(lambda: scenario.objectives.send_api), "send api", None)
+    if known is not None:
+        known += held(_tenants_judged, scenario)
     found += held(_objective_lines, held(lambda: scenario.objectives.season), "season", known)
     return found
+
+
+def _tenants_judged(scenario: Scenario) -> list[str]:
+    """What objectives call the tenants that there are."""
+    return [name for name in judged_names(scenario.objectives.season) if are_tenants(scenario, name)]
 
 
 def _known_streams(scenario: Scenario, elsewhere: Mapping[str, Channel] | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +24,8 @@ class Objective:
     error_share, goodput_share; delivery_p50 … delivery_p99 (from the due time to the delivery, seconds) and
     lost_share (of what was accepted), where deliveries are observed. Of the season, judged on an Outcome:
     fresh_share, delay_p50 … delay_p99 (seconds), expired_share, failed_share, drain (seconds), backlog
-    (messages); each may name a stream: `fresh_share[flash-push]>=99%`. `limit` is in seconds, messages or a
+    (messages); each may name a stream: `fresh_share[flash-push]>=99%`, and all but the last two, over the
+    whole season, tenants by rank: `fresh_share[tenants 2-5000]>=99%`. `limit` is in seconds, messages or a
     share 0-1. `window_s` 0 = over the whole hold. `window_share` is the share of windows that must be good:
     1 = every one.
     """
@@ -98,6 +100,12 @@ def parse_objective(text: str, subject: Subject) -> Objective:
         window_s=_window_s(match["window"]),
         window_share=parse_share(match["share"]) if match["share"] else 1.0,
     )
+
+
+def judged_names(lines: Sequence[str]) -> list[str]:
+    """The streams, or tenants, that those lines name that state an objective of the season."""
+    matches = [match for line in lines if (match := _FORM.fullmatch(line))]
+    return [match["stream"] for match in matches if match["stream"]]
 
 
 def scaled_objective(text: str, subject: Subject, scale: float) -> str:

@@ -22,7 +22,8 @@ class Queue(Word):
     """Where accepted messages wait, priorities first. 0 = unbounded.
 
     At `bound` it rejects the newcomer, drops what has waited longest in the lowest class, or lets newcomers
-    wait outside, in the order in which they came, until there is room.
+    wait outside, in the order in which they came, until there is room. With `fair_share` each tenant has a
+    line of its own in every class, and workers take from the lines in turn, a message each.
 
     With a `visibility_timeout` a message that a worker took and has not acknowledged after so long, answered
     by a provider or set back, is visible again: at least once. Without one a message is the worker's once it
@@ -32,6 +33,7 @@ class Queue(Word):
     bound: Count = 0
     overflow: Overflow = "reject"
     visibility_timeout: Seconds | None = Field(default=None, gt=0, le=VISIBILITY_MAX_S)
+    fair_share: bool = False
 
 
 class Stalls(Word):

@@ -14,6 +14,7 @@ from scenarios.pipeline import Pipeline, Retries, Workers
 from scenarios.providers import Provider
 from scenarios.quantities import Seconds, Share
 from scenarios.season import Audience, Background, Campaign, Demand, Response, Trigger
+from scenarios.tenants import Tenants
 from scenarios.upstream import Stage
 from scenarios.words import Channel, Word
 
@@ -60,6 +61,7 @@ class Scenario(Word):
     bin: Seconds = Field(default=1.0, gt=0)
     seed: int = Field(default=1, ge=0, lt=2**63)
     audience: Audience
+    tenants: Tenants | None = None
     demand: Demand = Demand()
     campaigns: tuple[Campaign, ...] = Field(default=(), alias="campaign")
     backgrounds: tuple[Background, ...] = Field(default=(), alias="background")

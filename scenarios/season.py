@@ -46,7 +46,8 @@ class Campaign(Word):
     A `start` without offset is local to the scenario's `timezone`: in an hour that the clock skips it is
     moved on by the skip, in one that comes twice the first is meant. `release` is messages per second at the
     target's doors. `freshness` is how late a customer may still learn of it (O1); older messages expire.
-    The campaign replaces the history's of the same name, or of the name in `replaces`.
+    The campaign replaces the history's of the same name, or of the name in `replaces`. All of it is the
+    `tenant`'s of that rank, or split among all of them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Campaign(Word):
     priority: Priority = "marketing"
     freshness: Seconds = Field(default=1800.0, gt=0)
     replaces: str = ""
+    tenant: int | None = Field(default=None, ge=1)
     source: str = ""
 
 
@@ -76,6 +78,7 @@ class Background(Word):
     minutely: tuple[Number, ...] = ()
     priority: Priority = "transactional"
     freshness: Seconds = Field(default=300.0, gt=0)
+    tenant: int | None = Field(default=None, ge=1)
     source: str = ""
 
 
@@ -83,7 +86,7 @@ class Trigger(Word):
     """A send caused by a customer's answer to a delivered message (T6).
 
     Each `after` answer to one of `to` (stream names; empty = every campaign) causes a send with
-    probability `share`, `delay` after the answer.
+    probability `share`, `delay` after the answer. `tenant` is as a campaign's.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Trigger(Word):
     delay: Delay
     priority: Priority = "transactional"
     freshness: Seconds = Field(default=300.0, gt=0)
+    tenant: int | None = Field(default=None, ge=1)
     source: str = ""
 
 

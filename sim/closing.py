@@ -19,6 +19,7 @@ from sim.parquet import metadata
 from sim.pipeline.redelivery import forgets
 from sim.shelf import Memory, Shelf
 from sim.stages import Stages
+from sim.tenants import Group
 from sim.traffic import Traffic
 
 Floats = npt.NDArray[np.float64]
@@ -56,6 +57,7 @@ class Books:
     delay_counts: Floats
     customers: Customers
     watch: Stopwatch
+    groups: tuple[Group, ...] = ()
 
 
 def open_books(scenario: Scenario, traffic: Traffic, keep: Path | None = None) -> Ledger:
@@ -83,6 +85,7 @@ def close(scenario: Scenario, traffic: Traffic, books: Books) -> Outcome:
         delay_counts=books.delay_counts,
         stages=Stages(scenario, traffic.streams, traffic.bin_s).names,
         customers=books.customers,
+        groups=books.groups,
         wall_s=books.watch.wall_s(),
         cpu_s=books.watch.cpu_s() - shelf.cpu_s,
         compile_s=books.watch.compile_s,

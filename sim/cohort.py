@@ -22,6 +22,7 @@ from sim.echoes import with_echoes, without_echoes
 from sim.ledger import DELIVERED, FRESH, ONCE, QUANTITIES, Ledger
 from sim.outcome import Outcome
 from sim.pipeline import kernel, kernelwindows
+from sim.pipeline.bands import groups, known_of
 from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.lanes import Doors, lanes_of
@@ -31,11 +32,12 @@ from sim.pipeline.redelivery import echoes
 from sim.pipeline.regimes import Regimes
 from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.waits import delay_counts
-from sim.pipeline.workers import served_per_bin
+from sim.pipeline.workers import mean_s, served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
 from sim.season.upstream import HoldUp, held_up, hold_ups
 from sim.seeds import stream as random_stream
+from sim.tenants import Group
 from sim.traffic import Traffic, at_door, with_triggered
 
 WINDOW_BINS = 600
@@ -49,9 +51,11 @@ class _Engine:
 
     def __init__(self, loaded: Loaded, traffic: Traffic, seed: int, window_bins: int, ledger: Ledger) -> None:
         scenario, bins = loaded.scenario, traffic.counts.shape[1]
-        self._offered, self._own, self._bins = traffic, len(traffic.streams), int(bins)
+        self._scenario, self._offered, self._bins = scenario, traffic, int(bins)
+        self._own = len(traffic.streams)
         self._traffic = traffic = with_echoes(traffic) if echoes(scenario) else traffic
-        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed))
+        fresh_s = [each.freshness_s for each in traffic.streams]
+        self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed), fresh_s)
         self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         plans = {
             era.first_bin: plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s)
@@ -59,11 +63,14 @@ class _Engine:
         }
         self._regimes = Regimes(scenario, plans, self._bins, traffic.bin_s)
         self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
+        self._steady = without_long_stalls(self._workers, traffic.bin_s)
+        self._stalls = random_stream(seed, "stalls")
         self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
         self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
-        self._delay_counts = np.zeros((len(self._lanes), histogram.BINS))
+        self._delays = np.zeros((1, len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, self._offered.streams, bins, traffic.bin_s, kernel.lay_causes)
-        self._window_bins = max(1, window_bins)
+        strides = max(1, window_bins // self._feedback.horizon_bins)
+        self._window_bins = min(window_bins, strides * self._feedback.horizon_bins)
         # one random stream a trigger, so that the windows' length changes no draw
         self._sent = {
             i: random_stream(seed, "triggered", s.name)
@@ -71,6 +78,7 @@ class _Engine:
             if s.cause == "trigger"
         }
         self._rows = list(self._sent)
+        self._lane_of = {i: self._doors.lane_of(i) for i in self._rows}
         self._triggered = np.zeros((len(self._sent), bins), dtype=np.int64)
         self._ledger = ledger
         self.customers = self._feedback.customers
@@ -92,6 +100,8 @@ class _Engine:
         window = self._window = kernelwindows.emptied(self._window, first, n)
         normals, at = self._services.standard_normal(n), 0
         self._draw_capacity(normals, 0)
+        if self._steady is not self._workers:
+            window.draws[:] = self._stalls.standard_normal(n)
         self._doors.let_in(self._traffic.counts[:, first : first + n], window.arrivals)
         while at < n:
             end = min(at + self._feedback.horizon_bins, n)
@@ -112,7 +122,7 @@ class _Engine:
         held_up = self._doors.held_up
         for i, own in sent.items():
             if i not in held_up:
-                arrivals[self._doors.lane_of(i)] += own
+                arrivals[self._lane_of[i]] += own
         if held_up:
             events = self._traffic.counts[held_up, bins].astype(np.float64)
             for i in sent.keys() & set(held_up):
@@ -150,40 +160,51 @@ class _Engine:
 
     def _draw_capacity(self, normals: Floats, at: int) -> None:
         """What the workers there are now can serve in each of the window's bins from column `at` on."""
-        self._window.capacity[at:] = served_per_bin(self._workers, self._regimes.plan.capacity, normals[at:])
+        mean = self._regimes.plan.capacity
+        if self._steady is not self._workers:
+            mean *= mean_s(self._workers) / mean_s(self._steady)
+        self._window.capacity[at:] = served_per_bin(self._steady, mean, normals[at:])
 
     def _waiting(self) -> float:
         return waiting(self._state)
 
     def _take_over(self, bin_: int) -> None:
-        """Another plan is in force from `bin_` on. Where a provider's fault begins or ends, what limits and
-        tables of waits noted belongs to the last era."""
+        """Another plan is in force from `bin_` on. Where a provider's fault begins or ends, what limits noted
+        belongs to the last era; so do waits where its delays change."""
         if self._regimes.begins_era(bin_):
-            self._close_delays()
+            if not np.array_equal(self._era.delay_points_s, self._regimes.plan.delay_points_s):
+                self._close_delays()
             bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
             self._era = self._regimes.plan
             self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
     def _close_delays(self) -> None:
-        self._delay_counts += delay_counts(self._era, self._state, self._lanes, self._workers)
+        self._delays = self._delays + delay_counts(self._era, self._state, self._lanes, self._workers)
         self._state.delays[:] = 0.0
+        self._state.group_delays[:] = 0.0
         self._state.light[:] = 0.0
 
     def traffic(self) -> Traffic:
-        """The traffic with the sends that customers triggered."""
-        return with_triggered(self._offered, self._rows, self._triggered) if self._rows else self._offered
+        """The traffic with the sends that customers triggered: another than it was, where there may be any
+        or stages hold some up."""
+        if not self._rows and not self._doors.held_up:
+            return self._offered
+        return with_triggered(self._offered, self._rows, self._triggered)
 
-    def delay_counts(self) -> Floats:
-        """float64 (streams, BINS)."""
+    def told(self) -> tuple[Floats, tuple[Group, ...]]:
+        """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
         self._close_delays()
-        return self._doors.by_stream(self._delay_counts, len(self._traffic.streams))[: self._own]
+        found = self._delays, known_of(self._era, self._state)
+        delays, known = (self._doors.by_stream(each, len(self._traffic.streams)) for each in found)
+        delays, known = delays[..., : self._own, :], known[..., : self._own, :]
+        own = groups(self._scenario, self._offered.streams, self._ledger.totals, delays, known)
+        return delays[0], own
 
 
 def _window_for(plan: Plan, state: State, traffic: Traffic, lanes: int) -> Window:
     """An empty window of one bin, with the units that the plan needs."""
-    window = kernelwindows.window_of(
-        len(traffic.streams), lanes, 1, len(QUANTITIES) if len(plan.again) else ONCE
-    )
+    quantities = len(QUANTITIES) if len(plan.again) else ONCE
+    window = kernelwindows.window_of(len(traffic.streams), lanes, 1, quantities)
     return kernelwindows.with_units(window, plan, state)
 
 
@@ -222,7 +243,8 @@ def run(
     env = simpy.Environment()
     env.run(env.process(engine.season(env, watcher)))
     complete = engine.traffic()
-    books = Books("cohort", seed, ledger, engine.delay_counts(), engine.customers(), watch)
+    delay_counts, told = engine.told()
+    books = Books("cohort", seed, ledger, delay_counts, engine.customers(), watch, told)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         late = held_up(loaded.scenario, traffic.streams, seed)

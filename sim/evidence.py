@@ -14,6 +14,7 @@ from sim.judging import QUANTILES, TOO_LITTLE, Reading, enough
 from sim.ledger import OFFERED, QUANTITIES
 from sim.outcome import Outcome
 from sim.summary import drained_s
+from sim.tenants import Group, groups_named
 
 FATES = ("delivered", "expired", "rejected", "failed")
 _SHARES = {"fresh_share": "fresh", "expired_share": "expired", "failed_share": "failed"}
@@ -33,20 +34,20 @@ class Season:
     outcome: Outcome
 
     def whole(self, quantity: str, stream: str) -> Reading:
-        """Over the whole season, of one stream or of all."""
+        """Over the whole season, of one stream, of some tenants, or of all."""
         rows = self._rows(stream)
         if not rows:
-            return Reading(math.nan, f"there is no stream {stream!r}")
+            groups = groups_named(self.outcome.groups, stream)
+            return _of_tenants(groups, quantity) if groups else _no_stream(stream)
         if quantity.startswith("delay_"):
-            return self._delay(rows, quantity.removeprefix("delay_"))
+            return _delay(self.outcome.delay_counts[rows].sum(axis=0), quantity)
         if quantity == "drain":
             return self._drain(rows)
         if quantity == "backlog":
             return Reading(float(self.outcome.total("backlog", rows).max(initial=0.0)))
         if quantity not in _SHARES:
             return _unknown(quantity)
-        met = float(self.outcome.totals[QUANTITIES.index(_SHARES[quantity]), rows].sum())
-        return _share(met, float(self.outcome.totals[OFFERED, rows].sum()))
+        return _share_of_offered(self.outcome.totals[:, rows].sum(axis=1), quantity)
 
     def windows(self, quantity: str, stream: str, window_s: float) -> Sequence[Reading]:
         """In each full window of the season."""
@@ -68,13 +69,6 @@ class Season:
         series = self.outcome.total(quantity, rows)
         return series[: len(series) // width * width].reshape(-1, width)
 
-    def _delay(self, rows: list[int], name: str) -> Reading:
-        counts = self.outcome.delay_counts[rows].sum(axis=0)
-        delivered = float(counts.sum())
-        if name not in QUANTILES or not enough(delivered, QUANTILES[name]):
-            return Reading(math.nan, f"{TOO_LITTLE}: {delivered:.0f} delivered for a {name}")
-        return Reading(histogram.quantile(counts, QUANTILES[name]))
-
     def _drain(self, rows: list[int]) -> Reading:
         backlog, bin_s = self.outcome.total("backlog", rows), self.outcome.bin_s
         took_s = drained_s(backlog, bin_s)
@@ -93,6 +87,29 @@ def season_evidence(outcome: Outcome) -> Season:
 
 def _share(met: float, of: float) -> Reading:
     return Reading(met / of) if of > 0.0 else Reading(math.nan, f"{TOO_LITTLE}: no messages")
+
+
+def _share_of_offered(totals: Floats, quantity: str) -> Reading:
+    return _share(float(totals[QUANTITIES.index(_SHARES[quantity])]), float(totals[OFFERED]))
+
+
+def _delay(counts: Floats, quantity: str) -> Reading:
+    delivered, name = float(counts.sum()), quantity.removeprefix("delay_")
+    if name not in QUANTILES or not enough(delivered, QUANTILES[name]):
+        return Reading(math.nan, f"{TOO_LITTLE}: {delivered:.0f} delivered for a {name}")
+    return Reading(histogram.quantile(counts, QUANTILES[name]))
+
+
+def _of_tenants(groups: Sequence[Group], quantity: str) -> Reading:
+    if quantity.startswith("delay_"):
+        return _delay(np.sum([group.delay_counts for group in groups], axis=0), quantity)
+    if quantity not in _SHARES:
+        return Reading(math.nan, f"{quantity} is known by streams, not by tenants")
+    return _share_of_offered(np.sum([group.totals for group in groups], axis=0), quantity)
+
+
+def _no_stream(name: str) -> Reading:
+    return Reading(math.nan, f"there is no stream {name!r}")
 
 
 def _unknown(quantity: str) -> Reading:

@@ -52,7 +52,7 @@ _FATES = (DELIVERED, *_OTHER_FATES)
 ROUNDING_MESSAGES = 1e-4
 """Sums of 1e11 messages keep about so much."""
 
-PAGE_BINS = 600
+PAGE_BINS = 300
 """Windows are checked one by one; they go to the shelf so many bins at a time, which costs a third."""
 
 Floats = npt.NDArray[np.float64]

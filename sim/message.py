@@ -25,6 +25,7 @@ from simpy.events import NORMAL, URGENT, Event
 from scenarios.catalogue import Loaded
 from scenarios.scenario import Scenario
 from sim.closing import Books, Stopwatch, close, open_books
+from sim.crowd import Crowd, queue_of
 from sim.diary import Diary
 from sim.echoes import with_echoes, without_echoes
 from sim.handover import Delivered, Follows, Handover
@@ -33,16 +34,17 @@ from sim.outcome import Outcome
 from sim.pipeline.crews import crew_for
 from sim.pipeline.eras import Era, eras
 from sim.pipeline.happenings import Callbacks, Happening
-from sim.pipeline.queues import Message, queue_for
+from sim.pipeline.queues import Message
 from sim.pipeline.redelivery import forgets
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.season.upstream import Upstream, held_up
 from sim.seeds import stream as random_stream
+from sim.tenants import Group, groups_of
 from sim.traffic import Traffic, at_door, with_triggered
 
 Newcomer = tuple[int, float, float]
-"""Stream, when it is due, when it is at the door."""
+"""Row of the crowd, when it is due, when it is at the door."""
 _NOBODY: Newcomer = (0, math.inf, math.inf)
 """Whom the last newcomer of a season is followed by."""
 DRAWN_BINS = 60
@@ -66,22 +68,22 @@ class _Engine:
         scenario = loaded.scenario
         self._offered, self._own = traffic, len(traffic.streams)
         self._traffic = traffic = with_echoes(traffic) if forgets(scenario) else traffic
-        streams = traffic.streams
+        self._crowd = Crowd(scenario, traffic.streams, seed)
+        rows = self._crowd.rows
         self._bin_s, self._end_s = traffic.bin_s, traffic.duration_s
-        self._env = simpy.Environment()
-        self._freshness_s = [stream.freshness_s for stream in streams]
-        self.diary = Diary(np.array(self._freshness_s), traffic.bin_s)
-        self._queue = queue_for(scenario.pipeline.queue, streams)
-        self._away = [0] * len(streams)
+        self._env, self._scenario = simpy.Environment(), scenario
+        self._freshness_s = [stream.freshness_s for stream in rows]
+        self.diary = Diary(np.array(self._freshness_s), traffic.bin_s, self._crowd)
+        self._queue = queue_of(scenario, rows, seed)
+        self._away = [0] * len(rows)
         self._on_triggered: Callbacks = [self._triggered]
-        self._answers = Answers(scenario, streams, seed)
+        self._answers = Answers(scenario, traffic.streams, seed)
         self.customers = self._answers.customers
-        answered = [
-            self._answering(i) if any_ and i < self._own else None
-            for i, any_ in enumerate(self._answers.answered)
-        ]
-        follows = Follows(self._set_back, [self._back], answered)
-        self._handover = Handover(self._env, scenario, streams, seed, self.diary, follows)
+        known = [any_ and i < self._own for i, any_ in enumerate(self._answers.answered)]
+        answered = self._crowd.each_row(known)
+        answering = [self._answering(row) if any_ else None for row, any_ in enumerate(answered)]
+        follows = Follows(self._set_back, [self._back], answering)
+        self._handover = Handover(self._env, scenario, rows, seed, self.diary, follows)
         if scenario.faults:
             self._await_faults(scenario)
         self._crew = crew_for(scenario)(
@@ -96,7 +98,7 @@ class _Engine:
         self._crew.attach(follows, self._away, random_stream(seed, "crashes"))
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
-        self._upstream = Upstream(scenario, streams, seed)
+        self._upstream = Upstream(scenario, traffic.streams, seed)
         drawn = map(self._drawn, range(0, traffic.counts.shape[1], DRAWN_BINS))
         self._newcomers = chain(chain.from_iterable(drawn), repeat(_NOBODY))
         self._ahead = next(self._newcomers)
@@ -129,7 +131,14 @@ class _Engine:
 
     def delay_counts(self) -> Floats:
         """float64 (streams, BINS)."""
-        return self.diary.delay_counts[: self._own]
+        return self._crowd.by_stream(self.diary.delay_counts)[: self._own]
+
+    def groups(self) -> tuple[Group, ...]:
+        """What became of each group of tenants; none without."""
+        by_group, rows = self._crowd.by_group, self._own * self._crowd.width
+        told = self.diary.totals[..., None]
+        totals = by_group(without_echoes(told, rows) if told.shape[1] > rows else told)[..., 0]
+        return groups_of(self._scenario, totals, by_group(self.diary.delay_counts[:rows]))
 
     def _drawn(self, first: int) -> Iterator[Newcomer]:
         """The newcomers of DRAWN_BINS: due evenly at random within their bins, then upstream for a while."""
@@ -140,7 +149,7 @@ class _Engine:
         due_s = door_s = (bins + self._due.random(len(bins))) * self._bin_s
         if self._upstream:
             streams, due_s, door_s = self._upstream.arrivals(streams, due_s, (own[-1] + 1) * self._bin_s)
-        order = np.argsort(door_s, kind="stable")
+        streams, order = self._crowd.rows_of(streams), in_order(door_s)
         self.diary.offered.extend(streams, door_s)
         return zip(*(column[order].tolist() for column in (streams, due_s, door_s)), strict=True)
 
@@ -164,10 +173,10 @@ class _Engine:
         """A fault begins or ends."""
         self._handover.enter(era)
 
-    def _answering(self, stream: int) -> Delivered:
+    def _answering(self, row: int) -> Delivered:
         """A message will arrive: what its customer does follows."""
-        deliver, trigger = self._answers.deliver[stream], self._trigger
-        end_s, freshness_s = self._end_s, self._freshness_s[stream]
+        deliver, trigger = self._answers.deliver[row // self._crowd.width], self._trigger
+        end_s, freshness_s = self._end_s, self._freshness_s[row]
 
         def delivered(message: Message, at_s: float) -> None:
             if at_s < end_s:
@@ -193,13 +202,13 @@ class _Engine:
             door_s += float(self._upstream.delays_s(stream, 1)[0])
         if door_s < self._end_s:
             event = Happening(self._env, self._on_triggered)
-            event.message = Message(stream, due_s)
+            event.message = Message(self._crowd.row_of(stream), due_s)
             self._env.schedule(event, NORMAL, door_s - self._env.now)
 
     def _triggered(self, event: Happening) -> None:
         message, now_s = event.message, self._env.now
         self.diary.offered.add(message.stream, now_s, 0.0)
-        self._triggered_counts[message.stream, int(now_s / self._bin_s)] += 1
+        self._triggered_counts[message.stream // self._crowd.width, int(now_s / self._bin_s)] += 1
         self._arrive(message, now_s)
 
     def _held(self) -> Floats:
@@ -207,7 +216,15 @@ class _Engine:
         held = self._queue.waiting()
         held.update(Counter(self._crew.in_service()[0].tolist()))
         in_hand = np.array([held[i] for i in range(len(self._away))], dtype=np.float64)
-        return in_hand + self._away + self._handover.held() + self.diary.under_way()
+        in_hand += self._away + self._handover.held() + self.diary.under_way()
+        return self._crowd.by_stream(in_hand[:, None])[:, 0]
+
+
+def in_order(times_s: Floats) -> Indices:
+    """As a stable argsort, at a sixth of its time: equal times are rare, but no machine may reorder them."""
+    order = np.argsort(times_s)
+    ordered_s = times_s[order]
+    return np.argsort(times_s, kind="stable") if (ordered_s[1:] == ordered_s[:-1]).any() else order
 
 
 def _windows(per_bin: Indices) -> Iterator[tuple[int, int]]:
@@ -253,8 +270,8 @@ def run(
     ledger = open_books(loaded.scenario, traffic, keep)
     engine = _Engine(loaded, traffic, seed)
     engine.run(ledger, watcher)
-    complete, delay_counts = engine.traffic(), engine.delay_counts()
-    books = Books("message", seed, ledger, delay_counts, engine.customers(), watch)
+    complete = engine.traffic()
+    books = Books("message", seed, ledger, engine.delay_counts(), engine.customers(), watch, engine.groups())
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         late = held_up(loaded.scenario, traffic.streams, seed)

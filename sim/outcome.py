@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sim.ledger import BUSY_SHARE, ONCE, QUANTITIES, ROWS
 from sim.shelf import Counts, Series
+from sim.tenants import Group
 from sim.traffic import Stream
 
 FORMAT = "peakday outcome 1"
@@ -47,7 +48,8 @@ class Outcome:
     totals: float64 (quantities of sim.ledger, streams), the sums before any rounding to float32.
     delay_counts: float64 (streams, histogram bins of sim.histogram), delivered messages by delivered - due.
     stages: "workers", "provider:<name>", … costs: of each stream, see sim.costs; empty where nobody counted
-    them. cpu_s: neither compiling (compile_s of wall time) nor writing a file.
+    them. groups: of tenants, by rank; none in a season without. cpu_s: neither compiling (compile_s of wall
+    time) nor writing a file.
     """
 
     streams: tuple[Stream, ...]
@@ -69,6 +71,7 @@ class Outcome:
     costs: tuple[float | None, ...] = ()
     file_cpu_s: float = 0.0
     compile_cpu_s: float = 0.0
+    groups: tuple[Group, ...] = ()
 
     @property
     def bins(self) -> int:
@@ -190,8 +193,7 @@ def description(outcome: Outcome) -> dict[str, Any]:
     """All of an outcome that is no row: the JSON object in the file's metadata."""
     streams = []
     for i, stream in enumerate(outcome.streams):
-        filled = np.flatnonzero(outcome.delay_counts[i])
-        delays = [[int(at), float(outcome.delay_counts[i, at])] for at in filled]
+        delays = _filled(outcome.delay_counts[i])
         own = {"planned": int(outcome.planned[i]), "suppressed": int(outcome.suppressed[i])}
         totals = {"totals": outcome.totals[:, i].tolist(), "delay_counts": delays, "cost": outcome.cost(i)}
         streams.append(asdict(stream) | own | totals)
@@ -199,7 +201,21 @@ def description(outcome: Outcome) -> dict[str, Any]:
         "format": FORMAT,
         "streams": streams,
         "stages": list(outcome.stages),
+        "tenants": [
+            {
+                "first": group.first,
+                "last": group.last,
+                "totals": group.totals.tolist(),
+                "delay_counts": _filled(group.delay_counts),
+            }
+            for group in outcome.groups
+        ],
         "customers": asdict(outcome.customers),
         "starts_at": outcome.starts_at.isoformat(),
         **{key: getattr(outcome, key) for key in PLAIN},
     }
+
+
+def _filled(counts: Floats) -> list[list[float]]:
+    """[[bin, messages], ...] of those that are not empty."""
+    return [[int(at), float(counts[at])] for at in np.flatnonzero(counts)]

@@ -5,8 +5,9 @@ FORMAT in its metadata: one row per bin; `<quantity>[<stream>]` float32 for ever
 and `duplicates` are missing where every message is taken from the queue once);
 `busy_share[<stage>]` float32. The key `peakday` of the file's metadata is one JSON object: format, streams
 (name, channel, campaign, priority, freshness_s, cause, tenant, operation, planned, suppressed, totals,
-delay_counts as [[bin of sim.histogram, messages], ...]), stages, customers, starts_at, bin_s, resolution,
-seed, scenario, wall_s, cpu_s, compile_s.
+delay_counts as [[bin of sim.histogram, messages], ...]), stages, tenants (first and last rank, totals,
+delay_counts; missing in older files), customers, starts_at, bin_s, resolution, seed, scenario, wall_s, cpu_s,
+compile_s.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from sim.ledger import ONCE, QUANTITIES
 from sim.outcome import FORMAT, PLAIN, Customers, Outcome, description, row_names
 from sim.parquet import Opened, metadata, opened, writer
 from sim.shelf import Counts, Page, Series, in_memory, summed, width
+from sim.tenants import Group
 from sim.traffic import Stream
 
-GROUP_BINS = 32_768
-"""Bins a row group: 27 MB of 18 streams while they wait to be written."""
+GROUP_BINS = 16_384
+"""Bins a row group: 17 MB of 18 streams while they wait to be written."""
 SUMMED = ("offered", "delivered", "backlog")
 """Quantities whose sums over all streams are kept while the file is written: every summary asks for them."""
 MEMORY_BYTES = 64_000_000
@@ -154,6 +156,10 @@ def read_outcome(path: Path) -> Outcome:
         stages=tuple(told["stages"]),
         customers=Customers(**told["customers"]),
         series=Columns(file).tried(),
+        groups=tuple(
+            Group(each["first"], each["last"], np.array(each["totals"]), _dense(each["delay_counts"]))
+            for each in told.get("tenants", ())
+        ),
         costs=costs,
         **{key: told[key] for key in PLAIN},
     )

@@ -38,19 +38,17 @@ def least(
     """
     found = lesser_end(opening, ends)
     for stream in np.flatnonzero(found.any(axis=1)):
-        times_s, changes = _path(int(stream), *steps)
-        inside = np.searchsorted(times_s, edges_s[:-1])
-        levels = opening[stream] + np.cumsum(changes)
+        begin_s, cease_s = (_own(int(stream), each) for each in steps)
+        inside = np.searchsorted(cease_s, edges_s[:-1])
+        # nobody need look but just after somebody ceased
+        begun = np.searchsorted(begin_s, cease_s, side="right")
+        levels = opening[stream] + begun - np.arange(1.0, len(cease_s) + 1.0)
         for j in np.flatnonzero(found[stream]):
             own = levels[inside[j] : inside[j + 1] if j + 1 < len(inside) else None]
             found[stream, j] = min(found[stream, j], own.min(initial=np.inf))
     return found
 
 
-def _path(stream: int, begin: Sequence[Happened], cease: Sequence[Happened]) -> tuple[Floats, Floats]:
-    """Times, ascending, and by how much the number of a stream's messages that wait changes then."""
-    times_s = [times_s[streams == stream] for streams, times_s in (*begin, *cease)]
-    signs = np.repeat([1.0, -1.0], [len(begin), len(cease)])
-    all_s, changes = np.concatenate(times_s), np.repeat(signs, [len(own) for own in times_s])
-    order = np.argsort(all_s, kind="stable")
-    return all_s[order], changes[order]
+def _own(stream: int, happened: Sequence[Happened]) -> Floats:
+    """Ascending times of what happened to one stream."""
+    return np.sort(np.concatenate([times_s[streams == stream] for streams, times_s in happened]))

@@ -21,10 +21,22 @@ from sim.ledger import (
     REJECTED,
 )
 from sim.outcome import Outcome
+from sim.tenants import Group
 from sim.traffic import peak
 
 DRAINED_SHARE = 0.01
 """The backlog has drained when this share of its rise above its usual level is left."""
+
+DRAINED_FOR_S = 60.0
+"""And no more for so long."""
+_FATES = {
+    "offered": OFFERED,
+    "accepted": ACCEPTED,
+    "delivered": DELIVERED,
+    "expired": EXPIRED,
+    "rejected": REJECTED,
+    "failed": FAILED,
+}
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,6 +57,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "compile_s": outcome.compile_s,
         **headline(outcome),
         "streams": [_stream(outcome, i) for i in everything],
+        **({"tenants": by_group(outcome)} if outcome.groups else {}),
         "customers": _customers(outcome),
     }
 
@@ -70,27 +83,17 @@ def headline(outcome: Outcome) -> dict[str, Any]:
 def messages(outcome: Outcome, streams: Sequence[int]) -> dict[str, float]:
     """How many messages met each fate, over the streams with these indices; besides, how often one was
     visible again, and how often providers took one once more."""
-    fates = {
-        "offered": OFFERED,
-        "accepted": ACCEPTED,
-        "delivered": DELIVERED,
-        "expired": EXPIRED,
-        "rejected": REJECTED,
-        "failed": FAILED,
-    }
-    counts = {name: float(outcome.totals[row, list(streams)].sum()) for name, row in fates.items()}
+    counts = _fates(outcome.totals[:, list(streams)].sum(axis=1))
     planned, suppressed = outcome.planned[list(streams)].sum(), outcome.suppressed[list(streams)].sum()
+    return {"planned": int(planned), "suppressed": int(suppressed), **counts}
+
+
+def _fates(totals: Floats) -> dict[str, float]:
+    """How many messages met each fate, of totals (quantities,); `in_backlog` have none yet."""
+    counts = {name: float(totals[row]) for name, row in _FATES.items()}
     lost = sum(counts[fate] for fate in ("delivered", "expired", "rejected", "failed"))
-    in_backlog = max(0.0, counts["offered"] - lost)
-    more = {"redelivered": REDELIVERED, "duplicates": DUPLICATES}
-    again = {name: float(outcome.totals[row, list(streams)].sum()) for name, row in more.items()}
-    return {
-        "planned": int(planned),
-        "suppressed": int(suppressed),
-        **counts,
-        "in_backlog": in_backlog,
-        **again,
-    }
+    again = {"redelivered": float(totals[REDELIVERED]), "duplicates": float(totals[DUPLICATES])}
+    return {**counts, "in_backlog": max(0.0, counts["offered"] - lost), **again}
 
 
 def delays(counts: Floats) -> dict[str, float | None]:
@@ -104,17 +107,20 @@ def delays(counts: Floats) -> dict[str, float | None]:
 def drained_s(backlog: Floats, bin_s: float) -> float:
     """How long a backlog, float64 (bins,), takes from its maximum back to its usual level, in whole bins.
 
-    The usual level is the run's median; drained is when 1 % of the rise above it is left. A backlog still
-    there at the end counts until the end; `in_backlog` tells so. Less than half a message is none.
+    The usual level is the run's median. It begins in the last bin with 99 % of the greatest rise above that:
+    on a plateau, such as a full queue, where it ends and not where chance has it highest. It ends where 1 %
+    of the rise is left and no more for a minute, so that not every lull of a few messages ends it. A backlog
+    still there at the end counts until the end; `in_backlog` tells so. Less than half a message is none.
     """
     if backlog.max(initial=0.0) <= 0.5:
         return 0.0
-    # whole messages: on a plateau, such as a full queue, rounding must not decide where it begins
-    top = int(np.argmax(np.rint(backlog)))
     usual = float(np.median(backlog))
-    drained = backlog[top:] <= usual + DRAINED_SHARE * (backlog[top] - usual)
-    bins = int(np.argmax(drained)) if drained.any() else len(drained)
-    return bins * bin_s
+    left = DRAINED_SHARE * (float(backlog.max()) - usual)
+    top = int(np.flatnonzero(backlog >= backlog.max() - left)[-1])
+    more = np.concatenate(([0], np.cumsum(backlog[top:] > usual + left)))
+    lasts = max(1, round(DRAINED_FOR_S / bin_s))
+    ahead = np.minimum(np.arange(len(more)) + lasts, len(more) - 1)
+    return int(np.argmax(more[ahead] == more)) * bin_s
 
 
 def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:
@@ -136,6 +142,21 @@ def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
         "backlog_max": float(backlog.max(initial=0.0)),
         "drain_s": drained_s(backlog, outcome.bin_s),
         "cost": outcome.cost(i),
+    }
+
+
+def by_group(outcome: Outcome) -> list[dict[str, Any]]:
+    """The figures of each group of tenants; none in a season without."""
+    return [_group(group) for group in outcome.groups]
+
+
+def _group(group: Group) -> dict[str, Any]:
+    offered = float(group.totals[OFFERED])
+    return {
+        "name": group.name,
+        "messages": _fates(group.totals),
+        "delay_s": delays(group.delay_counts),
+        "fresh_share": float(group.totals[FRESH]) / offered if offered else None,
     }
 
 

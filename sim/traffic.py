@@ -28,11 +28,14 @@ FORMAT = "peakday traffic 1"
 MINUTE_S = 60.0
 
 Cause = Literal["campaign", "background", "trigger", "history"]
+EVERY_TENANT = "all"
+"""Whose messages a stream's are that is not one tenant's own."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Messages alike in all that the send path can see. `name` is unique within a scenario."""
+    """Messages alike in all that the send path can see. `name` is unique within a scenario; `tenant` is the
+    rank of the one whose messages all are, or EVERY_TENANT."""
 
     name: str
     channel: Channel
@@ -40,7 +43,7 @@ class Stream:
     priority: Priority
     freshness_s: float
     cause: Cause
-    tenant: str = "all"
+    tenant: str = EVERY_TENANT
     operation: str = "send"
 
 
@@ -93,14 +96,15 @@ def with_triggered(traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray
 
 def at_door(traffic: Traffic, rows: Sequence[int], offered: Callable[[int], npt.NDArray[Any]]) -> Traffic:
     """The traffic when it reaches the door, where stages hold up the streams `rows`: `offered` says what of
-    one is at the door, (bins,).
+    one is at the door, (bins,). Its counts are changed in place: a week's take 100 MB.
 
     What they held up until after the season's end is not planned for it either.
     """
-    counts = traffic.counts.copy()
+    planned = traffic.planned.copy()
     for row in rows:
-        counts[row] = whole(np.asarray(offered(row), dtype=np.float64))
-    return replace(traffic, counts=counts, planned=counts.sum(axis=1) + traffic.suppressed)
+        traffic.counts[row] = whole(np.asarray(offered(row), dtype=np.float64))
+        planned[row] = traffic.counts[row].sum() + traffic.suppressed[row]
+    return replace(traffic, planned=planned)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ KERNELS = (
     "from tests.sim.test_kernel_units import OTHER, season; season({**OTHER, 'retry_after': True});"
     "from tests.sim import test_redelivery as again;"
     "again.outcome_of(again.cohort.run, again.season(workers=again.STALLS))",
+    "from tests.sim.test_tenants import shared; shared()",
 )
 
 

@@ -1,40 +1,20 @@
-"""The commands about a season alone: list, show, check, simulate."""
+"""The commands about a season that simulate nothing: list, show, check."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from loadtests.stages import simulate_stage
 from loadtests.targets.behind import problems_of_profile
 from loadtests.targets.target import Target, checks
 from reports import listings
-from reports.commands.runs import run_of
-from reports.find import find
-from reports.gathering import gather
-from reports.judgement import exit_code
 from reports.terminal import Screen
 from scenarios.catalogue import load, summaries
 from scenarios.checking import check_files
 from scenarios.problems import UserError
-from sim.experiments.executors import cluster
-from sim.outcome import Resolution
 from sim.season.demand import base_traffic
-from sim.simulate import to_document
-
-
-@dataclass(frozen=True)
-class SimulateOptions:
-    """The options of `simulate` as typed; None where not given."""
-
-    settings: Sequence[str]
-    resolution: Resolution
-    seed: int | None
-    replications: int
-    cluster: str | None = None
 
 
 def scenarios(screen: Screen) -> int:
@@ -65,26 +45,3 @@ def check(screen: Screen, files: Sequence[Path]) -> int:
         return screen.problems(UserError(problems))
     screen.result(document, "\n".join(f"{file}: no problems" for file in files))
     return 0
-
-
-def simulate(screen: Screen, source: str, options: SimulateOptions, command: str) -> int:
-    """Simulate a season into a run of its own."""
-    loaded = load(source, options.settings)
-    seed = loaded.scenario.seed if options.seed is None else options.seed
-    with cluster(options.cluster) if options.cluster else nullcontext((None, 1)) as (executor, _):
-        run = run_of(loaded, seed, command)
-        simulated = simulate_stage(
-            loaded,
-            run,
-            screen,
-            seed=seed,
-            replications=options.replications,
-            resolution=options.resolution,
-            executor=executor,
-        )
-    run.end()
-    findings = find(gather(run))
-    document = to_document(simulated) | {"run": run.id}
-    assert findings.season is not None
-    screen.result(document, listings.simulated(findings.season, findings.objectives))
-    return exit_code(document["verdict"])

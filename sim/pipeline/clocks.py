@@ -4,6 +4,7 @@ changes."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ _AHEAD_DAYS = 400
 """A season is at most a year; no zone changes its clock twice in a day."""
 
 
+@lru_cache(maxsize=64)  # a year's days are looked at
 def offsets(zone: ZoneInfo, now_s: float, epoch_s: float) -> tuple[float, tuple[float, ...]]:
     """What to add to a clock's reading for seconds since the local midnight before `now_s`, and every change
     of that in the year ahead as (reading from when on, what to add from then on, ...).

@@ -49,7 +49,6 @@ class CrashingStaff(Staff):
         timeout_s = scenario.pipeline.queue.visibility_timeout
         self._timeout_s = math.inf if timeout_s is None else timeout_s
         self._rate, self._gone_s = crash_rate(scenario.pipeline.workers), away_s(scenario.pipeline.workers)
-        self._streams = len(traffic.streams) // 2
         self._late: dict[Happening, list[Message]] = {}
         self._since_s: dict[Message, float] = {}
         self._absent: set[Message] = set()
@@ -64,7 +63,7 @@ class CrashingStaff(Staff):
 
     def attach(self, follows: Follows, away: list[int], random: np.random.Generator) -> None:
         """Hear of all that leaves the queue for a while: `away` counts it by stream."""
-        self._random, self._away = random, away
+        self._random, self._away, self._streams = random, away, len(away) // 2
         self._crash_s = _exponential(self._rate, random).__next__
         self._set_back, self._come_back = follows.set_back, follows.come_back[0]
         follows.set_back, follows.come_back = self._leave, self._on_return

@@ -12,20 +12,21 @@ from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import call_at, refer
-from sim.pipeline.kernelcalm import is_calm, pass_on, serve_at_once, stop_short
-from sim.pipeline.kerneldelivery import land
+from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short
 from sim.pipeline.kerneldoor import enter_newcomers
+from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
     enlist,
-    expire,
     hand_out,
     light_wait,
+    usual_capacity,
     wait_spans,
 )
-from sim.pipeline.kernelrun import end_run, joins_run, look_ahead, note_due
+from sim.pipeline.kernelrings import anybody_waits, has_room
+from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
-from sim.pipeline.recalls import AGAIN_PARCELS
+from sim.pipeline.recalls import COME_AGAIN, MAN, TAKE_OUT
 from sim.pipeline.state import (
     AHEAD_FROM,
     ALIVE,
@@ -34,7 +35,7 @@ from sim.pipeline.state import (
     BACK_UNTIL,
     CELL,
     CHANCE,
-    COME_AGAIN,
+    COME_BACK,
     COUNT_OUTSIDE,
     DEFERRED_UNTIL,
     DROP,
@@ -42,25 +43,26 @@ from sim.pipeline.state import (
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
-    FIRST_OUTSIDE,
     FIRST_PARCEL,
     HELD,
     HIDDEN,
     LANDS_UNTIL,
     LEFT,
     LISTED,
-    MAN,
     MASS,
     NEXT_BATCH,
-    NEXT_OUTSIDE,
     NEXT_PARCEL,
     OWNER,
     PIECES,
     PLAN_DROPS,
     RUN_BINS,
+    RUN_FROM,
+    SERVE_LINES,
+    STALL,
     STREAM,
-    TAKE_OUT,
+    TELL_APART,
     UNDER_WAY,
+    USED,
     Floats,
     Indices,
     Plan,
@@ -87,6 +89,8 @@ def _enter(plan: Plan, state: State, window: Window, t: int, due: float) -> None
             state.heads[p, NEXT_BATCH] += 1
     if plan.overflow == DROP:
         call_at(window.full, plan, state, window, PLAN_DROPS, t, 0, 0, 0.0)
+    if window.fair != 0:
+        call_at(window.fair, plan, state, window, TELL_APART, t, 0, 0, 0.0)
 
 
 @part
@@ -111,12 +115,12 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
     gone, kept = 0.0, 1.0 if state.drops[p] <= 0.0 else capacity / leaving
     while state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and leaving - gone > 1e-9 * plan.capacity:
         batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
-        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED])
+        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED], MASS)
         taken = min(mass, leaving - gone)
         if mass > 0.0:
             share = taken / mass
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
-            hand_out(plan, state, p, batch, share * kept, spans)
+            hand_out(plan, state, p, batch, share * kept, spans, MASS)
             if kept < 1.0:
                 dropped = share * (1.0 - kept) / (1.0 - share * kept)
                 call_at(window.full, plan, state, window, DROP_SHARE, t, p, 0, dropped)
@@ -134,21 +138,25 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
 @part
 def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     """The workers take what they can, the highest class first. Returns the messages served."""
-    total, capacity = 0.0, window.capacity[t - window.first_bin]
+    total, capacity, usual = 0.0, window.capacity[t - window.first_bin], usual_capacity(plan, state)
     state.marks[PIECES] = 0
     for p in range(state.waiting.shape[0]):
         start = state.marks[PIECES]
-        served = _serve_class(plan, state, window, p, t, capacity - total)
+        served = -1.0
+        if window.fair != 0:
+            served = call_at(window.fair, plan, state, window, SERVE_LINES, t, p, 0, capacity - total)
+        if served < 0.0:
+            served = _serve_class(plan, state, window, p, t, capacity - total)
         for i in range(start, state.marks[PIECES]):
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
-            state.pieces[i, CELL], state.pieces[i, CHANCE] = total / plan.capacity, served / plan.capacity
+            state.pieces[i, CELL], state.pieces[i, CHANCE] = total / usual, served / usual
         total += served
     above, own, cell, chance = -1.0, -1.0, 0, 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         if piece[CELL] != above or piece[CHANCE] != own:
             above, own = piece[CELL], piece[CHANCE]
-            cell, chance = light_wait(plan, above, own, total / plan.capacity)
+            cell, chance = light_wait(plan, above, own, total / usual)
         piece[CELL], piece[CHANCE] = cell, chance
     return total
 
@@ -186,10 +194,10 @@ def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: 
     plan, state, window = refer(plan), refer(state), refer(window)
     _list_alive(state, window, at, end)
     for j in range(at, end):
-        if every > 0 and j > at and (window.first_bin + j) % every == 0 and _anybody_waits(state):
+        if every > 0 and j > at and (window.first_bin + j) % every == 0 and anybody_waits(state):
             end_run(plan, state, window, j)
             return j
-        if not _has_room(state, window):
+        if not has_room(state, window):
             end_run(plan, state, window, j)
             return -1 - j
         if j == at or j - state.marks[AHEAD_FROM] == RUN_BINS:
@@ -202,15 +210,6 @@ def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: 
         if window.full != 0:
             call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
     return end
-
-
-@part
-def _anybody_waits(state: State) -> bool:
-    """In the queue or outside of it."""
-    waits = state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE]
-    for p in range(state.waiting.shape[0]):
-        waits = waits or state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]
-    return bool(waits)
 
 
 @part
@@ -229,24 +228,15 @@ def _list_alive(state: State, window: Window, at: int, end: int) -> None:
 
 
 @part
-def _has_room(state: State, window: Window) -> bool:
-    """Whether the rings take what may come into one class in a bin: newcomers, what comes back, and all that
-    waits outside."""
-    rows = window.arrivals.shape[0]
-    most = rows * (1 + state.back_level.shape[1]) + AGAIN_PARCELS * state.again.shape[1]
-    outside = state.marks[NEXT_OUTSIDE] - state.marks[FIRST_OUTSIDE]
-    if outside + 2 > state.outside.shape[0] > 0:
-        return False
-    for p in range(state.waiting.shape[0]):
-        first, following = state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]
-        oldest = state.heads[p, NEXT_PARCEL]
-        if first < following:
-            oldest = int(state.batches[p, first % state.batches.shape[1], FIRST_PARCEL])
-        if following - first + 2 > state.batches.shape[1]:
-            return False
-        if state.heads[p, NEXT_PARCEL] - oldest + most + outside * rows > state.parcels.shape[1]:
-            return False
-    return True
+def _begin(plan: Plan, state: State, window: Window, t: int, j: int) -> None:
+    """Workers stall, crash and come back in bin `t`, and so do messages whose backoff is over."""
+    if window.stall != 0:
+        window.capacity[j] *= call_at(window.stall, plan, state, window, STALL, t, 0, 0, 0.0)
+    if window.again != 0:
+        call_at(window.again, plan, state, window, MAN, t, 0, 0, 0.0)
+    come_back(plan, state, t)
+    if window.fair != 0 and state.marks[PIECES] > 0:
+        call_at(window.fair, plan, state, window, COME_BACK, t, 0, 0, 0.0)
 
 
 @part
@@ -254,9 +244,7 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     """Column `j`."""
     t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
     due, safe = note_due(state, k)
-    come_back(plan, state, t)
-    if window.again != 0:
-        call_at(window.again, plan, state, window, MAN, t, 0, 0, 0.0)
+    _begin(plan, state, window, t, j)
     calm = safe and window.again == 0 and is_calm(plan, state, due, window.capacity[j])
     if calm:
         served = serve_at_once(plan, state, window, t)
@@ -268,6 +256,8 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         ask_for_pieces(plan, state)
     always = served >= window.capacity[j] * (1.0 - 1e-9)
     window.busy[j] = 1.0 if always else served / plan.capacity
+    if window.stall != 0:
+        state.stalled[USED] = window.busy[j]
     ask(plan, state, window, t)
     if calm and joins_run(state, t, k):
         if window.beyond != 0:
@@ -279,6 +269,5 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     if window.beyond != 0:
         call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
     settle(plan, state, window, t)
-    if calm:
-        pass_on(plan, state, window, t)
-    land(plan, state, window, t)
+    go_on(plan, state, window, j, j + 1, 1 if calm else 0)
+    state.marks[RUN_FROM] = j + 1

@@ -12,9 +12,11 @@ import math
 from sim.ledger import FAILED, REDELIVERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelhidden import crash, hide, lost_share, man
-from sim.pipeline.kernelparts import put, share_below
+from sim.pipeline.kernelnoting import share_below
+from sim.pipeline.kernelparts import put
 from sim.pipeline.recalls import (
     ACKS,
+    COME_AGAIN,
     ENDED,
     ENDED_LATER,
     FIRST_KEPT,
@@ -23,28 +25,29 @@ from sim.pipeline.recalls import (
     LATE,
     LATE_ONES,
     LATE_POINTS,
+    MAN,
     SERVED_S,
+    TAKE_OUT,
     TIMEOUT_S,
 )
 from sim.pipeline.state import (
+    BAND,
     CALM,
     CELL,
     CHANCE,
-    COME_AGAIN,
     DUE_S,
     HELD,
     HIDDEN,
     LEAST_S,
-    MAN,
     MASS,
     MOST_S,
     OWNER,
     PIECES,
     PRIORITY,
     STREAM,
-    TAKE_OUT,
     TRIES,
     VAR,
+    WHOSE,
     Floats,
     Plan,
     State,
@@ -189,6 +192,7 @@ def _ask_late(plan: Plan, state: State, t: int, s: int) -> None:
         due_s = cell[1] / mass
         var = max(0.0, cell[2] / mass - due_s * due_s)
         half_s, delay_s = math.sqrt(3.0 * var), 0.5 * plan.bin_s - plan.again[SERVED_S] - due_s
+        piece[BAND], piece[WHOSE] = -1.0, -1.0
         piece[STREAM], piece[MASS], piece[DUE_S], piece[VAR] = s, mass, t * plan.bin_s + due_s, var
         piece[TRIES] = most if s >= half else min(1, most)
         piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), max(0.0, delay_s + half_s)

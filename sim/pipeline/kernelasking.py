@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
-from sim.pipeline.kernellimits import plain_open, plain_take
-from sim.pipeline.provisions import ASKING, AT_ONCE, PLAIN, STANDBY
+from sim.pipeline.kernellimits import left_idle, plain_open, plain_take
+from sim.pipeline.provisions import ASKING, AT_ONCE, BINDS, PLAIN, STANDBY
 from sim.pipeline.state import ASK, Plan, State, Window
 
 
@@ -19,8 +19,11 @@ def ask(plan: Plan, state: State, window: Window, t: int) -> None:
             asking = shares[v]
             admitted = asking
             for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
-                opened = plain_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
-                admitted = max(0.0, min(admitted, opened))
+                figures = plan.limit_figures[row]
+                opened = plain_open(state.limits[row], figures, now_s, plan.bin_s)
+                opened -= left_idle(figures, plan.capacity, plan.unevenness, plan.bin_s, asking)
+                if opened < admitted:
+                    admitted, state.providers[v, BINDS] = max(0.0, opened), figures[-1]
             for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
                 plain_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
             state.providers[v, ASKING] = asking

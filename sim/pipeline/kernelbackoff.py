@@ -10,15 +10,19 @@ from sim.pipeline.state import (
     ALIVE,
     AWAY,
     BACK_UNTIL,
+    BAND,
     DUE_S,
     MASS,
     MOST_TRIES,
+    NEXT_PARCEL,
     ORIGIN,
     PIECES,
+    PRIORITY,
     STREAM,
     TRIES,
     UNTIL,
     VAR,
+    WHOSE,
     Floats,
     Plan,
     State,
@@ -61,6 +65,7 @@ def _come_back_in(plan: Plan, state: State, t: int, s: int) -> None:
             due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
             piece = state.pieces[state.marks[PIECES]]
             piece[STREAM], piece[TRIES], piece[MASS] = s, k + 1.0, mass
+            piece[BAND], piece[WHOSE] = -1.0, -1.0
             piece[DUE_S], piece[VAR] = origin_s + due_s, max(0.0, level[2] / mass - due_s * due_s)
             state.marks[PIECES] += 1
 
@@ -72,28 +77,31 @@ def join_again(plan: Plan, state: State) -> None:
         piece = state.pieces[i]
         s = int(piece[STREAM])
         put(plan, state, s, piece[TRIES], piece[MASS], piece[DUE_S], piece[VAR])
+        p = int(plan.streams[s, PRIORITY])
+        state.parcels[p, (state.heads[p, NEXT_PARCEL] - 1) % state.parcels.shape[1], WHOSE] = piece[WHOSE]
         state.streams[s, AWAY] -= piece[MASS]
 
 
 @part
 def set_back(
-    plan: Plan, state: State, t: int, s: int, tries: int, mass: float, piece: Floats, later: int
+    plan: Plan, state: State, t: int, s: int, column: int, mass: float, piece: Floats, later: int
 ) -> None:
-    """Not taken for the `tries`-th time: spread over the bins in which the backoff may end, which begins so
-    many bins `later`."""
+    """Not taken: spread over the bins in which the backoff may end, which begins so many bins `later`, in a
+    column of `back`."""
+    k = column // (state.back_level.shape[1] // plan.back.shape[0])
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
     due_s, ahead = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s, 0
     for i in range(plan.back.shape[1]):
-        jump = mass * plan.back[tries - 1, i, 1]
+        jump = mass * plan.back[k, i, 1]
         if jump != 0.0:
-            ahead = t + later + int(plan.back[tries - 1, i, 0])
-            change = state.back[ahead % state.back.shape[0], s, tries - 1]
+            ahead = t + later + int(plan.back[k, i, 0])
+            change = state.back[ahead % state.back.shape[0], s, column]
             change[0] += jump
             change[1] += jump * due_s
             change[2] += jump * (due_s * due_s + piece[VAR])
             state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
             state.streams[s, BACK_UNTIL] = max(state.streams[s, BACK_UNTIL], ahead)
     state.streams[s, AWAY] += mass
-    state.streams[s, MOST_TRIES] = max(state.streams[s, MOST_TRIES], tries)
+    state.streams[s, MOST_TRIES] = max(state.streams[s, MOST_TRIES], column + 1.0)
     enlist(state, s)

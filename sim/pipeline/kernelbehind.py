@@ -14,7 +14,6 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelparts import enlist, piece_moments, with_turn_below_bin
 from sim.pipeline.kernelproviders import ask_mailboxes
-from sim.pipeline.providers import DEFERRED_JITTER
 from sim.pipeline.provisions import (
     AT_ONCE,
     DEFERS,
@@ -27,7 +26,6 @@ from sim.pipeline.provisions import (
     MAIL_SHARE,
     PACE_ROW,
     RETRY_FROM,
-    RETRY_S,
     RETRY_TO,
     TRIES,
     TURN_FROM_S,
@@ -46,6 +44,7 @@ from sim.pipeline.state import (
     OWNER,
     PIECES,
     PROVIDER,
+    WHOSE,
     Floats,
     Plan,
     State,
@@ -138,20 +137,21 @@ def _defer(
     if tried >= plan.providers[v, TRIES]:
         window.out[EXPIRED, int(plan.streams[row, OWNER]), t - window.first_bin] += mass
         return
-    width = plan.providers[v, RETRY_TO] - plan.providers[v, RETRY_FROM]
-    ring, at = state.deferred.shape[2], min(tried, state.deferred.shape[0] - 1)
-    begin = state.deferred[at, row, (t + int(plan.providers[v, RETRY_FROM])) % ring]
-    end = state.deferred[at, row, (t + int(plan.providers[v, RETRY_TO])) % ring]
-    jump = mass / width
-    begin[0] += jump
-    begin[1] += jump * mean_s
-    begin[2] += jump * square
-    end[0] -= jump
-    end[1] -= jump * mean_s
-    end[2] -= jump * square
+    first, last = plan.providers[v, RETRY_FROM], plan.providers[v, RETRY_TO]
+    ring, at, jump = state.deferred.shape[2], min(tried, state.deferred.shape[0] - 1), mass / (last - first)
+    _change(state.deferred[at, row, (t + int(first)) % ring], jump, mean_s, square, first * plan.bin_s)
+    _change(state.deferred[at, row, (t + int(last)) % ring], -jump, mean_s, square, last * plan.bin_s)
     state.streams[row, HELD] += mass
     state.providers[v, DEPTH] = max(state.providers[v, DEPTH], tried + 1.0)
     _expect(plan, state, row, t + int(plan.providers[v, RETRY_TO]))
+
+
+@part
+def _change(moments: Floats, messages: float, mean_s: float, square: float, later_s: float) -> None:
+    """Add messages a bin, and the sums of their delays and squared delays so much later."""
+    moments[0] += messages
+    moments[1] += messages * (mean_s + later_s)
+    moments[2] += messages * (square + later_s * (2.0 * mean_s + later_s))
 
 
 @part
@@ -205,11 +205,9 @@ def _try_cell(plan: Plan, state: State, window: Window, t: int, row: int, tried:
     passed = mass * state.providers[v, MAIL_SHARE]
     if passed > _TINY:
         piece = state.pieces[state.marks[PIECES]]
-        retry_s = plan.providers[v, RETRY_S]
-        spread = tried * DEFERRED_JITTER * DEFERRED_JITTER * retry_s * retry_s / 3.0
-        half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + spread))
-        delay_s = mean_s + tried * retry_s
-        piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
-        piece[CALM] = 0.0
+        within_s2 = plan.bin_s * plan.bin_s / 12.0 if tried > 0 else 0.0
+        half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + within_s2))
+        piece[LEAST_S], piece[MOST_S] = max(0.0, mean_s - half_s), mean_s + half_s
+        piece[CALM], piece[WHOSE] = 0.0, -1.0
         send_on(plan, state, t, row, passed, piece)
     _defer(plan, state, window, t, row, tried, mass - passed, mean_s, square)

@@ -52,7 +52,7 @@ def _not_taken(plan: Plan, s: int, mass: float, shares: Floats) -> float:
 @part
 def _grant_retries(plan: Plan, state: State, shares: Floats) -> None:
     """What share of the retries that this bin asks for each provider's budget allows."""
-    attempts = state.back_level.shape[1] + 1
+    attempts = plan.back.shape[0] + 1
     for v in range(plan.providers.shape[0]):
         if plan.providers[v, BUDGETED] == 0.0:
             continue

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import math
 
-from sim.ledger import ACCEPTED, ATTEMPTS, EXPIRED, OFFERED
+from sim.ledger import ACCEPTED, EXPIRED, OFFERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kerneldelivery import deliver
 from sim.pipeline.kerneldoor import room
-from sim.pipeline.kernelparts import light_wait, too_old_share, with_turn_below_bin
+from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelparts import light_wait, usual_capacity
 from sim.pipeline.kernelrun import all_pass
-from sim.pipeline.provisions import LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
     ALIVE,
-    ARRIVING_SHARE,
     AWAY,
+    BAND,
     CALM,
     CELL,
     CHANCE,
     DUE_S,
     FIRST_BATCH,
     FIRST_OUTSIDE,
-    FRESHNESS_S,
-    LATE_AT_ONCE,
     LEAST_S,
     LOAD,
     LOAD_CELL,
@@ -43,7 +40,7 @@ from sim.pipeline.state import (
     STREAM,
     TRIES,
     VAR,
-    WAITS,
+    WHOSE,
     Plan,
     State,
     Window,
@@ -70,15 +67,13 @@ def serve_at_once(plan: Plan, state: State, window: Window, t: int) -> float:
     """All that is due and comes back in bin `t` is served. Returns how many messages that are."""
     for i in range(state.marks[PIECES]):
         _serve_again(plan, state, window, t, i)
-    total, above = 0.0, 0.0
+    total, above, usual = 0.0, 0.0, usual_capacity(plan, state)
     for p in range(state.classes.shape[0]):
         total += state.classes[p, LOAD]
     for p in range(state.classes.shape[0]):
         own = state.classes[p]
         if own[LOAD] > 0.0:
-            cell, chance = light_wait(
-                plan, above / plan.capacity, own[LOAD] / plan.capacity, total / plan.capacity
-            )
+            cell, chance = light_wait(plan, above / usual, own[LOAD] / usual, total / usual)
             own[LOAD_CELL], own[LOAD_CHANCE] = cell, chance
         above += own[LOAD]
     for i in range(state.marks[PIECES]):
@@ -95,7 +90,7 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
     s = int(piece[STREAM])
     own = plan.streams[s]
     state.streams[s, AWAY] -= piece[MASS]
-    gone = piece[MASS] * too_old_share(t, plan.bin_s, piece, own[FRESHNESS_S])
+    gone = piece[MASS] * too_old_share(t, plan.bin_s, piece, own, False)
     window.out[EXPIRED, int(own[OWNER]), t - window.first_bin] += gone
     piece[MASS] -= gone
     half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, (t + 0.5) * plan.bin_s - piece[DUE_S])
@@ -106,42 +101,20 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
 
 @part
 def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
-    """Newcomers that their provider does not take whole become pieces."""
-    j = t - window.first_bin
+    """Newcomers that their provider does not take whole come in and become pieces."""
+    out, j = window.out, t - window.first_bin
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
         if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
             continue
         own = plan.streams[s]
         if not all_pass(state, int(own[PROVIDER])):
+            out[OFFERED, int(own[OWNER]), j] += window.arrivals[s, j]
+            out[ACCEPTED, int(own[OWNER]), j] += window.arrivals[s, j]
             piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
             piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j]
+            piece[BAND], piece[WHOSE] = -1.0, -1.0
             piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
             piece[LEAST_S], piece[MOST_S], piece[CALM] = 0.0, 0.0, 1.0
             piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]
             state.marks[PIECES] += 1
-
-
-@part
-def pass_on(plan: Plan, state: State, window: Window, t: int) -> None:
-    """Newcomers that their provider takes whole are on their way; all of them came in."""
-    out, j = window.out, t - window.first_bin
-    for i in range(state.marks[ALIVE]):
-        s = state.alive[i]
-        if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
-            continue
-        mass, own = window.arrivals[s, j], plan.streams[s]
-        stream, v = int(own[OWNER]), int(own[PROVIDER])
-        out[OFFERED, stream, j] += mass
-        out[ACCEPTED, stream, j] += mass
-        if not all_pass(state, v):
-            continue
-        out[ATTEMPTS, stream, j] += mass
-        met, turn = state.classes[int(own[PRIORITY])], state.providers[v]
-        at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
-        if turn[LIGHT_CHANCE] > 0.0:
-            at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
-        arriving = mass * own[ARRIVING_SHARE]
-        state.light[s, at] += arriving * waiting
-        state.delays[WAITS, s, 0] += arriving * (1.0 - waiting)
-        deliver(plan, state, t, s, mass, mass * own[LATE_AT_ONCE])

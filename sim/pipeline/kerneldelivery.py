@@ -1,30 +1,22 @@
-"""From a provider to the customers: spread ahead, delivered or bounced. Compiled into sim.pipeline.kernel."""
+"""From a provider to the customers: spread over the bins ahead. Compiled into sim.pipeline.kernel."""
 
 from __future__ import annotations
 
-from sim.ledger import DELIVERED, FAILED, FRESH
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import enlist, fresh_share, note_wait
+from sim.pipeline.kernelnoting import fresh_share, landing_share, note_wait
+from sim.pipeline.kernelparts import enlist
 from sim.pipeline.state import (
-    ALIVE,
     ARRIVING_SHARE,
-    HELD,
     JUMPS,
     LANDS_UNTIL,
     LAST_LAG,
-    LEAVING,
-    LEAVING_LATE,
-    OWNER,
     PROVIDER,
     UNDER_WAY,
+    WHOSE,
     Floats,
     Plan,
     State,
-    Window,
 )
-
-TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 
 
 @part
@@ -49,41 +41,9 @@ def deliver(plan: Plan, state: State, t: int, s: int, mass: float, late: float) 
 @part
 def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats) -> None:
     """Nothing is in its way any more: note its wait, spread its delivery ahead."""
-    note_wait(plan, state, row, mass * plan.streams[row, ARRIVING_SHARE], piece)
-    deliver(plan, state, t, row, mass, mass * (1.0 - fresh_share(plan, row, piece)))
-
-
-@part
-def land(plan: Plan, state: State, window: Window, t: int) -> None:
-    """What leaves the providers in bin `t`: delivered or bounced."""
-    out, under_way, j = window.out, window.under_way, t - window.first_bin
-    at = t % state.coming.shape[2]
-    for i in range(state.marks[ALIVE]):
-        row = state.alive[i]
-        own, stream = state.streams[row], int(plan.streams[row, OWNER])
-        if t <= own[LANDS_UNTIL]:
-            delivered, failed, fresh = _leave(own, state.coming[row], at, plan.streams[row, ARRIVING_SHARE])
-            if delivered + failed > 0.0:
-                out[DELIVERED, stream, j] += delivered
-                out[FRESH, stream, j] += fresh
-                out[FAILED, stream, j] += failed
-        else:
-            own[LEAVING] = own[LEAVING_LATE] = 0.0
-        under_way[stream, j] += own[UNDER_WAY] + own[HELD]
-
-
-@part
-def _leave(own: Floats, coming: Floats, at: int, arriving_share: float) -> tuple[float, float, float]:
-    """Messages of a row that are delivered now, that bounce, and that are delivered fresh.
-
-    Only what it needs is handed over: a whole plan and state take longer than all it does.
-    """
-    leaving, late = own[LEAVING] + coming[0, at], own[LEAVING_LATE] + coming[1, at]
-    own[LEAVING], own[LEAVING_LATE] = leaving, late
-    coming[0, at], coming[1, at] = 0.0, 0.0
-    landed = min(max(leaving, 0.0), own[UNDER_WAY])
-    if landed < TINY:
-        return 0.0, 0.0, 0.0
-    own[UNDER_WAY] -= landed
-    delivered = landed * arriving_share
-    return delivered, landed - delivered, min(max(landed - late, 0.0) * arriving_share, delivered)
+    landing = plan.streams[row, ARRIVING_SHARE] * landing_share(plan, t, int(plan.streams[row, PROVIDER]))
+    note_wait(plan, state, row, mass * landing, piece)
+    fresh = mass * fresh_share(plan, row, piece)
+    deliver(plan, state, t, row, mass, mass - fresh)
+    if piece[WHOSE] >= 0.0:
+        state.group_fresh[int(piece[WHOSE]), row] += fresh * landing

@@ -6,10 +6,14 @@ import math
 from types import FunctionType, ModuleType
 from typing import Any
 
-from sim.pipeline import breakerlaws, deferrallaws, limitlaws, retries
+from sim.pipeline import breakerlaws, calllaws, deferrallaws, limitlaws, retries
+from sim.pipeline.calllaws import CALL_S, CALLS
 from sim.pipeline.kernelcache import part
-from sim.pipeline.limits import PACED, REPUTATION, ROLLING, SWITCH, WARM_UP, WINDOW
-from sim.pipeline.state import Floats
+from sim.pipeline.limits import PACED, REPUTATION, ROLLING, STARTED, SWITCH, WARM_UP, WINDOW
+from sim.pipeline.state import TRANSIENT, Floats
+
+_LEAST_SPREAD = 0.05
+"""Of the counts of those who ask, against a Poisson stream's."""
 
 
 def _compiled_laws(module: ModuleType) -> dict[str, Any]:
@@ -22,13 +26,17 @@ def _compiled_laws(module: ModuleType) -> dict[str, Any]:
 
 
 _laws, _deferrals = _compiled_laws(limitlaws), _compiled_laws(deferrallaws)
+_calls = _compiled_laws(calllaws)
 _breaker, _retries = _compiled_laws(breakerlaws), _compiled_laws(retries)
 _bucket_open, _bucket_take = _laws["token_bucket_open"], _laws["token_bucket_take"]
 _window_open, _window_take = _laws["window_open"], _laws["window_take"]
 _rolling_open, _rolling_take = _laws["rolling_open"], _laws["rolling_take"]
 _switch_open, _switch_take = _laws["switch_open"], _laws["switch_take"]
+_started_open, _started_take = _calls["started_open"], _calls["started_take"]
+_started_idle = _calls["started_idle"]
 _bucket_wait, _window_wait = _laws["token_bucket_wait"], _laws["window_wait"]
 _rolling_wait, _switch_wait = _laws["rolling_wait"], _laws["switch_wait"]
+_started_wait = _calls["started_wait"]
 _paced_open, _paced_take, _paced_wait = (_deferrals[f"paced_{what}"] for what in ("open", "take", "wait"))
 _mail_open, _mail_take, _mail_wait = (_deferrals[f"reputation_{what}"] for what in ("open", "take", "wait"))
 _warm_open, _warm_take, _warm_wait = (_deferrals[f"warm_up_{what}"] for what in ("open", "take", "wait"))
@@ -49,7 +57,24 @@ def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
         return float(_rolling_open(state, figures, now_s, span_s))
     if law == SWITCH:
         return float(_switch_open(state, figures, now_s, span_s))
+    if law == STARTED:
+        return float(_started_open(state, figures, now_s, span_s))
     return float(_bucket_open(state, figures, now_s, span_s))
+
+
+@part
+def left_idle(figures: Floats, capacity: float, unevenness: float, span_s: float, asking: float) -> float:
+    """What of a limit nobody is there to use at the moment it opens, when so many ask in a span: of calls.
+
+    capacity, unevenness: of the plan; workers who are busy throughout ask as evenly as they serve.
+    """
+    offered = asking * figures[CALL_S] / span_s
+    if int(figures[-1]) != STARTED or offered <= figures[CALLS]:
+        return 0.0
+    varied = TRANSIENT * capacity * unevenness - 1.0
+    spread = 1.0 - min(1.0, asking / capacity) * (1.0 - varied)
+    idle = float(_started_idle(figures, offered, max(spread, _LEAST_SPREAD)))
+    return float(idle * math.ceil(span_s / figures[CALL_S] - 1e-9))
 
 
 @part
@@ -75,6 +100,8 @@ def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
         _rolling_take(state, figures, now_s, messages)
     elif law == SWITCH:
         _switch_take(state, figures, now_s, messages)
+    elif law == STARTED:
+        _started_take(state, figures, now_s, messages)
     else:
         _bucket_take(state, figures, now_s, messages)
 
@@ -110,6 +137,8 @@ def limit_wait(state: Floats, figures: Floats, now_s: float) -> float:
         wait_s = _rolling_wait(state, figures, now_s, 1.0)
     elif law == SWITCH:
         wait_s = _switch_wait(state, figures, now_s, 1.0)
+    elif law == STARTED:
+        wait_s = _started_wait(state, figures, now_s, 1.0)
     elif law == PACED:
         wait_s = _paced_wait(state, figures, now_s, 1.0)
     elif law == REPUTATION:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import take_out
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.state import (
     ALIVE,
+    BAND,
+    BANDS,
     CALM,
-    CELL,
-    CHANCE,
     DUE_S,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_PARCEL,
-    FRESHNESS_S,
+    GROUP,
     LEAST_S,
     LEFT,
+    LEFT_OVER,
     LIGHT_BINS,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -28,21 +30,17 @@ from sim.pipeline.state import (
     MASS,
     MOST_S,
     NEXT_PARCEL,
-    OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
-    SLOPES,
     STREAM,
     TRIES,
     VAR,
-    WAITS,
+    WHOSE,
     Floats,
     Plan,
     State,
 )
-
-_FRESH_POINTS = 4
 
 
 @part
@@ -60,43 +58,9 @@ def put(plan: Plan, state: State, s: int, tries: float, mass: float, due_s: floa
     p = int(plan.streams[s, PRIORITY])
     parcel = state.parcels[p, state.heads[p, NEXT_PARCEL] % state.parcels.shape[1]]
     parcel[STREAM], parcel[TRIES], parcel[MASS], parcel[DUE_S], parcel[VAR] = s, tries, mass, due_s, var
+    parcel[WHOSE] = -1.0
     state.waiting[p] += mass
     state.heads[p, NEXT_PARCEL] += 1
-
-
-@part
-def too_old_share(t: int, bin_s: float, parcel: Floats, freshness_s: float) -> float:
-    """Share of a parcel, or a piece, that is too old when a worker looks at it in bin `t`."""
-    age_s = (t + 0.5) * bin_s - parcel[DUE_S]
-    # half the width of the even distribution with this variance; no root where the age alone decides
-    if age_s + bin_s + 3.0 * parcel[VAR] <= freshness_s:
-        return 0.0
-    half_s = math.sqrt(3.0 * parcel[VAR])
-    if age_s - half_s >= freshness_s:
-        return 1.0
-    if age_s + half_s > freshness_s:
-        return float((age_s + half_s - freshness_s) / (2.0 * half_s))
-    return 0.0
-
-
-@part
-def expire(plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats) -> float:
-    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
-
-    expired: float64 (streams, n), column `j` counts.
-    """
-    left = 0.0
-    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
-        parcel = state.parcels[p, i % state.parcels.shape[1]]
-        own = plan.streams[int(parcel[STREAM])]
-        share = too_old_share(t, plan.bin_s, parcel, own[FRESHNESS_S])
-        if share > 0.0:
-            gone = parcel[MASS] * share
-            expired[int(own[OWNER]), j] += gone
-            parcel[MASS] -= gone
-            state.waiting[p] -= gone
-        left += parcel[MASS]
-    return left
 
 
 @part
@@ -128,14 +92,23 @@ def wait_spans(
 
 @part
 def hand_out(
-    plan: Plan, state: State, p: int, batch: Floats, share: float, spans: tuple[float, float, float, float]
+    plan: Plan,
+    state: State,
+    p: int,
+    batch: Floats,
+    share: float,
+    spans: tuple[float, float, float, float],
+    of: int,
 ) -> None:
-    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans."""
+    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans; `of` as in `expire`."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel, piece = state.parcels[p, i % state.parcels.shape[1]], state.pieces[state.marks[PIECES]]
-        mass = parcel[MASS] * share
+        mass = parcel[of] * share
         if mass <= 0.0:
             continue
+        piece[BAND], piece[WHOSE] = -1.0, parcel[WHOSE]
+        if of != MASS:
+            piece[BAND], piece[WHOSE] = of - BANDS, plan.bands[of - BANDS, GROUP]
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
@@ -143,8 +116,16 @@ def hand_out(
             half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
-        parcel[MASS] -= mass
+        take_out(parcel, of, mass)
         state.marks[PIECES] += 1
+
+
+@part
+def usual_capacity(plan: Plan, state: State) -> float:
+    """Messages that the workers serve in this bin on average, those that stall throughout left out."""
+    if state.stalled.shape[0] == 0:
+        return plan.capacity
+    return max(plan.capacity * float(state.stalled[LEFT_OVER]), 1e-9)
 
 
 @part
@@ -201,70 +182,8 @@ def ask_for_pieces(plan: Plan, state: State) -> None:
 
 
 @part
-def _cell_of(plan: Plan, delay_s: float) -> int:
-    """Bin of sim.histogram, as sim.histogram.index has it."""
-    if delay_s < plan.edges_s[1]:
-        return 0
-    cell = int(math.log(delay_s) * plan.slope + plan.offset)
-    return int(min(max(cell, 1), plan.edges_s.shape[0] - 2))
-
-
-@part
-def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> None:
-    """Add to the waits of stream `s`:
-
-    a calm share that waits less than a bin, the rest evenly between two waits.
-    """
-    calm = mass * piece[CALM]
-    waits, slopes = state.delays[WAITS, s], state.delays[SLOPES, s]
-    if calm > 0.0:
-        state.light[s, int(piece[CELL])] += calm * piece[CHANCE]
-        waits[0] += calm * (1.0 - piece[CHANCE])
-    rest = mass - calm
-    if rest <= 0.0:
-        return
-    least_s, most_s = piece[LEAST_S], piece[MOST_S]
-    low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
-    if low == high:
-        waits[low] += rest
-        return
-    density = rest / (most_s - least_s)
-    waits[low] += density * (plan.edges_s[low + 1] - least_s)
-    waits[high] += density * (most_s - plan.edges_s[high])
-    slopes[low + 1] += density
-    slopes[high] -= density
-
-
-@part
 def piece_moments(piece: Floats) -> tuple[float, float]:
     """Mean of a piece's wait and of its square."""
     middle_s, width_s = 0.5 * (piece[LEAST_S] + piece[MOST_S]), piece[MOST_S] - piece[LEAST_S]
     waits = 1.0 - piece[CALM]
     return waits * middle_s, waits * (middle_s * middle_s + width_s * width_s / 12.0)
-
-
-@part
-def share_below(points: Floats, time_s: float) -> float:
-    """Share of ascending, equally probable points that are at most `time_s`."""
-    low, high = 0, points.shape[0]
-    while low < high:
-        middle = (low + high) // 2
-        if points[middle] <= time_s:
-            low = middle + 1
-        else:
-            high = middle
-    return float(low / points.shape[0])
-
-
-@part
-def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
-    """Share of a piece that reaches the customer within its freshness if the provider takes it now."""
-    points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]
-    freshness_s = plan.streams[s, FRESHNESS_S]
-    if piece[MOST_S] + points[points.shape[0] - 1] <= freshness_s:
-        return 1.0
-    share = 0.0
-    for i in range(_FRESH_POINTS):
-        wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
-        share += share_below(points, freshness_s - wait_s) / _FRESH_POINTS
-    return float(piece[CALM] * share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)

@@ -11,6 +11,7 @@ from sim.pipeline.kernellimits import (
     breaker_open,
     breaker_probes,
     breaker_wait,
+    left_idle,
     limit_open,
     limit_refuse,
     limit_take,
@@ -20,6 +21,7 @@ from sim.pipeline.provisions import (
     ASKED_SHARE,
     ASKING,
     AT_ONCE,
+    BINDS,
     BREAKER_FIGURES,
     BREAKER_STATE,
     BREAKS,
@@ -48,6 +50,7 @@ from sim.pipeline.state import (
     PIECES,
     PROVIDER,
     STREAM,
+    TRANSIENT,
     Floats,
     Plan,
     State,
@@ -55,8 +58,6 @@ from sim.pipeline.state import (
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
-_TRANSIENT = 1.13
-"""As in sim.pipeline.planning."""
 
 
 @part
@@ -80,7 +81,10 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
     first, last = plan.limit_first[v], plan.limit_first[v + 1]
     opened = 0.0 if figures[OUT] > 0.0 else asking
     for row in range(first, last):
-        opened = min(opened, limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s))
+        own_open = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
+        own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.unevenness, plan.bin_s, asking)
+        if own_open < opened:
+            opened, own[BINDS] = own_open, plan.limit_figures[row, -1]
     asked = asking
     if figures[BREAKS] > 0.0:
         asked = _through_breaker(plan, state, t, v, asking, opened)
@@ -168,7 +172,7 @@ def _take_turns(plan: Plan, state: State, v: int, admitted: float) -> None:
     if before <= 0.0 and after <= 0.0:
         # M/D/1, the mean of those that wait; sim/README.md says how it is kept finite near full load
         load, most = kept / (rate * h), rate * h
-        free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (_TRANSIENT * most)
+        free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (TRANSIENT * most)
         own[LIGHT_S], own[LIGHT_CHANCE] = 0.5 / (rate * free_squared**0.5), load
     else:
         own[AT_ONCE] = 0.0
@@ -214,6 +218,7 @@ def _returning_in(plan: Plan, state: State, t: int, v: int, row: int) -> float:
     for tries in range(int(state.providers[v, DEPTH])):
         change = state.deferred[tries, row, t % state.deferred.shape[2]]
         level = state.deferred_level[row, tries]
+        _age(level, plan.bin_s)
         for moment in range(3):
             level[moment] = 0.0 if over else level[moment] + change[moment]
             change[moment] = 0.0
@@ -221,3 +226,10 @@ def _returning_in(plan: Plan, state: State, t: int, v: int, row: int) -> float:
     if plan.providers[v, PACE_ROW] >= 0.0:
         total += state.queued[row, t % state.queued.shape[1], 0]
     return total
+
+
+@part
+def _age(level: Floats, span_s: float) -> None:
+    """Sums of messages' delays and squared delays when all have become so much longer."""
+    level[2] += span_s * (2.0 * level[1] + span_s * level[0])
+    level[1] += span_s * level[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, FAILED, FRESH, OFFERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kerneldelivery import TINY
+from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.state import (
@@ -44,6 +44,9 @@ from sim.pipeline.state import (
     State,
     Window,
 )
+
+_TINY = 1e-12
+"""Less than this of a message is what rounding left."""
 
 
 @part
@@ -91,48 +94,48 @@ def all_pass(state: State, v: int) -> bool:
 
 @part
 def joins_run(state: State, t: int, k: int) -> bool:
-    """Whether nothing happens in bin `t` but that all that is due passes; what it meets is noted then."""
-    if state.marks[PIECES] > 0 or t <= state.marks[HELD_UNTIL] + 1:
-        return False
+    """Whether nothing happens in bin `t` but that all that is due passes; what it meets is noted."""
+    joins = state.marks[PIECES] == 0 and t > state.marks[HELD_UNTIL] + 1
     for v in range(state.shares.shape[0]):
-        if not all_pass(state, v):
-            return False
-    first = BY_CLASS + state.classes.shape[0]
-    for v in range(state.shares.shape[0]):
-        if state.ahead[first + v, k] > 0.0:
-            _note_met(state, v, k)
-    return True
-
-
-@part
-def _note_met(state: State, v: int, k: int) -> None:
-    for p in range(state.classes.shape[0]):
-        met, turn = state.classes[p], state.providers[v]
-        at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
-        if turn[LIGHT_CHANCE] > 0.0 and met[LOAD] > 0.0:
-            at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
-        state.met[v, p, 0, k], state.met[v, p, 1, k] = at, waiting
+        joins, turn = joins and all_pass(state, v), state.providers[v]
+        if state.ahead[BY_CLASS + state.classes.shape[0] + v, k] <= 0.0:
+            continue
+        for p in range(state.classes.shape[0]):
+            met = state.classes[p]
+            at, waiting = int(met[LOAD_CELL]), float(met[LOAD_CHANCE])
+            if turn[LIGHT_CHANCE] > 0.0 and met[LOAD] > 0.0:
+                at, waiting = with_turn_below_bin(turn[LIGHT_S], turn[LIGHT_CHANCE], at, waiting)
+            state.met[v, p, 0, k], state.met[v, p, 1, k] = at, waiting
+    return bool(joins)
 
 
 @part
 def end_run(plan: Plan, state: State, window: Window, end: int) -> None:
-    """What passed in the columns from RUN_FROM to `end` goes its way, stream by stream."""
+    """What passed in the columns from RUN_FROM to `end` goes its way."""
     at = state.marks[RUN_FROM]
-    state.marks[RUN_FROM] = end + 1
-    if at >= end:
-        return
-    for i in range(state.marks[ALIVE]):
-        row = state.alive[i]
-        if row < window.arrivals.shape[0] and _admit(plan, state, window, row, at, end):
-            _spread(plan, state, window, row, at, end)
-            _land(plan, state, window, row, at, end, 1.0)
-        else:
-            _land(plan, state, window, row, at, end, 0.0)
+    state.marks[RUN_FROM] = end
+    if at < end:
+        go_on(plan, state, window, at, end, 2)
 
 
 @part
-def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> bool:
-    """All newcomers of a lane are taken by their provider. Whether there are any."""
+def go_on(plan: Plan, state: State, window: Window, at: int, end: int, taken: int) -> None:
+    """What the providers took of the newcomers in these columns goes its way, and what they had arrives,
+    stream by stream. taken: 0 = none, 1 = those whose provider takes all of this bin's, 2 = all."""
+    for i in range(state.marks[ALIVE]):
+        row, newcomers = state.alive[i], 0.0
+        if row < window.arrivals.shape[0] and (
+            taken == 2 or (taken == 1 and all_pass(state, int(plan.streams[row, PROVIDER])))
+        ):
+            newcomers = _admit(plan, state, window, row, at, end)
+        if newcomers > 0.0:
+            _spread(plan, state, window, row, at, end)
+        _land(plan, state, window, row, at, end, newcomers > 0.0)
+
+
+@part
+def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> float:
+    """All newcomers of a lane are taken by their provider. Returns how many."""
     out, due, own = window.out, window.arrivals[s], plan.streams[s]
     offered, accepted, attempts = (
         out[OFFERED, int(own[OWNER])],
@@ -140,18 +143,22 @@ def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) 
         out[ATTEMPTS, int(own[OWNER])],
     )
     met, first = state.met[int(own[PROVIDER]), int(own[PRIORITY])], state.marks[AHEAD_FROM]
-    came, waits, light = 0.0, 0.0, state.light[s]
+    passed, came, waits, light, v = 0.0, 0.0, 0.0, state.light[s], int(own[PROVIDER])
+    all_land = landing_share(plan, window.first_bin + end, v) >= 1.0
     for j in range(at, end):
         mass = due[j]
         if mass > 0.0:
             offered[j] += mass
             accepted[j] += mass
             attempts[j] += mass
+            passed += mass
+            if not all_land:
+                mass *= landing_share(plan, window.first_bin + j, v)
             waits += mass * met[1, j - first]
             light[int(met[0, j - first])] += mass * own[ARRIVING_SHARE] * met[1, j - first]
             came += mass
     state.delays[WAITS, s, 0] += (came - waits) * own[ARRIVING_SHARE]
-    return came > 0.0
+    return passed
 
 
 @part
@@ -181,10 +188,10 @@ def _lay(due: Floats, at: int, end: int, shift: int, jump: float, ring: Floats) 
 
 
 @part
-def _land(plan: Plan, state: State, window: Window, row: int, at: int, end: int, newcomers: float) -> None:
+def _land(plan: Plan, state: State, window: Window, row: int, at: int, end: int, newcomers: bool) -> None:
     """What leaves the providers in these columns: delivered or bounced."""
     own, share, stream = state.streams[row], plan.streams[row, ARRIVING_SHARE], int(plan.streams[row, OWNER])
-    out, under_way, due = window.out, window.under_way[stream], window.arrivals[row if newcomers > 0.0 else 0]
+    out, under_way, due = window.out, window.under_way[stream], window.arrivals[row if newcomers else 0]
     delivered, fresh, failed = out[DELIVERED, stream], out[FRESH, stream], out[FAILED, stream]
     coming, bins = state.coming[row], state.coming.shape[2]
     leaving, late, under, held = own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY], own[HELD]
@@ -194,9 +201,10 @@ def _land(plan: Plan, state: State, window: Window, row: int, at: int, end: int,
         late += coming[1, ring]
         coming[0, ring] = coming[1, ring] = 0.0
         ring = ring + 1 if ring + 1 < bins else 0
-        under += newcomers * due[j]
+        if newcomers:
+            under += due[j]
         landed = min(max(leaving, 0.0), under)
-        if landed >= TINY:
+        if landed >= _TINY:
             under -= landed
             arrived = landed * share
             delivered[j] += arrived

@@ -44,19 +44,27 @@ class Lane:
         """The mean age at the door."""
         return 0.0 if self.ages_s is None else float(self.ages_s.mean())
 
+    @property
+    def age_var(self) -> float:
+        """The variance of the ages at the door."""
+        return 0.0 if self.ages_s is None else float(self.ages_s.var())
 
-def lanes_of(hold_ups: Sequence[HoldUp]) -> list[Lane]:
-    """The lanes of all streams, each stream's together and in order."""
-    return [lane for stream, hold_up in enumerate(hold_ups) for lane in _lanes(stream, hold_up)]
+
+def lanes_of(hold_ups: Sequence[HoldUp], freshness_s: Sequence[float] = ()) -> list[Lane]:
+    """The lanes of all streams, each stream's together and in order; cut as well where a message is as old at
+    the door as its stream's freshness."""
+    fresh_s = list(freshness_s) + [math.inf] * (len(hold_ups) - len(freshness_s))
+    return [lane for i, hold_up in enumerate(hold_ups) for lane in _lanes(i, hold_up, fresh_s[i])]
 
 
-def _lanes(stream: int, hold_up: HoldUp) -> list[Lane]:
+def _lanes(stream: int, hold_up: HoldUp, freshness_s: float) -> list[Lane]:
     if hold_up.nothing:
         return [Lane(stream)]
     if not hold_up.delays:
         return [Lane(stream, ages_s=np.array([hold_up.fixed_s]))]
     ages_s = hold_up.fixed_s + points(hold_up.delays, _CUTS[-1])
-    return [Lane(stream, (last - first) / len(ages_s), ages_s[first:last]) for first, last in pairwise(_CUTS)]
+    cuts = sorted({*_CUTS, int(np.searchsorted(ages_s, freshness_s))})
+    return [Lane(stream, (last - first) / len(ages_s), ages_s[first:last]) for first, last in pairwise(cuts)]
 
 
 def lane_streams(lanes: Sequence[Lane], streams: Sequence[Stream]) -> list[Stream]:

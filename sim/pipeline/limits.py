@@ -32,7 +32,7 @@ from scenarios.limits import (
     TokenBucket,
 )
 from scenarios.scenario import zone_of
-from sim.pipeline import deferrallaws
+from sim.pipeline import calllaws, deferrallaws
 from sim.pipeline import limitlaws as laws
 from sim.pipeline.clocks import DAY_S, HOUR_S, offsets
 
@@ -42,9 +42,13 @@ Take = Callable[[laws.State, laws.Figures, float, float], None]
 ROLLING_SLOTS = 288
 """Slots of a rolling window: a message counts for at most 1/288 of the window longer than it (5 min of 24 h),
 never shorter."""
-BUCKET, WINDOW, ROLLING, SWITCH, PACED, REPUTATION, WARM_UP = range(7)
+CALL_SLOTS = 16
+"""Slots of a call's time."""
+BUCKET, WINDOW, ROLLING, SWITCH, PACED, REPUTATION, WARM_UP, STARTED = range(8)
 """Laws of amounts, as the kernel tells them apart."""
-PLAIN_LAWS = (BUCKET, WINDOW, ROLLING, SWITCH)
+TRICKLING = (BUCKET, PACED, STARTED)
+"""Laws by which what passes opens little by little."""
+PLAIN_LAWS = (BUCKET, WINDOW, ROLLING, SWITCH, STARTED)
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,13 @@ def _switch_off(limit: SwitchOff, now_s: float, _epoch_s: float) -> Law:
 
 
 def _concurrency_cap(limit: ConcurrencyCap, now_s: float, _epoch_s: float) -> Law:
-    """Exact message by message; as amounts the bucket that holds every free call and is refilled at the rate
-    at which calls end: within `calls` messages of the exact law over any span."""
+    """Message by message, a ring of the calls' starts; as amounts, of how many started in each of CALL_SLOTS
+    parts of a call's time."""
     calls, call_s = float(limit.calls), limit.call_duration
     state = (0.0, calls, *(now_s - call_s,) * limit.calls)
-    fluid = Fluid(BUCKET, (calls / call_s, calls), (calls, now_s))
+    number = math.floor(now_s / (call_s / CALL_SLOTS)) * 1.0
+    started = (number, 0.0, now_s, 0.0, *(0.0,) * (CALL_SLOTS + 1))
+    fluid = Fluid(STARTED, (calls, call_s, float(CALL_SLOTS)), started)
     return Law(laws.calls_wait, laws.calls_take, (calls, call_s), state, fluid)
 
 
@@ -178,6 +184,7 @@ _OPENS = (
     deferrallaws.paced_open,
     deferrallaws.reputation_open,
     deferrallaws.warm_up_open,
+    calllaws.started_open,
 )
 """By the law of amounts."""
 

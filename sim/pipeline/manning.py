@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from scenarios.pipeline import Workers
 from sim.pipeline.redelivery import occupied
 from sim.pipeline.staffing import Staffing
-from sim.pipeline.state import REJECT, Floats, Plan
-from sim.pipeline.workers import erlang_b, erlang_c
+from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
+from sim.pipeline.workers import erlang_b, erlang_c, mean_s, without_long_stalls
 
 _UTILISATIONS = 513
 _HALVES = 50
@@ -19,9 +20,6 @@ _MANY = 1000
 """So many workers are either all busy or not, as more would be."""
 NOTHING = 1e-6
 """Messages a bin that a pipeline without workers serves: nothing, but not zero."""
-_TRANSIENT = 1.13
-"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
-Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
 
 def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
@@ -36,15 +34,33 @@ def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
 
 def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     """What a plan says of `count` workers."""
-    kept_s, spread = occupied(workers.model_copy(update={"count": count}))
-    batch, cv2 = workers.batch, spread**2
+    own, crew = without_long_stalls(workers, bin_s), workers.model_copy(update={"count": count})
+    batch, (kept_s, _) = workers.batch, occupied(crew)
+    own_s, spread = occupied(crew.model_copy(update={"stalls": own.stalls}))
+    cv2 = spread**2
     capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
     return {
         "capacity": capacity,
-        "residual_s": kept_s * (1.0 + batch * cv2) / 2.0 / count / batch,
-        "unevenness": (1.0 + batch * cv2) / (_TRANSIENT * capacity),
+        "stalls": _stalls(workers, count, bin_s) if own is not workers else np.zeros(0),
+        "residual_s": own_s * (1.0 + batch * cv2) / 2.0 / count / batch,
+        "unevenness": (1.0 + batch * cv2) / (TRANSIENT * capacity),
         "busy_chance": _waiting(batch, count),
     }
+
+
+def _stalls(workers: Workers, count: int, bin_s: float) -> Floats:
+    """As Plan.stalls. A stall begins evenly within its bin."""
+    assert workers.stalls is not None
+    long = workers.stalls.length / bin_s
+    serving = count * workers.service_time / mean_s(workers)
+
+    def until(bins: Floats) -> Floats:
+        """How much of a stall has passed `bins` after the beginning of its bin, if it began there, summed."""
+        return np.where(bins < long, bins**2 / 2.0, long * (bins - long / 2.0))
+
+    passed = until(np.arange(math.ceil(long) + 2.0))
+    in_bins = np.diff(np.diff(passed, prepend=0.0), prepend=0.0)[1:]
+    return np.array([count, workers.stalls.rate * bin_s, serving, *in_bins])
 
 
 @functools.lru_cache(maxsize=256)

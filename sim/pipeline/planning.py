@@ -12,6 +12,7 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
+from sim.pipeline.bands import bands_of, empty_lines, groups_in
 from sim.pipeline.eras import Era
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
@@ -30,8 +31,11 @@ from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
+    AGE_VAR,
     ARRIVING_SHARE,
     BACK_UNTIL,
+    BAND,
+    BANDS,
     BY_CLASS,
     DEFERRED_UNTIL,
     DETOUR,
@@ -50,7 +54,10 @@ from sim.pipeline.state import (
     PRIORITY,
     PROVIDER,
     RUN_BINS,
+    SCATTERED,
     SPILL,
+    STALL_SHARES,
+    STALLED,
     Floats,
     Indices,
     Plan,
@@ -85,6 +92,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         told_bins=told_ahead(scenario, bin_s),
         bound=float(scenario.pipeline.queue.bound or math.inf),
         overflow=OVERFLOWS.index(scenario.pipeline.queue.overflow),
+        batch=workers.batch,
         **figures_of(workers, workers.count, bin_s),
         streams=_streams(scenario, lane_streams(lanes, streams), lanes, delays_s),
         providers=provider_figures(era, bin_s, first_rows),
@@ -98,13 +106,14 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         slope=_SLOPE,
         offset=1.0 - math.log(histogram.EDGES[1]) * _SLOPE,
         **recall_figures(scenario, bins, bin_s),
+        **bands_of(scenario, lane_streams(lanes, streams)),
     )
 
 
 def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int) -> State:
     """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another."""
     plan, bin_s = plans[0], plans[0].bin_s
-    s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
+    s, k, p = len(plan.streams), len(plan.back) * max(1, groups_in(plan)), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
     back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
@@ -116,13 +125,14 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         waiting=np.zeros(p),
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
-        parcels=np.zeros((p, _PARCELS, 5)),
-        pieces=np.zeros((p * _PARCELS, 10)),
+        parcels=np.zeros((p, _PARCELS, BANDS + len(plan.bands))),
+        pieces=_pieces(p * _PARCELS, plan.bands),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         refused=np.zeros(2),
+        stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
         outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, 2, coming + RUN_BINS)),
         streams=streams,
@@ -138,6 +148,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
         **recall_room(plan.again, lanes, bins, bin_s),
+        class_shares=np.zeros((len(plan.providers), p)),
+        **empty_lines(plan),
     )
 
 
@@ -161,8 +173,13 @@ def with_more_room(state: State) -> State:
     return state._replace(
         batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
-        pieces=np.zeros((len(state.waiting) * parcels, 10)),
+        pieces=_pieces(len(state.waiting) * parcels, state.lines[0]),
     )
+
+
+def _pieces(parcels: int, bands: Floats) -> Floats:
+    """Room for the pieces of so many parcels, each of which may leave band by band, and scattered."""
+    return np.zeros((parcels * max(1, SCATTERED * len(bands)), BAND + 1))
 
 
 def _outside(state: State) -> Indices:
@@ -200,13 +217,14 @@ def _streams(
     second = providers.standbys(scenario, streams)
     first = list(enumerate(providers.carriers(scenario, streams)))
     detours = [(lane, v) for lane, v in enumerate(second) if v is not None]
-    rows = np.zeros((len(lanes) + len(detours), LATE_AT_ONCE + 1))
+    rows = np.zeros((len(lanes) + len(detours), AGE_VAR + 1))
     for row, (lane, carrier) in zip(rows, first + detours, strict=True):
         stream = streams[lane]
         row[PRIORITY], row[PROVIDER] = PRIORITIES.index(stream.priority), carrier
         row[FRESHNESS_S] = stream.freshness_s - lanes[lane].age_s
         row[ARRIVING_SHARE] = 1.0 - providers.lost_share(scenario, stream, carrier)
         row[DETOUR], row[LANE], row[OWNER] = -1.0, lane, lanes[lane].stream
+        row[AGE_VAR] = lanes[lane].age_var
         in_time = np.searchsorted(delays_s[carrier], row[FRESHNESS_S], side="right")
         row[LATE_AT_ONCE] = 1.0 - in_time / POINTS
     for at, (lane, _) in enumerate(detours):

@@ -20,10 +20,10 @@ from sim.pipeline.state import NEVER, Floats, Indices, Plan
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
 # one; figures of the retry budget, and whether there is one; whether a wait that a limit or the breaker tells
 # is heeded; whether it is down, or a standby; the row of its paced queue (-1 = none); whether it defers, in
-# which bins ahead it tries again, after how many seconds, and how often; whether there is nothing to it but
+# which bins ahead it tries again, and how often; whether there is nothing to it but
 # limits that refuse and forget.
 _, _, _, _, _, BREAKS, BUDGET_SHARE, BUDGET_MOST, BUDGETED, TELLS, HEEDS, OUT, STANDBY = range(13)
-PACE_ROW, DEFERS, RETRY_FROM, RETRY_TO, RETRY_S, TRIES, PLAIN = range(13, 20)
+PACE_ROW, DEFERS, RETRY_FROM, RETRY_TO, TRIES, PLAIN = range(13, 19)
 BREAKER_FIGURES = 5
 
 # Columns of State.providers: state of the breaker; retries left; in this bin: how many ask, the share of them
@@ -32,9 +32,9 @@ BREAKER_FIGURES = 5
 # own queue, the share of what is taken whose turn comes in time, mean and chance of a wait for a turn below a
 # bin, the share that the mailboxes take; the bin in which they were asked last; tries of the messages that
 # were tried most often; the last bin with a change ahead in State.deferred or State.queued; first attempts in
-# this bin.
+# this bin; the law of the limit that refused last.
 _, _, _, _, _, SAVED, ASKING, ASKED_SHARE, TOLD_S, GRANTED, AT_ONCE, TURN_FROM_S, TURN_TO_S, KEPT = range(14)
-LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS = range(14, 21)
+LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS, BINDS = range(14, 22)
 BREAKER_STATE = 5
 
 
@@ -54,7 +54,7 @@ def provider_figures(era: Era, bin_s: float, first_rows: Indices) -> Floats:
         paced = [at for at, limit in enumerate(door(provider)) if isinstance(limit, PacedQueue)]
         row[PACE_ROW] = first_rows[v] + paced[0] if paced else -1.0
         row[DEFERS], row[TRIES] = bool(mailbox(provider)), deferred_tries(provider)
-        row[RETRY_S], (row[RETRY_FROM], row[RETRY_TO]) = provider.deferred_retry, retry_bins(provider, bin_s)
+        row[RETRY_FROM], row[RETRY_TO] = retry_bins(provider, bin_s)
         row[PLAIN] = not any(row[[BREAKS, TELLS, OUT, STANDBY, DEFERS]]) and _plainly_limited(provider)
     return table
 
@@ -71,7 +71,7 @@ def _plainly_limited(provider: Provider) -> bool:
 
 def provider_states(scenario: Scenario) -> Floats:
     """float64 (V, columns): State.providers."""
-    table = np.zeros((len(scenario.providers), FIRSTS + 1))
+    table = np.zeros((len(scenario.providers), BINDS + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
     table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0

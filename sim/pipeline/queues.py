@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from typing import Any, Protocol
 
 from scenarios.pipeline import Queue
 from scenarios.words import PRIORITIES
@@ -22,9 +23,11 @@ DECIDED = -1
 
 
 class Message:
-    """One message of the message resolution. `attempts`: how often the provider was asked so far."""
+    """One message of the message resolution. `attempts`: how often the provider was asked so far; `tenant`:
+    whose it is, once somebody asked (see sim.crowd)."""
 
-    __slots__ = ("attempts", "due_s", "stream")
+    __slots__ = ("attempts", "due_s", "stream", "tenant")
+    tenant: int
 
     def __init__(self, stream: int, due_s: float) -> None:
         self.stream = stream
@@ -32,17 +35,34 @@ class Message:
         self.attempts = 0
 
 
+class Line(Protocol):
+    """What waits in one class: a deque, or as one."""
+
+    def append(self, message: Message, /) -> None:
+        """To its end."""
+
+    def popleft(self) -> Message:
+        """Whose turn is next."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Message]: ...
+
+
 class PriorityQueue:
     """The message face. `expired` and `dropped` collect (stream, when); their owner empties them."""
 
     def __init__(self, bound: int, streams: Sequence[Stream]) -> None:
         self._bound = self._whole_bound = bound or math.inf
-        self._lines: tuple[deque[Message], ...] = tuple(deque() for _ in PRIORITIES)
+        self._lines: tuple[Line, ...] = tuple(self._new_line() for _ in PRIORITIES)
         self._line_of = [self._lines[PRIORITIES.index(stream.priority)] for stream in streams]
         self._freshness_s = [stream.freshness_s for stream in streams]
         self.away = 0
         self.expired: list[tuple[int, float]] = []
         self.dropped: list[tuple[int, float]] = []
+
+    def _new_line(self) -> Line:
+        return deque()
 
     def offer(self, message: Message, _now_s: float) -> bool:
         """Take a newcomer in; False = rejected, the queue is full."""
@@ -94,17 +114,20 @@ class DroppingQueue(PriorityQueue):
         """Take a newcomer in, always."""
         self._line_of[message.stream].append(message)
         while len(self) > max(0.0, self._bound - self.away):
-            oldest = next(line for line in reversed(self._lines) if line).popleft()
+            oldest = self._oldest(next(line for line in reversed(self._lines) if line))
             oldest.attempts = DECIDED
             self.dropped.append((oldest.stream, now_s))
         return True
+
+    def _oldest(self, line: Line) -> Message:
+        return line.popleft()
 
 
 class SpillingQueue(PriorityQueue):
     """At its bound newcomers wait outside, first in, first out; they come in when there is room."""
 
-    def __init__(self, bound: int, streams: Sequence[Stream]) -> None:
-        super().__init__(bound, streams)
+    def __init__(self, bound: int, streams: Sequence[Stream], *more: Any) -> None:
+        super().__init__(bound, streams, *more)
         self._outside: deque[Message] = deque()
 
     def offer(self, message: Message, now_s: float) -> bool:

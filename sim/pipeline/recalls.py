@@ -44,6 +44,9 @@ FIRST_KEPT = FIRST_LATE + LATE_POINTS
 # visible again), squared due times and attempts weighted by them; the same of late ones, and of those that
 # a crash ended after a wait of about the time-out: who was hidden twice is not mixed with who was once.
 ENDED, LATE_ONES, ENDED_LATER = 0, 4, 8
+
+# Steps of sim.pipeline.kernelagain.
+MAN, COME_AGAIN, TAKE_OUT = range(3)
 KINDS = 12
 
 

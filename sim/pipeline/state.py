@@ -1,10 +1,9 @@
 """What the cohort kernel works on: the plan, which never changes, and the state, which it changes in place.
 
 Both are named tuples of a few arrays with named columns, which compiled code hands on by their addresses
-(sim.pipeline.kernelcalls). Letters in shapes: S streams
-(and behind them those by standbys), K attempts that may be followed by
-another, P priorities, V providers, L limits, R bins ahead that a backoff reaches, D bins ahead that a
-delivery reaches.
+(sim.pipeline.kernelcalls). Letters in shapes: S streams (and behind them those by standbys), K attempts that
+may be followed by another, P priorities, V providers, L limits, G bands of tenants, R bins ahead that a
+backoff reaches, D bins ahead that a delivery reaches.
 """
 
 from __future__ import annotations
@@ -22,10 +21,15 @@ LIGHT_BINS = 320
 LIGHT_LEAST_S = 1e-6
 LIGHT_PER_OCTAVE = 8.0
 
+TRANSIENT = 1.13
+"""A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
+Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
+
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
 # (-1 = there is none); the lane, and the stream that it is part of; the share of what does not wait that
-# arrives too late. Rows of standbys stand behind those of the lanes.
-PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ONCE = range(8)
+# arrives too late; the variance of its messages' ages at the door. Rows of standbys stand behind those of the
+# lanes.
+PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ONCE, AGE_VAR = range(9)
 
 # Columns of Plan.delivery_ends: how many jumps a provider's delivery has, and the lag of the last.
 JUMPS, LAST_LAG = range(2)
@@ -38,21 +42,35 @@ ENTERED_BIN, FIRST_PARCEL, END_PARCEL, LEFT = range(4)
 
 # First columns of State.parcels and State.pieces: a parcel is the messages of a batch with the same stream
 # and number of attempts, a piece is what of a parcel the workers finished in this bin; DUE_S and VAR are
-# mean and variance of their due times.
-STREAM, TRIES, MASS, DUE_S, VAR = range(5)
+# mean and variance of their due times; WHOSE is the group of tenants who sent them, -1 = as the stream's.
+STREAM, TRIES, MASS, DUE_S, VAR, WHOSE = range(6)
+# From here on, in a queue with fair share: what of a parcel is of each band of tenants.
+BANDS = 6
 # Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
-# the cell of State.light that tells how long, and how likely.
-LEAST_S, MOST_S, CALM, CELL, CHANCE = range(5, 10)
+# the cell of State.light that tells how long, and how likely; the band whose messages they are, -1 = any of
+# the group's.
+LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(6, 12)
+
+# Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
+# messages in the line; how many of those came in this bin.
+LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
+
+# Pieces at most that messages of one parcel and one band become, whose waits are scattered.
+SCATTERED = 4
+
+# Columns of Plan.bands: how many tenants there are, the group that they are told with.
+TENANTS, GROUP = range(2)
+
+# Rows of State.band_gone: found expired in the queue; dropped by it.
+BAND_EXPIRED, BAND_DROPPED = range(2)
 
 # Columns of State.streams: messages in backoff, messages with a worker or a provider, how many of
 # those arrive or bounce in this bin, how many of those too late, messages that a provider, or a late worker,
 # holds back; the
 # last bins with a change ahead in `coming`, `back` and `deferred`; the most tries of what is in backoff;
 # whether the row is among `alive`; messages that are not visible again yet.
-AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD, LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED = (
-    range(10)
-)
-HIDDEN = 10
+AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD, LANDS_UNTIL = range(6)
+BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN = range(6, 11)
 
 NEVER = -2
 """A bin that is over when the season begins."""
@@ -74,6 +92,13 @@ DUE, UNSAFE, BY_CLASS = range(3)
 # of those that `ahead` is about.
 UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
 
+# Plan.stalls: workers; stalls a bin of one that serves; how many serve while all are kept, on average; then
+# the bins of a stall in the bin in which it began, and in each that follows. The first of State.stalled: the
+# share of the workers' time that was used in the last bin; what is left of Plan.capacity in this one; then,
+# by the bin, workers that stall.
+STALL_WORKERS, STALL_RATE, STALL_SERVING, STALL_SHARES = range(4)
+USED, LEFT_OVER, STALLED = range(3)
+
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
 
@@ -83,11 +108,13 @@ WAITS, SLOPES = range(2)
 # Steps of sim.pipeline.kernelbeyond.
 ASK, ACCEPT, ASK_ON = range(3)
 
+# Steps of sim.pipeline.kernelfair.
+COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
+# The step of sim.pipeline.kernelstalls.
+STALL = 0
+
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
-
-# Steps of sim.pipeline.kernelagain.
-MAN, COME_AGAIN, TAKE_OUT = range(3)
 
 
 class Plan(NamedTuple):
@@ -103,6 +130,8 @@ class Plan(NamedTuple):
     """REJECT, DROP or SPILL."""
     capacity: float
     """Messages that all workers together serve in a bin."""
+    batch: int
+    """Messages that a worker takes at a time."""
     residual_s: float
     """Mean wait behind others, at a small load: S (1 + n cv^2) / 2nc with batches of n."""
     unevenness: float
@@ -110,11 +139,13 @@ class Plan(NamedTuple):
     slope: float
     offset: float
     """Bin of sim.histogram = log(seconds) x slope + offset."""
+    stalls: Floats
+    """(3 + bins,), or empty: workers' stalls of a bin or more."""
     busy_chance: Floats
     """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
     much of `residual_s` there is (1 without batches)."""
     streams: Floats
-    """(S, 8)"""
+    """(S, 9)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     limit_first: Indices
@@ -135,6 +166,10 @@ class Plan(NamedTuple):
     """(V, points): equally probable values of service + delivery time, ascending."""
     edges_s: Floats
     """Edges of sim.histogram."""
+    bands: Floats
+    """(G, 2); G = 0 in a queue without fair share."""
+    band_shares: Floats
+    """(lanes, G): whose a lane's messages are."""
     again: Floats
     """Columns of sim.pipeline.recalls; empty where every message is taken once."""
     losses: Floats
@@ -153,15 +188,16 @@ class State(NamedTuple):
     batches: Floats
     """(P, batches, 4)"""
     parcels: Floats
-    """(P, parcels, 5)"""
+    """(P, parcels, 6 + G)"""
     pieces: Floats
-    """(pieces, 10)"""
+    """(pieces, 12)"""
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
     """(S, K, 3):
 
     messages that come back in this bin, their due times and squared due times weighted by them.
+    With fair share each of the K columns is as many as there are groups of tenants.
     """
     marks: Indices
     """(9,)"""
@@ -169,6 +205,8 @@ class State(NamedTuple):
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
     """(2,): messages set back in the last bin, and those whose worker crashed."""
+    stalled: Floats
+    """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats
@@ -190,7 +228,7 @@ class State(NamedTuple):
     """(tries, S, bins ahead, 3): changes ahead of `deferred_level`."""
     deferred_level: Floats
     """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
-    waits before it took them, and of the squares of those."""
+    delays so far, and of the squares of those."""
     queued: Floats
     """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats
@@ -199,13 +237,26 @@ class State(NamedTuple):
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
     shares: Floats
     """(V,): of what asks each provider in this bin, the share that it admits."""
+    class_shares: Floats
+    """(V, P): the same by class."""
+    lines: Floats
+    """(P, G, 4)"""
+    band_away: Floats
+    """(lanes, G): messages in backoff."""
+    band_back: Floats
+    """(lanes, G): shares of what came back from its backoff last."""
+    band_gone: Floats
+    """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
+    group_delays: Floats
+    """(groups, 2, S, BINS): of `delays`, what is known to be of a group of tenants."""
+    group_fresh: Floats
+    """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
     again: Floats
     """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
     late: Floats
-    """(bins ahead, lanes, 3): messages for which a late worker asks in a bin, their due times from that bin
-    and the squares of those."""
+    """(bins ahead, lanes, 3): the same of messages for which a late worker asks."""
     down: Floats
-    """(1 + bins ahead,): workers who are away after a crash, and how many come back in a bin."""
+    """(1 + bins ahead,): workers away after a crash, and how many of them come back in a bin."""
 
 
 class Window(NamedTuple):
@@ -215,7 +266,10 @@ class Window(NamedTuple):
     arrivals: Floats
     """(lanes, n): messages due."""
     capacity: Floats
-    """(n,): messages that all workers together can serve in each bin; Plan.capacity is the mean."""
+    """(n,): messages that all workers together can serve in each bin, Plan.capacity on average; until a bin
+    begins those included that stall for a bin or more."""
+    draws: Floats
+    """(n,): standard normal numbers for workers that stall."""
     out: Floats
     """(quantities of sim.ledger, streams, n), all zero before: the counts."""
     under_way: Floats
@@ -228,5 +282,9 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelbeyond.beyond for a plan that asks for it, else 0."""
     full: int
     """Address of sim.pipeline.kernelfull.full for a queue that drops or spills, else 0."""
+    fair: int
+    """Address of sim.pipeline.kernelfair.fair for a queue with fair share, else 0."""
+    stall: int
+    """Address of sim.pipeline.kernelstalls.stall for workers that stall for a bin or more, else 0."""
     again: int
     """Address of sim.pipeline.kernelagain.again where messages may be taken again, else 0."""

@@ -13,6 +13,7 @@ from scenarios.pipeline import Workers
 from sim import histogram
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
+    FRESHNESS_S,
     LANE,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -29,35 +30,47 @@ from sim.pipeline.workers import batch_step_s, next_end_points
 _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
 _SUMS = 200_000
-"""About how many sums of a wait and a service stand for a stream's delays; 64 to 4096 services each."""
+"""About how many sums of a wait and a service stand for a stream's delays; _LEAST to 4096 services each."""
+_LEAST = 128
+_TINY = 1e-300
 _RESIDUE = 1e-13
 """Less than this share of a stream's messages is what rounding left."""
 
 
 def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
-    """float64 (lanes, BINS): messages by delivered - due; those still with a provider included."""
-    widths_s = np.diff(histogram.EDGES)
-    widths_s[-1] = 0.0
-    slopes = np.cumsum(state.delays[SLOPES], axis=1)
-    waits = np.maximum(state.delays[WAITS] + slopes * widths_s, 0.0)
-    middles_s = _middles()
-    counts = np.zeros((len(lanes), histogram.BINS))
+    """float64 (1 + groups, lanes, BINS): messages by delivered - due, those still with a provider included;
+    of all, and then of those that waited in lines of their own, by groups of tenants."""
+    middles_s, waits = _middles(), _waits(state.delays)
+    by_group = [_waits(delays) for delays in state.group_delays]
+    counts = np.zeros((1 + len(by_group), len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         light = state.light[s]
         if not (light.any() or waits[s].any()):
             continue
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
-        after_s, ages_s = plan.delay_points_s[v], lanes[lane].ages_s
-        counts[lane] += _spread(
-            waits[s] + below, middles_s, after_s if ages_s is None else _sum(after_s, ages_s)
-        )
+        rows, ages_s = np.array([waits[s] + below, *(own[s] for own in by_group)]), lanes[lane].ages_s
+        if ages_s is not None:
+            freshness_s = plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
+            rows = _fresh(_spread(rows, middles_s, ages_s), freshness_s)
+        counts[:, lane] += _spread(rows, middles_s, plan.delay_points_s[v])
     return counts
 
 
-def _sum(first: Floats, second: Floats) -> Floats:
-    """Equally probable points, ascending, of the sum of two independent times."""
-    sums = np.sort(np.add.outer(first, second), axis=None)
-    return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
+def _fresh(messages: Floats, freshness_s: float) -> Floats:
+    """As many messages (rows, BINS), by age when a worker takes them: none is older than its freshness."""
+    kept = np.where(histogram.EDGES[:-1] <= freshness_s, messages, 0.0)
+    left, all_ = kept.sum(axis=1), messages.sum(axis=1)
+    return np.asarray(
+        np.where(left[:, None] > 0.0, kept * (all_ / np.maximum(left, _TINY))[:, None], messages)
+    )
+
+
+def _waits(delays: Floats) -> Floats:
+    """float64 (S, BINS): messages by wait, of one of the tables of a state."""
+    widths_s = np.diff(histogram.EDGES)
+    widths_s[-1] = 0.0
+    slopes = np.cumsum(delays[SLOPES], axis=1)
+    return np.asarray(np.maximum(delays[WAITS] + slopes * widths_s, 0.0))
 
 
 def _middles() -> Floats:
@@ -87,7 +100,8 @@ def _behind_batches(light: Floats, workers: Workers) -> Floats:
     share = means_s / (means_s + least_s)
     waits = histogram.count(*_drawn(means_s + least_s, light[cells] * share))
     waits[0] += float((light[cells] * (1.0 - share)).sum())
-    return _spread(waits, _middles(), next_end_points(workers, _EXPONENTIAL_POINTS))
+    spread = _spread(waits[None], _middles(), next_end_points(workers, _EXPONENTIAL_POINTS))
+    return np.asarray(spread[0])
 
 
 def _means_s(cells: Indices) -> Floats:
@@ -102,16 +116,32 @@ def _drawn(means_s: Floats, messages: Floats) -> tuple[Floats, Floats]:
 
 
 def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
-    """Histogram of the wait plus an independent time of equally probable points."""
+    """Histograms (rows, BINS) of the waits of (rows, n) messages, the first of which are all of them, plus an
+    independent time of equally probable points."""
     # what rounding left of a density's changes fills cells, and fewer services would stand for each
-    filled = messages > _RESIDUE * messages.sum()
+    filled = messages[0] > _RESIDUE * messages[0].sum()
     if not filled.any():
-        return np.zeros(histogram.BINS)
-    size = int(np.clip(_SUMS // np.count_nonzero(filled), 64, 4096))
-    finer_s = np.interp((np.arange(size) + 0.5) / size, _chances(len(served_s)), served_s)
+        return np.zeros((len(messages), histogram.BINS))
+    size = int(np.clip(_SUMS // np.count_nonzero(filled), _LEAST, 4096))
+    finer_s = _points(served_s, size)
+    size = len(finer_s)
     values_s = np.add.outer(waits_s[filled], finer_s)
-    weights = np.broadcast_to(messages[filled, None] / size, values_s.shape)
-    return histogram.count(values_s, weights)
+    at = histogram.index(values_s).ravel()
+    return np.array([_laid(row[filled] / size, at, size) for row in messages])
+
+
+def _laid(messages: Floats, at: Indices, size: int) -> Floats:
+    """float64 (BINS,): each of the messages (n,) in the next `size` of the bins `at` (n x size,)."""
+    if not messages.any():
+        return np.zeros(histogram.BINS)
+    return np.bincount(at, weights=np.repeat(messages, size), minlength=histogram.BINS).astype(np.float64)
+
+
+def _points(served_s: Floats, size: int) -> Floats:
+    """As many equally probable points, or fewer of the same mean where they are fewer than those told."""
+    if size < len(served_s):
+        return np.asarray(served_s.reshape(_LEAST, -1).mean(axis=1))
+    return np.interp(_chances(size), _chances(len(served_s)), served_s)
 
 
 def _chances(size: int) -> Floats:

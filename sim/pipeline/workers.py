@@ -18,6 +18,9 @@ from scenarios.pipeline import VARIATION_MAX, Workers
 _BLOCK = 4096
 """Random numbers drawn at once: 50 ns each instead of 500."""
 
+LONG_STALL_BINS = 0.5
+"""Stalls of so many bins are known bin by bin at cohort resolution."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -46,6 +49,14 @@ def plain(workers: Workers) -> Workers:
     if workers.stalls or workers.distribution == "empirical":
         told |= {"distribution": "lognormal", "variation": min(spread(workers), VARIATION_MAX)}
     return workers.model_copy(update=told)
+
+
+def without_long_stalls(workers: Workers, bin_s: float) -> Workers:
+    """These workers without stalls of half a bin or more, for whoever counts those bin by bin."""
+    stalls = workers.stalls
+    if stalls is None or stalls.length < LONG_STALL_BINS * bin_s:
+        return workers
+    return workers.model_copy(update={"stalls": None})
 
 
 def variation(workers: Workers) -> float:

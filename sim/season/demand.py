@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from scenarios.catalogue import Loaded
 from scenarios.scenario import Scenario
-from scenarios.season import Background, Campaign, Growth
+from scenarios.season import Background, Campaign, Growth, Trigger
 from sim.season.audience import recipients
 from sim.season.noise import scattered, wander
-from sim.season.timetable import MINUTE_S, Timetable, timetable
+from sim.season.timetable import Timetable, timetable
 from sim.seeds import stream as random_stream
-from sim.traffic import Stream, Traffic
+from sim.traffic import EVERY_TENANT, Cause, Stream, Traffic
 
 _P90 = NormalDist().inv_cdf(0.9)
 
@@ -92,10 +92,13 @@ def _campaign(scenario: Scenario, clock: Timetable, campaign: Campaign, seed: in
     released = np.rint(np.clip(campaign.release * since_s, 0.0, to.offered)).astype(np.int64)
     counts = np.diff(released)
     inside = float(counts.sum()) / to.offered if to.offered else 1.0
-    stream = Stream(
-        campaign.name, campaign.channel, campaign.name, campaign.priority, campaign.freshness, "campaign"
-    )
-    return _Row(stream, counts, round(to.suppressed * inside))
+    return _Row(_stream(campaign, "campaign"), counts, round(to.suppressed * inside))
+
+
+def _stream(told: Campaign | Background | Trigger, cause: Cause) -> Stream:
+    """Messages that the scenario's own file asks for."""
+    tenant = EVERY_TENANT if told.tenant is None else str(told.tenant)
+    return Stream(told.name, told.channel, told.name, told.priority, told.freshness, cause, tenant=tenant)
 
 
 def _since(clock: Timetable, start_s: float, pace: Floats) -> Floats:
@@ -111,20 +114,11 @@ def _background(scenario: Scenario, clock: Timetable, background: Background, se
     """Independent messages whose rate follows the local clock and the noise."""
     by_minute = _shape(clock, background)
     pace = _wander(scenario, clock, background.name, seed)
-    seconds_s = clock.second_edges_s
-    minute = np.minimum(seconds_s[:-1] // MINUTE_S, len(pace) - 1).astype(np.int64)
-    expected = background.rate * (by_minute * pace)[minute] * np.diff(seconds_s)
+    per_s = background.rate * (by_minute * pace)
+    expected = per_s[clock.minute_of_second] * clock.second_lengths_s
     rng = random_stream(seed, "demand", background.name, "messages")
-    counts = scattered(rng, expected, seconds_s, clock.edges_s)
-    stream = Stream(
-        background.name,
-        background.channel,
-        background.name,
-        background.priority,
-        background.freshness,
-        "background",
-    )
-    return _Row(stream, counts)
+    counts = scattered(rng, expected, clock.second_edges_s, clock.edges_s)
+    return _Row(_stream(background, "background"), counts)
 
 
 def _shape(clock: Timetable, background: Background) -> Floats:
@@ -156,7 +150,4 @@ def _history(loaded: Loaded, clock: Timetable, seed: int) -> Iterator[_Row]:
 
 def _triggered(scenario: Scenario, clock: Timetable) -> Iterator[_Row]:
     for trigger in scenario.triggers:
-        stream = Stream(
-            trigger.name, trigger.channel, trigger.name, trigger.priority, trigger.freshness, "trigger"
-        )
-        yield _Row(stream, np.zeros(clock.bins, dtype=np.int64))
+        yield _Row(_stream(trigger, "trigger"), np.zeros(clock.bins, dtype=np.int64))

@@ -49,6 +49,17 @@ class Timetable:
         """float64 (seconds + 1,): the seconds from the start; the last one may be cut short."""
         return _edges(1.0, self.duration_s)
 
+    @cached_property
+    def second_lengths_s(self) -> npt.NDArray[np.float64]:
+        """float64 (seconds,): 1, but for the last one that may be cut short."""
+        return np.diff(self.second_edges_s)
+
+    @cached_property
+    def minute_of_second(self) -> npt.NDArray[np.int64]:
+        """int64 (seconds,): the minute from the start that each lies in."""
+        minutes = len(self.minute_edges_s) - 2
+        return np.minimum(self.second_edges_s[:-1] // MINUTE_S, minutes).astype(np.int64)
+
     def seconds_to(self, moment: datetime) -> float:
         """Seconds from the season's start to an aware moment; negative before it."""
         return (moment.astimezone(UTC) - self.starts_at).total_seconds()

@@ -137,21 +137,22 @@ def test_a_rehearsal_keeps_its_keys_and_their_types(rehearsed: Done) -> None:
     assert_kept(rehearsed, REHEARSE)
 
 
-def test_a_wrong_file_is_told_as_one_document_and_in_words(peakday: Peakday, tmp_path: Path) -> None:
+def test_a_wrong_file_is_told_as_one_document_and_in_words_with_every_problem_at_its_line(
+    peakday: Peakday, tmp_path: Path
+) -> None:
+    text = Path("scenarios/smoke.toml").read_text()
     bad = tmp_path / "bad.toml"
-    bad.write_text(Path("scenarios/smoke.toml").read_text().replace("count = 4", "cuont = 4"))
+    bad.write_text(text.replace('release = "80/s"', "release = 80").replace("count = 4", "cuont = 4"))
     done = peakday("check", str(bad), "--json")
     assert done.code == 2
     words = ("where", "key", "found", "message", "allowed", "nearest")
     assert_kept(done, {"files": [str], "problems": [dict.fromkeys(words, str)]})
     assert any(problem["nearest"] == "count" for problem in done.document["problems"])
     assert "did you mean 'count'" in done.err
-
-
-def test_a_users_mistake_leaves_stdout_empty(peakday: Peakday) -> None:
-    done = peakday("simulate", "smok", "--json")
-    assert (done.code, done.out) == (2, "")
-    assert "smoke" in done.err
+    lines = {line: n for n, line in enumerate(bad.read_text().splitlines(), 1)}
+    for wrong in ("release = 80", "cuont = 4"):
+        number = next(n for line, n in lines.items() if line.startswith(wrong))
+        assert f"bad.toml:{number}:" in done.err
 
 
 def assert_kept(done: Done, keys: Keys) -> None:

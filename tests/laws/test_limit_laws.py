@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scenarios.limits import LimitWord
 from scenarios.providers import limit_of, limit_table
-from sim.pipeline import deferrallaws, limitlaws, limits
+from sim.pipeline import calllaws, deferrallaws, limitlaws, limits
 from sim.pipeline.limiter import Limiter
 from sim.pipeline.limits import law
 
@@ -215,6 +215,7 @@ def flowed(word: LimitWord, offered: list[int], bin_s: float) -> list[float]:
         limits.SWITCH: (limitlaws.switch_open, limitlaws.switch_take),
         limits.PACED: (deferrallaws.paced_open, deferrallaws.paced_take),
         limits.WARM_UP: (deferrallaws.warm_up_open, deferrallaws.warm_up_take),
+        limits.STARTED: (calllaws.started_open, calllaws.started_take),
     }[(fluid := law(word, 0.0, EPOCH_S).fluid).law]
     state, waiting, total, by_end = list(fluid.state), 0.0, 0.0, []
     for i, came in enumerate(offered):

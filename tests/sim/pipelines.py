@@ -30,6 +30,7 @@ def scenario(bins: int, workers: dict[str, Any], **parts: Any) -> Loaded:
         "fault": parts.pop("fault", []),
         "provider": parts.pop("provider", [UNLIMITED]),
         "upstream": parts.pop("upstream", []),
+        "tenants": parts.pop("tenants", None),
         "pipeline": {"workers": workers, **parts},
     }
     made = Scenario.model_validate(told)

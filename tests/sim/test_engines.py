@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scenarios.catalogue import Loaded
 from sim import cohort, message, outcomefile
@@ -191,6 +193,12 @@ def test_the_windows_length_changes_no_draw_of_single_messages(monkeypatch: pyte
         for quantity in ROWS:
             assert np.array_equal(other.rows(quantity), usual.rows(quantity)), (window_bins, quantity)
         assert np.array_equal(other.delay_counts, usual.delay_counts)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]), max_size=60))
+def test_newcomers_of_one_moment_keep_their_order_on_any_machine(times_s: list[float]) -> None:
+    stable = sorted(range(len(times_s)), key=times_s.__getitem__)
+    assert message.in_order(np.array(times_s)).tolist() == stable
 
 
 def test_messages_are_in_no_reference_cycle_so_that_none_need_be_searched_for() -> None:

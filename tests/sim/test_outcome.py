@@ -113,9 +113,11 @@ def test_a_summary_without_messages_has_no_delays(outcome: Outcome) -> None:
         ([0, 0, 50, 100, 50, 2, 1, 0, 0, 0, 0, 0, 0, 0], 3.0),
         ([3, 3, 3, 100, 60, 3, 3, 3, 3, 3, 3, 3], 2.0),
         ([0, 0, 0, 0, 0, 0, 10, 20, 30], 1.0),
-        ([0, 0, 0, 100, 100.0001, 0, 0, 0], 2.0),
+        ([0, 0, 0, 100, 99.5, 100.1, 100, 0, 0, 0, 0, 0], 1.0),
+        ([0] * 500 + [20] + [0] * 30 + [3] * 40 + [0] * 500, 71.0),
+        ([0] * 500 + [20] + [0] * 61 + [3] * 40 + [0] * 500, 1.0),
     ],
-    ids=["falls to 1 % of its rise", "falls to its usual level", "never drained", "plateau"],
+    ids=["1 % of its rise", "its usual level", "never drained", "plateau", "lull", "later rise"],
 )
 def test_drain_is_from_the_maximum_to_the_usual_level(backlog: list[float], took_s: float) -> None:
     assert drained_s(np.array(backlog), 1.0) == took_s

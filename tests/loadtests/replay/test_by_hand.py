@@ -159,7 +159,7 @@ def test_our_user_lives_in_a_locustfile_of_ones_own_with_a_shape_and_listeners(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--target", "embedded"), 2, "peakday serve"),
+        pytest.param(("--target", "embedded"), 2, "peakday serve", marks=pytest.mark.torture),
         (("--target", "sendgrid+http://192.0.2.1:80"), 4, "only loopback is loaded"),
     ],
     ids=["nothing runs here", "elsewhere"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,22 @@ def _start_in(tmp_path: Path) -> Callable[..., AbstractContextManager[Running]]:
         return start(Knobs(**knobs), tmp_path / "sendapi")
 
     return begin
+
+
+@pytest.fixture(name="kept", scope="module")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
+    """An API with these knobs, started once for all tests of a file that ask for the same."""
+    started: dict[str, Running] = {}
+    with ExitStack() as until_the_end:
+
+        def begin(**knobs: Any) -> Running:
+            name = repr(knobs)
+            if name not in started:
+                api = start(Knobs(**knobs), tmp_path_factory.mktemp("kept"))
+                started[name] = until_the_end.enter_context(api)
+            return started[name]
+
+        yield begin
 
 
 @pytest.fixture(name="queue", params=QUEUES)

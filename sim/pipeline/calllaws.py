@@ -1,0 +1,91 @@
+"""The law of a cap on concurrent calls as amounts on bins: how many started in each part of a call's time.
+
+As sim.pipeline.limitlaws, which see: plain functions over a state row and figures, compiled as they stand.
+What is booked for a span counts evenly over it.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sim.pipeline.limitlaws import Figures, State
+
+# Figures of calls as amounts: calls at a time, seconds of a call, slots of such a time. State: number of the
+# newest slot; how many started last, from when, in how many seconds; then the ring of the slots' starts.
+CALLS, CALL_S, CALL_SLOTS = range(3)
+NEWEST_CALLS, BOOKED, BOOKED_FROM_S, BOOKED_FOR_S, STARTS = range(5)
+
+
+def started_roll(state: State, figures: Figures, now_s: float) -> None:
+    """Bring the ring of starts to `now_s`: what was booked for a span is laid evenly on the slots of it."""
+    ring = int(figures[CALL_SLOTS]) + 1
+    slot_s = figures[CALL_S] / figures[CALL_SLOTS]
+    number = math.floor(now_s / slot_s + 1e-9) * 1.0
+    for i in range(int(min(max(0.0, number - state[NEWEST_CALLS]), ring))):
+        state[STARTS + int(number - i) % ring] = 0.0
+    state[NEWEST_CALLS] = max(number, state[NEWEST_CALLS])
+    if state[BOOKED] > 0.0:
+        from_s, ends_s = state[BOOKED_FROM_S], state[BOOKED_FROM_S] + state[BOOKED_FOR_S]
+        for i in range(ring):
+            at_s = (state[NEWEST_CALLS] - i) * slot_s
+            inside_s = min(ends_s, at_s + slot_s) - max(from_s, at_s)
+            if inside_s > 0.0:
+                share = inside_s / state[BOOKED_FOR_S]
+                state[STARTS + int(state[NEWEST_CALLS] - i) % ring] += state[BOOKED] * share
+        state[BOOKED] = 0.0
+
+
+def started_since(state: State, figures: Figures, since_s: float) -> float:
+    """How many calls started after `since_s`, each slot's evenly."""
+    ring, slot_s, total = int(figures[CALL_SLOTS]) + 1, figures[CALL_S] / figures[CALL_SLOTS], 0.0
+    for i in range(ring):
+        share = ((state[NEWEST_CALLS] - i + 1.0) * slot_s - since_s) / slot_s
+        if share <= 0.0:
+            break
+        total += min(1.0, share) * state[STARTS + int(state[NEWEST_CALLS] - i) % ring]
+    return total
+
+
+def started_open(state: State, figures: Figures, now_s: float, span_s: float) -> float:
+    """The most calls that may start within a span: all that there are for every call's time in it, but for
+    those of before that have not ended when what is left of the span has."""
+    started_roll(state, figures, now_s)
+    if span_s <= 0.0:
+        return 0.0
+    state[BOOKED_FOR_S] = span_s
+    whole = math.ceil(span_s / figures[CALL_S] - 1e-9) - 1.0
+    since_s = now_s + span_s - (whole + 1.0) * figures[CALL_S]
+    return (whole + 1.0) * figures[CALLS] - started_since(state, figures, since_s)
+
+
+def started_idle(figures: Figures, offered: float, spread: float) -> float:
+    """How many calls are free on average, because nobody asks at the moment one ends, when `offered` calls at
+    a time are asked for, more than there are.
+
+    Erlang's loss formula: 1 / B = 1 + C / a + C (C - 1) / a^2 + ...; askers whose counts have `spread` times
+    the variance of a Poisson stream's by Hayward (Fredericks 1980).
+    """
+    calls, asked = figures[CALLS] / spread, offered / spread
+    term, total, left = 1.0, 1.0, calls
+    while left > 0.0 and term > 1e-6 * total:
+        term *= left / asked
+        total += term
+        left -= 1.0
+    return max(0.0, calls - asked * (1.0 - 1.0 / total)) * spread
+
+
+def started_take(state: State, _figures: Figures, now_s: float, messages: float) -> None:
+    """So many start during the span that was asked about at `now_s`."""
+    state[BOOKED] = messages
+    state[BOOKED_FROM_S] = now_s
+
+
+def started_wait(state: State, figures: Figures, now_s: float, messages: float) -> float:
+    """0.0 while so many calls are free, else the seconds until they are."""
+    started_roll(state, figures, now_s)
+    slot_s = figures[CALL_S] / figures[CALL_SLOTS]
+    for i in range(int(figures[CALL_SLOTS]) + 1):
+        since_s = now_s - figures[CALL_S] + i * slot_s
+        if started_since(state, figures, since_s) + messages <= figures[CALLS]:
+            return i * slot_s
+    return figures[CALL_S]

@@ -1,0 +1,83 @@
+"""What of a batch is too old when a worker gets to it. Compiled into sim.pipeline.kernel."""
+
+from __future__ import annotations
+
+import math
+
+from sim.pipeline.kernelcache import part
+from sim.pipeline.state import (
+    AGE_VAR,
+    BAND_EXPIRED,
+    BANDS,
+    DUE_S,
+    END_PARCEL,
+    FIRST_PARCEL,
+    FRESHNESS_S,
+    LEFT,
+    MASS,
+    OWNER,
+    STREAM,
+    VAR,
+    Floats,
+    Plan,
+    State,
+)
+
+
+@part
+def too_old_share(t: int, bin_s: float, parcel: Floats, own: Floats, looked: bool) -> float:
+    """Share of a parcel, or a piece, that is too old when a worker looks at it in bin `t`.
+
+    own: the row of Plan.streams. looked: in the last bin one did, and took away what was too old then.
+    """
+    over_s, var = (t + 0.5) * bin_s - parcel[DUE_S] - own[FRESHNESS_S], parcel[VAR] + own[AGE_VAR]
+    # no root where the age alone decides: it is at most its square and a quarter
+    if over_s + bin_s + 3.0 * var + 0.25 <= 0.0:
+        return 0.0
+    half_s = math.sqrt(3.0 * var)
+    share = _above(over_s, half_s)
+    if looked and share < 1.0:
+        before = _above(over_s - bin_s, half_s)
+        share = (share - before) / (1.0 - before)
+    return share
+
+
+@part
+def _above(mean: float, half: float) -> float:
+    """Share of what is even between `mean` - `half` and `mean` + `half` that is above 0."""
+    if mean >= half:
+        return 1.0
+    return 0.0 if mean <= -half else (mean + half) / (2.0 * half)
+
+
+@part
+def expire(
+    plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats, of: int
+) -> float:
+    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
+
+    expired: float64 (streams, n), column `j` counts. of: the column of State.parcels that is looked at: MASS,
+    or a band's part of it.
+    """
+    left, looked = 0.0, batch[LEFT] < 1.0
+    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+        parcel = state.parcels[p, i % state.parcels.shape[1]]
+        own = plan.streams[int(parcel[STREAM])]
+        share = too_old_share(t, plan.bin_s, parcel, own, looked)
+        if share > 0.0:
+            gone = parcel[of] * share
+            expired[int(own[OWNER]), j] += gone
+            take_out(parcel, of, gone)
+            state.waiting[p] -= gone
+            if of != MASS:
+                state.band_gone[BAND_EXPIRED, int(parcel[STREAM]), of - BANDS] += gone
+        left += parcel[of]
+    return left
+
+
+@part
+def take_out(parcel: Floats, of: int, gone: float) -> None:
+    """So many messages leave a parcel: of all, or of one band."""
+    parcel[of] -= gone
+    if of != MASS:
+        parcel[MASS] -= gone

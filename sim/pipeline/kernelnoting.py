@@ -1,0 +1,105 @@
+"""How long messages waited, and how many are in time: noted in tables. Compiled into sim.pipeline.kernel."""
+
+from __future__ import annotations
+
+import math
+
+from sim.pipeline.kernelcache import part
+from sim.pipeline.state import (
+    CALM,
+    CELL,
+    CHANCE,
+    FRESHNESS_S,
+    LEAST_S,
+    MOST_S,
+    PROVIDER,
+    SLOPES,
+    WAITS,
+    WHOSE,
+    Floats,
+    Plan,
+    State,
+)
+
+_FRESH_POINTS = 4
+
+
+@part
+def _cell_of(plan: Plan, delay_s: float) -> int:
+    """Bin of sim.histogram, as sim.histogram.index has it."""
+    if delay_s < plan.edges_s[1]:
+        return 0
+    cell = int(math.log(delay_s) * plan.slope + plan.offset)
+    return int(min(max(cell, 1), plan.edges_s.shape[0] - 2))
+
+
+@part
+def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> None:
+    """Add to the waits of stream `s`:
+
+    a calm share that waits less than a bin, the rest evenly between two waits.
+    """
+    calm = mass * piece[CALM]
+    waits, slopes = state.delays[WAITS, s], state.delays[SLOPES, s]
+    if calm > 0.0:
+        state.light[s, int(piece[CELL])] += calm * piece[CHANCE]
+        waits[0] += calm * (1.0 - piece[CHANCE])
+    rest = mass - calm
+    if rest <= 0.0:
+        return
+    least_s, most_s = piece[LEAST_S], piece[MOST_S]
+    low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
+    _note(plan, waits, slopes, rest, (least_s, most_s, low, high))
+    if piece[WHOSE] >= 0.0:
+        own = state.group_delays[int(piece[WHOSE])]
+        _note(plan, own[WAITS, s], own[SLOPES, s], rest, (least_s, most_s, low, high))
+
+
+@part
+def _note(
+    plan: Plan, waits: Floats, slopes: Floats, rest: float, span: tuple[float, float, int, int]
+) -> None:
+    """Add `rest` messages evenly between two waits, whose cells are told."""
+    least_s, most_s, low, high = span
+    if low == high:
+        waits[low] += rest
+        return
+    density = rest / (most_s - least_s)
+    waits[low] += density * (plan.edges_s[low + 1] - least_s)
+    waits[high] += density * (most_s - plan.edges_s[high])
+    slopes[low + 1] += density
+    slopes[high] -= density
+
+
+@part
+def share_below(points: Floats, time_s: float) -> float:
+    """Share of ascending, equally probable points that are at most `time_s`."""
+    low, high = 0, points.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if points[middle] <= time_s:
+            low = middle + 1
+        else:
+            high = middle
+    return float(low / points.shape[0])
+
+
+@part
+def landing_share(plan: Plan, t: int, v: int) -> float:
+    """Share of what provider `v` takes in bin `t` that is delivered before the season's end."""
+    points, left_s = plan.delay_points_s[v], (plan.bins - t - 0.5) * plan.bin_s
+    return 1.0 if points[points.shape[0] - 1] <= left_s else share_below(points, left_s)
+
+
+@part
+def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
+    """Share of a piece that reaches the customer within its freshness if the provider takes it now."""
+    points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]
+    freshness_s = plan.streams[s, FRESHNESS_S]
+    if piece[MOST_S] + points[points.shape[0] - 1] <= freshness_s:
+        return 1.0
+    share = 0.0
+    for i in range(_FRESH_POINTS):
+        wait_s = piece[LEAST_S] + (i + 0.5) / _FRESH_POINTS * (piece[MOST_S] - piece[LEAST_S])
+        share += share_below(points, freshness_s - wait_s) / _FRESH_POINTS
+    return float(piece[CALM] * share_below(points, freshness_s) + (1.0 - piece[CALM]) * share)
