@@ -1,8 +1,7 @@
 """What a run says, in one frozen value: the report's only input.
 
 Every number is finite or None ("not known", for a ceiling's high end "none broke"), so the JSON needs no NaN.
-Rates are messages/s, times seconds, shares 0-1. `reports.find` makes it, pages and exports only read it.
-"""
+Rates are messages/s, times seconds, shares 0-1. `reports.find` makes it, pages and exports only read it."""
 
 from __future__ import annotations
 
@@ -172,16 +171,15 @@ class Season:
     seed: int
     replications: int
     scale: float
+    cost: float | None = None
     redelivered: float = 0.0
     duplicates: float = 0.0
-    cost: float | None = None
 
 
 @dataclass(frozen=True)
 class ExitFinding:
-    """What the service passed on of the replayed peak, seen by a provider that peakday played. Counts are of
-    messages; None: not known, of a delay also infinite. `kept_up`: it passed on what came in, so it can do at
-    least `delivered_per_s`."""
+    """What the service passed on of the replayed peak, as a provider that peakday played saw it, in messages;
+    None: not known, of a delay also infinite. `kept_up`: all that came in; it can do `delivered_per_s`."""
 
     stand_in: str
     limits: str

@@ -37,7 +37,7 @@ def with_echoes(traffic: Traffic) -> Traffic:
 def without_echoes(window: Floats, streams: int) -> Floats:
     """float64 (quantities, streams, n) from the same with echoes: what they asked, were refused and came
     again counts as their streams', what was taken of them as duplicates."""
-    own, echo = window[:, :streams], window[:, streams:]
+    own, echo = window[:, :streams].copy(), window[:, streams:]
     for row in (ATTEMPTS, LIMITED, BY_STANDBY, REDELIVERED):
         own[row] += echo[row]
     own[DUPLICATES] = np.maximum(echo[ATTEMPTS] - echo[LIMITED], 0.0)

@@ -137,7 +137,8 @@ class _Engine:
     def groups(self) -> tuple[Group, ...]:
         """What became of each group of tenants; none without."""
         by_group, own = self._crowd.by_group, self._own * self._crowd.width
-        totals = by_group(self.diary.totals[:, :own, None])[..., 0]
+        told = self.diary.totals[..., None]
+        totals = by_group(without_echoes(told, own) if told.shape[1] > own else told)[..., 0]
         return groups_of(self._scenario, totals, by_group(self.diary.delay_counts[:own]))
 
     def _drawn(self, first: int) -> Iterator[Newcomer]:

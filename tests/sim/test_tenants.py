@@ -15,7 +15,6 @@ from scenarios.problems import UserError
 from scenarios.tenants import Tenants
 from sim import cohort, message
 from sim.evidence import season_evidence
-from sim.ledger import ATTEMPTS, BY_STANDBY, LIMITED, ONCE
 from sim.outcome import Outcome
 from sim.outcomefile import read_outcome, write_outcome
 from sim.pipeline.fairqueue import fair_queue_for
@@ -181,10 +180,7 @@ def test_groups_add_up_where_workers_crash_and_where_messages_come_again(fair_sh
     }  # fmt: skip
     for run in ENGINES:
         outcome = run(scenario(BINS, workers, tenants={"count": 300}, queue=queue), busy(), 1, SILENT)[1]
-        fates = outcome.totals[:ONCE].sum(axis=1)
-        of_groups = np.sum([group.totals[:ONCE] for group in outcome.groups], axis=0)
-        told = [row for row in range(ONCE) if row not in (ATTEMPTS, LIMITED, BY_STANDBY)]
-        assert of_groups[told] == pytest.approx(fates[told], rel=1e-9, abs=1e-6)
+        sums_up(outcome)
         assert (outcome.duplicates.sum() > 0.0) != fair_share
 
 
