@@ -140,7 +140,9 @@ def _laid(messages: Floats, at: Indices, size: int) -> Floats:
 def _points(served_s: Floats, size: int) -> Floats:
     """As many equally probable points, or fewer of the same mean where they are fewer than those told."""
     if size < len(served_s):
-        return np.asarray(served_s.reshape(_LEAST, -1).mean(axis=1))
+        sums_s = np.concatenate(([0.0], np.cumsum(served_s)))
+        edges = np.linspace(0.0, len(served_s), _LEAST + 1)
+        return np.diff(np.interp(edges, np.arange(len(sums_s)), sums_s)) * (_LEAST / len(served_s))
     return np.interp(_chances(size), _chances(len(served_s)), served_s)
 
 
