@@ -57,7 +57,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "compile_s": outcome.compile_s,
         **headline(outcome),
         "streams": [_stream(outcome, i) for i in everything],
-        **({"tenants": by_group(outcome)} if outcome.groups else {}),
+        "tenants": by_group(outcome),
         "customers": _customers(outcome),
     }
 

@@ -12,7 +12,8 @@ PAGE = Path(__file__).resolve().parents[2] / "FORMATS.md"
 LOOSE = "Files without a format"
 
 _CODE = re.compile(r"`([^`]+)`")
-_ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \|")
+_ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \|(.*)")
+_NOT_ALWAYS = "missing where"
 _CAPTION = re.compile(r"^(Keys|Columns|Metadata)\b[^`]*(?:`([^`]+)`)?[^`]*:$")
 
 Types = dict[str, str]
@@ -26,6 +27,8 @@ class Section:
     files: tuple[str, ...]
     format: str = ""
     columns: Types = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+    """Columns that some seasons have no use for."""
     keys: dict[str, Types] = field(default_factory=dict)
     """Of JSON or of a parquet file's metadata, by path in it: "" is the top, `trials[]` a list's items."""
 
@@ -53,19 +56,21 @@ def _section(text: str) -> Section:
     heading, *lines = text.splitlines()
     found = Section(tuple(_CODE.findall(heading)))
     found.format = next((m[1] for line in lines if (m := re.match(r"Format `([^`]+)`", line))), "")
-    for kind, path, name, type_ in _rows(lines):
+    for kind, path, name, type_, meaning in _rows(lines):
         types = found.columns if kind == "Columns" else found.keys.setdefault(path, {})
         assert name not in types, f"{heading}: {name} stands twice"
         types[name] = type_
+        if kind == "Columns" and _NOT_ALWAYS in meaning:
+            found.optional.add(name)
     return found
 
 
-def _rows(lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
-    """(kind of table, path, name, type) of every row."""
+def _rows(lines: list[str]) -> Iterator[tuple[str, str, str, str, str]]:
+    """(kind of table, path, name, type, what else is said) of every row."""
     kind = path = ""
     for line in lines:
         if caption := _CAPTION.match(line):
             kind = caption[1]
             path = "" if kind == "Columns" else caption[2] or ""
         elif row := _ROW.match(line):
-            yield kind, path, row[1], row[2].strip()
+            yield kind, path, row[1], row[2].strip(), row[3]
