@@ -33,7 +33,7 @@ _SUMS = 200_000
 """About how many sums of a wait and a service stand for a stream's delays; _LEAST to 4096 services each."""
 _LEAST = 128
 _TINY = 1e-300
-_RESIDUE = 1e-13
+_RESIDUE = 1e-10
 """Less than this share of a stream's messages is what rounding left."""
 
 
