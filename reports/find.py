@@ -25,7 +25,7 @@ from reports.judgement import Facts, headroom_share, judge
 from reports.results import Results
 from sim.judging import Judged
 from sim.simulate import Simulated
-from sim.summary import summary
+from sim.summary import headline
 
 FATES = (
     "planned", "suppressed", "offered", "accepted",
@@ -214,10 +214,10 @@ def _actions(
 
 
 def _season(simulated: Simulated | None, scale: float) -> Season | None:
-    """One season in totals, from the outcome's own summary."""
+    """One season in totals, from the outcome's own figures."""
     if simulated is None:
         return None
-    outcome, told = simulated.outcome, summary(simulated.outcome)
+    outcome, told = simulated.outcome, headline(simulated.outcome)
     return Season(
         **{name: float(value) for name, value in told["messages"].items() if name in FATES},
         delay_s_p50=finite(told["delay_s"]["p50"]),

@@ -14,7 +14,7 @@ from reports.bottleneck import room_left
 from reports.findings import Cell, Column, Interval, Resource, Spread, Table, finite
 from sim import histogram
 from sim.outcome import Outcome
-from sim.summary import by_group, summary
+from sim.summary import by_group, by_stream
 from sim.traffic import Stream
 
 QUANTILES = (
@@ -86,7 +86,7 @@ def streams(outcome: Outcome) -> Table:
         Column("drain", "s"),
         Column("cost"),
     )
-    told = summary(outcome)["streams"]
+    told = by_stream(outcome)
     rows = tuple(_stream(stream, figures) for stream, figures in zip(outcome.streams, told, strict=True))
     again = [float(round(figures["messages"]["duplicates"])) for figures in told]
     if any(again):

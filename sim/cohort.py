@@ -63,6 +63,9 @@ class _Engine:
         self._regimes = Regimes(scenario, plans, self._bins, traffic.bin_s)
         self._workers, self._services = scenario.pipeline.workers, random_stream(seed, "services")
         self._steady = without_long_stalls(self._workers, traffic.bin_s)
+        self._regained = 1.0
+        if self._steady is not self._workers:
+            self._regained = occupied(self._workers)[0] / occupied(self._steady)[0]
         self._stalls = random_stream(seed, "stalls")
         self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
         self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
@@ -159,9 +162,7 @@ class _Engine:
 
     def _draw_capacity(self, normals: Floats, at: int) -> None:
         """What the workers there are now can serve in each of the window's bins from column `at` on."""
-        mean = self._regimes.plan.capacity
-        if self._steady is not self._workers:
-            mean *= occupied(self._workers)[0] / occupied(self._steady)[0]
+        mean = self._regimes.plan.capacity * self._regained
         self._window.capacity[at:] = served_per_bin(self._steady, mean, normals[at:])
 
     def _waiting(self) -> float:

@@ -7,8 +7,8 @@ Which tenant of the group it is of matters only once it waits, and is drawn then
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise, repeat
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -18,12 +18,11 @@ from scenarios.scenario import Scenario
 from scenarios.tenants import Tenants
 from sim.pipeline.fairqueue import fair_queue_for
 from sim.pipeline.queues import Message, PriorityQueue, queue_for
+from sim.seeds import one_by_one
 from sim.seeds import stream as random_stream
 from sim.standing import Happened
 from sim.tenants import cumulated, group_ends, shares
 from sim.traffic import Stream
-
-_BLOCK = 4096
 
 Value = TypeVar("Value")
 Floats = npt.NDArray[np.float64]
@@ -83,7 +82,7 @@ class Members:
         self._cumulated = cumulated(tenants).tolist()
         below = [0.0, *(self._cumulated[end - 1] for end in self._ends)]
         self._spans = list(pairwise(below))
-        self._draw = _uniform(random_stream(seed, "tenants", "members")).__next__
+        self._draw = one_by_one(random_stream(seed, "tenants", "members").random).__next__
 
     def __call__(self, message: Message) -> int:
         try:
@@ -102,7 +101,3 @@ def queue_of(scenario: Scenario, rows: Sequence[Stream], seed: int) -> PriorityQ
     if queue.fair_share and tenants is not None:
         return fair_queue_for(queue, rows, Members(scenario, tenants, seed))
     return queue_for(queue, rows)
-
-
-def _uniform(random: np.random.Generator) -> Iterator[float]:
-    return chain.from_iterable(random.random(_BLOCK).tolist() for _ in repeat(None))

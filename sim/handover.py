@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +20,9 @@ from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.providers import DEFERRED_JITTER, carriers, lost_share, standbys
 from sim.pipeline.queues import DECIDED, Message
 from sim.pipeline.retries import backoff_range_s
+from sim.seeds import one_by_one
 from sim.seeds import stream as random_stream
 from sim.traffic import Stream
-
-_BLOCK = 4096
 
 Floats = npt.NDArray[np.float64]
 Ask = Callable[[Message, float], None]
@@ -70,9 +68,9 @@ class Handover:
         self._attempts = retries.attempts
         self._most_told_s = retries.retry_after_max if retries.retry_after else 0.0
         self._backoff = [backoff_range_s(retries, k) for k in range(1, retries.attempts)]
-        self._jitter = _uniform(random_stream(seed, "backoff")).__next__
-        self._again = _uniform(random_stream(seed, "deferred")).__next__
-        self._bounces = _uniform(random_stream(seed, "bounce")).__next__
+        self._jitter = one_by_one(random_stream(seed, "backoff").random).__next__
+        self._again = one_by_one(random_stream(seed, "deferred").random).__next__
+        self._bounces = one_by_one(random_stream(seed, "bounce").random).__next__
         epoch_s, breaker = scenario.starts_at.timestamp(), scenario.pipeline.breaker
         self._providers = [
             Carrier(p, breaker, epoch_s, random_stream(seed, "provider", p.name)) for p in scenario.providers
@@ -222,7 +220,3 @@ def _earning(budget: Budget, ask: Ask) -> Ask:
             budget.earn()
 
     return ask_on_budget
-
-
-def _uniform(random: np.random.Generator) -> Iterator[float]:
-    return chain.from_iterable(random.random(_BLOCK).tolist() for _ in repeat(None))

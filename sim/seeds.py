@@ -8,8 +8,14 @@ numbers in every process and on every platform.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 
 import numpy as np
+import numpy.typing as npt
+
+BLOCK = 4096
+"""Random numbers drawn at once: 50 ns each instead of 500."""
 
 _WORDS = 4
 """32-bit words of a name's hash that go into the seed: 128 bits, so that two names never meet."""
@@ -23,6 +29,11 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
 def derive(seed: int, *names: str | int) -> int:
     """A seed below 2^32 for something that takes a seed itself, such as one replication."""
     return int(_sequence(seed, names).generate_state(1, np.uint32)[0])
+
+
+def one_by_one(draw: Callable[[int], npt.NDArray[np.float64]], block: int = BLOCK) -> Iterator[float]:
+    """Endless single draws at the price of a block's. draw: so many numbers at once."""
+    return chain.from_iterable(draw(block).tolist() for _ in repeat(None))
 
 
 def _sequence(seed: int, names: tuple[str | int, ...]) -> np.random.SeedSequence:

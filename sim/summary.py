@@ -46,7 +46,6 @@ def summary(outcome: Outcome) -> dict[str, Any]:
 
     a quantile without messages is None, and so is a cost that nobody knows.
     """
-    everything = range(len(outcome.streams))
     return {
         "scenario": outcome.scenario,
         "resolution": outcome.resolution,
@@ -56,7 +55,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "cpu_s": outcome.cpu_s,
         "compile_s": outcome.compile_s,
         **headline(outcome),
-        "streams": [_stream(outcome, i) for i in everything],
+        "streams": by_stream(outcome),
         "tenants": by_group(outcome),
         "customers": _customers(outcome),
     }
@@ -127,6 +126,11 @@ def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:
     """Delivered within their freshness, of all offered; None when nothing was offered."""
     offered = float(outcome.totals[OFFERED, list(streams)].sum())
     return float(outcome.totals[FRESH, list(streams)].sum()) / offered if offered else None
+
+
+def by_stream(outcome: Outcome) -> list[dict[str, Any]]:
+    """The figures of each stream."""
+    return [_stream(outcome, i) for i in range(len(outcome.streams))]
 
 
 def _stream(outcome: Outcome, i: int) -> dict[str, Any]:

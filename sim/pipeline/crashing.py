@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,9 @@ from sim.pipeline.levels import Level
 from sim.pipeline.queues import DECIDED, Message
 from sim.pipeline.redelivery import away_s, crash_rate
 from sim.pipeline.staff import Staff
+from sim.seeds import one_by_one
 from sim.traffic import Traffic
 
-_BLOCK = 4096
 LATE = 1 << 30
 """So many attempts has a worker that is late: it asks once, and if nobody takes the message it is others'."""
 
@@ -217,4 +217,4 @@ def _exponential(rate: float, random: np.random.Generator) -> Iterator[float]:
     """Endless seconds until something of this rate happens."""
     if rate <= 0.0:
         return repeat(math.inf)
-    return chain.from_iterable(random.exponential(1.0 / rate, _BLOCK).tolist() for _ in repeat(None))
+    return one_by_one(lambda size: random.exponential(1.0 / rate, size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from scenarios.providers import Provider
 from scenarios.scenario import Scenario
 from scenarios.season import Delay
 from scenarios.words import Channel
+from sim.seeds import one_by_one
 from sim.traffic import Stream
 
-_BLOCK = 4096
 DEFERRED_JITTER = 0.1
 """A provider tries again *about* every so often: within so much to both sides, evenly. Assumed; without it
 deferred messages would come back in step with the very tokens that they missed."""
@@ -79,7 +79,7 @@ def delivery_delays(delay: Delay, random: np.random.Generator) -> Iterator[float
     if delay.sigma == 0.0 or delay.median == 0.0:
         return repeat(delay.median)
     median_ln, sigma = math.log(delay.median), delay.sigma
-    return chain.from_iterable(random.lognormal(median_ln, sigma, _BLOCK).tolist() for _ in repeat(None))
+    return one_by_one(lambda size: random.lognormal(median_ln, sigma, size))
 
 
 def open_per(provider: Provider, span_s: float) -> float:

@@ -6,7 +6,6 @@ import functools
 import heapq
 import math
 from collections.abc import Iterator
-from itertools import chain, repeat
 from statistics import NormalDist
 from typing import Any
 
@@ -14,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scenarios.pipeline import VARIATION_MAX, Workers
-
-_BLOCK = 4096
-"""Random numbers drawn at once: 50 ns each instead of 500."""
+from sim.seeds import one_by_one
 
 LONG_STALL_BINS = 0.5
 """Stalls of so many bins are known bin by bin at cohort resolution."""
@@ -110,7 +107,7 @@ def draw_kept(workers: Workers, size: int, random: np.random.Generator) -> Float
 
 def service_times(workers: Workers, random: np.random.Generator) -> Iterator[float]:
     """Endless seconds that services keep their workers."""
-    return chain.from_iterable(draw_kept(workers, _BLOCK, random).tolist() for _ in repeat(None))
+    return one_by_one(lambda size: draw_kept(workers, size, random))
 
 
 def served_per_bin(workers: Workers, mean: float, normals: Floats) -> Floats:
