@@ -19,6 +19,7 @@ from sim.pipeline.state import (
     END_PARCEL,
     FIRST_PARCEL,
     GROUP,
+    HELD_SLOPES,
     LANE,
     STREAM,
     Floats,
@@ -50,7 +51,7 @@ def empty_lines(plan: Plan) -> dict[str, Any]:
         "band_away": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
         "band_gone": np.zeros((2, lanes, bands)),
-        "group_delays": np.zeros((groups, 2, len(plan.streams), histogram.BINS)),
+        "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),
         "group_fresh": np.zeros((groups, len(plan.streams))),
     }
 

@@ -9,6 +9,7 @@ from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
+from sim.pipeline.kernelnoting import AT_DOOR
 from sim.pipeline.limits import TRICKLING
 from sim.pipeline.provisions import ASKED_SHARE, ASKING, BINDS, GRANTED, PLAIN, TOLD_S
 from sim.pipeline.state import (
@@ -100,7 +101,7 @@ def _ask_row(plan: Plan, state: State, window: Window, t: int, i: int, row: int,
     window.out[LIMITED, own, j] += asked - taken
     if taken > 0.0:
         if plan.providers[v, PLAIN] > 0.0:
-            send_on(plan, state, t, row, taken, state.pieces[i])
+            send_on(plan, state, t, row, taken, state.pieces[i], AT_DOOR)
         else:
             call_at(window.beyond, plan, state, window, ACCEPT, t, i, row, taken)
     return float(mass - taken)

@@ -100,8 +100,9 @@ USED, LEFT_OVER, STALLED = range(3)
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
 
-# Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins.
-WAITS, SLOPES = range(2)
+# Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins; then the
+# same of messages that their provider held back once a worker had asked for them.
+WAITS, SLOPES, HELD_WAITS, HELD_SLOPES = range(4)
 
 # Steps of sim.pipeline.kernelbeyond.
 ASK, ACCEPT, ASK_ON = range(3)
@@ -233,7 +234,7 @@ class State(NamedTuple):
     queued: Floats
     """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats
-    """(2, S, BINS): waits in the queue and in backoffs."""
+    """(4, S, BINS): waits in the queue and in backoffs, and behind a provider's door."""
     light: Floats
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
     shares: Floats
@@ -249,7 +250,7 @@ class State(NamedTuple):
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats
-    """(groups, 2, S, BINS): of `delays`, what is known to be of a group of tenants."""
+    """(groups, 4, S, BINS): of `delays`, what is known to be of a group of tenants."""
     group_fresh: Floats
     """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
     again: Floats

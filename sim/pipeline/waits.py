@@ -14,6 +14,8 @@ from sim import histogram
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
     FRESHNESS_S,
+    HELD_SLOPES,
+    HELD_WAITS,
     LANE,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -40,18 +42,21 @@ _RESIDUE = 1e-10
 def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
     """float64 (1 + groups, lanes, BINS): messages by delivered - due, those still with a provider included;
     of all, and then of those that waited in lines of their own, by groups of tenants."""
-    middles_s, waits = _middles(), _waits(state.delays)
-    by_group = [_waits(delays) for delays in state.group_delays]
-    counts = np.zeros((1 + len(by_group), len(lanes), histogram.BINS))
+    middles_s, tables = _middles(), [state.delays, *state.group_delays]
+    waits = np.array([_waits(table[WAITS], table[SLOPES]) for table in tables])
+    held = np.array([_waits(table[HELD_WAITS], table[HELD_SLOPES]) for table in tables])
+    counts = np.zeros((len(tables), len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         light = state.light[s]
-        if not (light.any() or waits[s].any()):
+        if not (light.any() or waits[0, s].any() or held[0, s].any()):
             continue
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
-        rows, ages_s = np.array([waits[s] + below, *(own[s] for own in by_group)]), lanes[lane].ages_s
+        waits[0, s] += below
+        rows, ages_s = waits[:, s] + held[:, s], lanes[lane].ages_s
         if ages_s is not None:
             freshness_s = plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
-            rows = _fresh(_spread(rows, middles_s, ages_s), freshness_s)
+            rows = _fresh(_spread(waits[:, s], middles_s, ages_s), freshness_s)
+            rows += _spread(held[:, s], middles_s, ages_s)
         counts[:, lane] += _spread(rows, middles_s, plan.delay_points_s[v])
     return counts
 
@@ -65,12 +70,11 @@ def _fresh(messages: Floats, freshness_s: float) -> Floats:
     )
 
 
-def _waits(delays: Floats) -> Floats:
-    """float64 (S, BINS): messages by wait, of one of the tables of a state."""
+def _waits(messages: Floats, slopes: Floats) -> Floats:
+    """float64 (S, BINS): messages by wait, of two rows of one of the tables of a state."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
-    slopes = np.cumsum(delays[SLOPES], axis=1)
-    return np.asarray(np.maximum(delays[WAITS] + slopes * widths_s, 0.0))
+    return np.asarray(np.maximum(messages + np.cumsum(slopes, axis=1) * widths_s, 0.0))
 
 
 def _middles() -> Floats:
