@@ -12,7 +12,7 @@ from scenarios.pipeline import Workers
 from sim.pipeline.redelivery import occupied
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
-from sim.pipeline.workers import erlang_b, erlang_c, mean_s, without_long_stalls
+from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread, without_long_stalls
 
 _UTILISATIONS = 513
 _HALVES = 50
@@ -44,6 +44,7 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
         "stalls": _stalls(workers, count, bin_s) if own is not workers else np.zeros(0),
         "residual_s": own_s * (1.0 + batch * cv2) / 2.0 / count / batch,
         "unevenness": (1.0 + batch * cv2) / (TRANSIENT * capacity),
+        "asking_spread": batch * spread(own) ** 2,
         "busy_chance": _waiting(batch, count),
     }
 

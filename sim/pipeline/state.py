@@ -138,6 +138,8 @@ class Plan(NamedTuple):
     """Mean wait behind others, at a small load: S (1 + n cv^2) / 2nc with batches of n."""
     unevenness: float
     """Keeps the wait below a bin finite at full load (see sim/README.md)."""
+    asking_spread: float
+    """Variance / mean of the counts of what workers who are never idle ask, below a bin: n cv^2."""
     slope: float
     offset: float
     """Bin of sim.histogram = log(seconds) x slope + offset."""
@@ -158,10 +160,7 @@ class Plan(NamedTuple):
     back: Floats
     """(K, jumps, 2): lag (bins, >= 1) at which the share that comes back per bin changes, and by how much."""
     delivery: Floats
-    """(V, jumps, 2):
-
-    lag (bins, >= 0) at which the share that is delivered per bin changes, and by how much.
-    """
+    """(V, jumps, 2): lag (bins, >= 0) at which the share that is delivered per bin changes, by how much."""
     delivery_ends: Indices
     """(V, 2)"""
     delay_points_s: Floats

@@ -18,6 +18,8 @@ CHECK_BINS = (49, 109, 179)
 """Away from the moments at which windows open: there the resolutions may differ by a bin."""
 CALLS = 40
 """By how much a cap on concurrent calls may differ: amounts have no single ends of calls."""
+CAP = {"kind": "concurrency cap", "calls": 25, "call_duration": "316ms"}
+SEEDS = (881, 882, 883)
 KINDS: dict[str, list[dict[str, Any]]] = {
     "fixed windows": [
         {"kind": "fixed window", "messages": 15, "window": "1s"},
@@ -61,3 +63,18 @@ def test_what_fails_inside_an_accepted_request_is_lost_in_both_resolutions() -> 
     due = 12.0 * 120
     assert one[-1] == pytest.approx(0.8 * due, rel=0.08)
     assert other[-1] == pytest.approx(one[-1], rel=0.05)
+
+
+def test_workers_that_are_away_after_a_crash_leave_no_call_idle_meanwhile() -> None:
+    """Those who are there ask as often as before: only their services vary, not who is away."""
+    calls = [{"name": "p", "channels": ["email"], "limits": [CAP]}]
+    crashes = {"crashes": {"rate": "0.01/s", "restart": "12s"}}
+    queue, retries = {"visibility_timeout": "14s"}, {"attempts": 14, "backoff": "1.7s", "cap": "3.6s"}
+    workers = {"count": 4, "service_time": "22ms", "variation": 1.2, **crashes}
+    loaded = scenario(300, workers, queue=queue, provider=calls, retries=retries)
+    due = traffic([stream("sale")], [np.where(np.arange(300) < 100, 95, 0)])
+    one, other = (
+        np.mean([engine.run(loaded, due, seed, SILENT)[1].delivered[0, :100].sum() for seed in SEEDS])
+        for engine in (message, cohort)
+    )
+    assert other == pytest.approx(one, rel=0.02)
