@@ -8,6 +8,7 @@ sim/README.md says what is exact and what is approximate.
 from __future__ import annotations
 
 from sim.ledger import EXPIRED
+from sim.pipeline.feedback import CAUSE, SEND
 from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
@@ -65,8 +66,6 @@ from sim.pipeline.state import (
     TELL_APART,
     UNDER_WAY,
     USED,
-    Floats,
-    Indices,
     Plan,
     State,
     Window,
@@ -179,24 +178,39 @@ def _count_held(plan: Plan, state: State, window: Window) -> None:
 
 
 @compiled
-def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> None:
-    """As sim.season.response.lay_causes, which see."""
-    for k in range(lags.shape[0]):
-        lag, jump = lags[k], jumps[k]
-        for i in range(min(caused.shape[0], max(0, slope.shape[0] - lag))):
-            slope[lag + i] += jump * caused[i]
-
-
-@compiled
 def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
     """The pipeline goes on from column `at` of the window to `end`, or to a bin that is a multiple of `every`
-    (0 = none is) and finds somebody waiting. Returns the column reached; -1 - column where there is no room
-    for what may come to wait.
-    """
+    (0 = none is) and finds somebody waiting, or to where what customers triggered has to be let in first.
+    Returns the column reached; -1 - column where there is no room for what may come to wait."""
     plan, state, window = refer(plan), refer(state), refer(window)
+    begun, until = at, end
+    while at < end:
+        if at > begun and _is_looked_at(state, window, at, every):
+            return at
+        if window.feed != 0:
+            t = window.first_bin + at
+            until = min(end, int(call_at(window.feed, plan, state, window, SEND, t, at, 0, 0.0)))
+        reached = at if until == at else _advance(plan, state, window, at, until, every)
+        if reached != until or until == at:
+            return reached
+        at = reached
+        if window.feed != 0:
+            call_at(window.feed, plan, state, window, CAUSE, window.first_bin + at, at, 0, 0.0)
+    return at
+
+
+@part
+def _is_looked_at(state: State, window: Window, j: int, every: int) -> bool:
+    """Whether an autoscaler looks at the beginning of column `j` and finds somebody waiting."""
+    return bool(every > 0 and (window.first_bin + j) % every == 0 and anybody_waits(state))
+
+
+@part
+def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
+    """As `advance`, through columns whose arrivals are known."""
     _list_alive(state, window, at, end)
     for j in range(at, end):
-        if every > 0 and j > at and (window.first_bin + j) % every == 0 and anybody_waits(state):
+        if j > at and _is_looked_at(state, window, j, every):
             end_run(plan, state, window, j)
             return j
         if not has_room(state, window):

@@ -9,6 +9,7 @@ from sim.pipeline.kernelagain import again
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcalls import address_of
 from sim.pipeline.kernelfair import fair
+from sim.pipeline.kernelfeedback import feed
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelstalls import stall
 from sim.pipeline.provisions import goes_beyond
@@ -21,7 +22,7 @@ def window_of(streams: int, lanes: int, bins: int, quantities: int = ONCE) -> Wi
     out, under_way = np.zeros((quantities, streams, bins)), np.zeros((streams, bins))
     arrivals, held = np.zeros((lanes, bins)), np.zeros(streams)
     offer = np.zeros(bins), np.zeros(bins)
-    return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, 0, 0, 0, 0, 0)
+    return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, 0, 0, 0, 0, 0, 0)
 
 
 def emptied(window: Window, first_bin: int, bins: int) -> Window:
@@ -35,6 +36,7 @@ def emptied(window: Window, first_bin: int, bins: int) -> Window:
             fair=window.fair,
             stall=window.stall,
             again=window.again,
+            feed=window.feed,
         )
     for filled in (window.out, window.under_way, window.held):
         filled[:] = 0.0
@@ -53,4 +55,5 @@ def with_units(window: Window, plan: Plan, state: State) -> Window:
         fair=address_of(fair, *fields) if len(plan.bands) else 0,
         stall=address_of(stall, *fields) if len(plan.stalls) else 0,
         again=address_of(again, *fields) if len(plan.again) else 0,
+        feed=address_of(feed, *fields) if len(state.feedback.lanes) else 0,
     )

@@ -14,6 +14,7 @@ from sim import histogram
 from sim.pipeline import providers
 from sim.pipeline.bands import bands_of, empty_lines, groups_in
 from sim.pipeline.eras import Era
+from sim.pipeline.feedback import Feedback, feedback_of
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
 from sim.pipeline.manning import figures_of
@@ -111,8 +112,13 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     )
 
 
-def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int) -> State:
-    """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another."""
+def empty_state(
+    scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int, feedback: Feedback | None = None
+) -> State:
+    """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another.
+
+    Nobody triggers anything where no `feedback` is told.
+    """
     plan, bin_s = plans[0], plans[0].bin_s
     s, k, p = len(plan.streams), len(plan.back) * max(1, groups_in(plan)), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
@@ -151,6 +157,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         class_shares=np.zeros((len(plan.providers), p)),
         **empty_lines(plan),
         **recall_room(plan.again, lanes, bins, bin_s),
+        feedback=feedback or feedback_of(scenario, (), (), bins, bin_s, 1),
     )
 
 

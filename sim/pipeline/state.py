@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sim.pipeline.feedback import Feedback
+
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -195,11 +197,8 @@ class State(NamedTuple):
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
-    """(S, K, 3):
-
-    messages that come back in this bin, their due times and squared due times weighted by them.
-    With fair share each of the K columns is as many as there are groups of tenants.
-    """
+    """(S, K, 3): messages that come back in this bin, their due times and squared due times weighted by them.
+    With fair share each of the K columns is as many as there are groups of tenants."""
     marks: Indices
     """(9,)"""
     drops: Floats
@@ -258,6 +257,8 @@ class State(NamedTuple):
     """(bins ahead, lanes, 3): messages late workers ask for in a bin, due times from it, their squares."""
     down: Floats
     """(1 + bins ahead,): workers who are away after a crash, and how many come back in a bin."""
+    feedback: Feedback
+    """Sends that customers trigger."""
 
 
 class Window(NamedTuple):
@@ -288,3 +289,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelstalls.stall for workers that stall for a bin or more, else 0."""
     again: int
     """Address of sim.pipeline.kernelagain.again where messages may be taken again, else 0."""
+    feed: int
+    """Address of sim.pipeline.kernelfeedback.feed for a season with triggers, else 0."""
