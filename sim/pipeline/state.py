@@ -108,15 +108,12 @@ WAITS, SLOPES, HELD_WAITS, HELD_SLOPES = range(4)
 
 # Steps of sim.pipeline.kernelbeyond.
 ASK, ACCEPT, ASK_ON = range(3)
-
 # Steps of sim.pipeline.kernelfair.
 COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
 # The step of sim.pipeline.kernelstalls.
 STALL = 0
-
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
-
 # Steps of sim.pipeline.kernelagain.
 MAN, COME_AGAIN, TAKE_OUT = range(3)
 
