@@ -11,7 +11,7 @@ import math
 from sim.ledger import ACCEPTED, EXPIRED, OFFERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldoor import room
-from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelexpiry import leave_too_old, too_old_share
 from sim.pipeline.kernelparts import light_wait, usual_capacity
 from sim.pipeline.kernelrun import all_pass
 from sim.pipeline.state import (
@@ -93,6 +93,7 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
     gone = piece[MASS] * too_old_share(t, plan.bin_s, piece, own, False)
     window.out[EXPIRED, int(own[OWNER]), t - window.first_bin] += gone
     piece[MASS] -= gone
+    leave_too_old(t, plan.bin_s, piece, own)
     half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, (t + 0.5) * plan.bin_s - piece[DUE_S])
     piece[LEAST_S], piece[MOST_S], piece[CALM] = max(0.0, delay_s - half_s), delay_s + half_s, 0.0
     state.classes[int(own[PRIORITY]), LOAD] += piece[MASS]

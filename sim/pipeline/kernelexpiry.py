@@ -43,6 +43,23 @@ def too_old_share(t: int, bin_s: float, parcel: Floats, own: Floats, looked: boo
 
 
 @part
+def leave_too_old(t: int, bin_s: float, piece: Floats, own: Floats) -> None:
+    """Tell the due times of a piece from which those are gone that `too_old_share` finds in bin `t`.
+
+    Ages even between two ends now end at the freshness. Of that its due times make up the part that they have
+    in the variance of ages; what is refused and comes back is looked at again by these.
+    """
+    over_s, var = (t + 0.5) * bin_s - piece[DUE_S] - own[FRESHNESS_S], piece[VAR] + own[AGE_VAR]
+    if over_s + 3.0 * var + 0.25 <= 0.0:
+        return
+    half_s = math.sqrt(3.0 * var)
+    if -half_s < over_s < half_s:
+        cut_s = 0.5 * (over_s + half_s)
+        piece[DUE_S] += cut_s * piece[VAR] / var
+        piece[VAR] *= (1.0 - cut_s / half_s) ** 2
+
+
+@part
 def _above(mean: float, half: float) -> float:
     """Share of what is even between `mean` - `half` and `mean` + `half` that is above 0."""
     if mean >= half:

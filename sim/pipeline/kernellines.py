@@ -127,7 +127,7 @@ def _serve_line(
             share = taken / mass
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
             start = state.marks[PIECES]
-            hand_out(plan, state, p, batch, share, spans, of)
+            hand_out(plan, state, p, t, batch, share, spans, of)
             # a tenant alone in its band has as many ahead as are there; expiry bounds waits otherwise
             if plan.bands[g, TENANTS] > 1.0 and held - state.waiting[p] <= 0.0:
                 scatter(plan, state, start, float(batch[ENTERED_BIN]), rounds)
