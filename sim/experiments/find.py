@@ -149,8 +149,8 @@ def confidence(probability: float, seeds: int, missing: int) -> float:
     """How sure it is that the least value with which so many seeds miss is enough with this probability.
 
     That value is what one of the seeds needs, by its place in their order; the share of all seasons that need
-    no more is beta distributed, whatever seasons need (Wilks, Ann. Math. Stat. 12, 1941). 29 seeds of which
-    none misses are 95 % sure of 90 %.
+    no more is beta distributed, whatever seasons need (Wilks, Ann. Math. Stat. 12, 1941), as long as more is
+    never worse. 29 seeds of which none misses are 95 % sure of 90 %.
     """
     missed = 1.0 - probability
     fewer = (math.comb(seeds, k) * missed**k * probability ** (seeds - k) for k in range(missing + 1))

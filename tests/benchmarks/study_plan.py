@@ -107,7 +107,7 @@ def main() -> None:
     asked = parser.parse_args()
     loaded = load(asked.scenario)
     book.begin()
-    book.say(f"{asked.scenario}, seed {asked.seed}")
+    book.say(f"{asked.scenario}{f', its first {asked.first}' if asked.first else ''}, seed {asked.seed}")
     with processes(asked.processes) as pool:
         answer = asked.answer or answer_of(loaded, pool)
         seeds = [derive(asked.seed, "study", i) for i in range(asked.seeds)]
