@@ -131,6 +131,8 @@ class Plan(NamedTuple):
     """REJECT, DROP or SPILL."""
     capacity: float
     """Messages that all workers together serve in a bin."""
+    workers: float
+    """Who are there, those included who are away after a crash."""
     batch: int
     """Messages that a worker takes at a time."""
     residual_s: float

@@ -10,6 +10,7 @@ import pytest
 
 from scenarios.catalogue import Loaded
 from sim import cohort, message
+from sim.outcome import Outcome
 from sim.progress import SILENT
 from tests.sim.pipelines import scenario, stream, traffic
 
@@ -78,3 +79,22 @@ def test_workers_that_are_away_after_a_crash_leave_no_call_idle_meanwhile() -> N
         for engine in (message, cohort)
     )
     assert other == pytest.approx(one, rel=0.02)
+
+
+def test_codes_from_workers_of_equal_services_find_what_opened_in_the_longer_gaps() -> None:
+    """All are busy, and a bucket passes three of ten; the gaps are those of the season's first moments."""
+    bucket = [{"name": "p", "channels": ["email"], "limits": [{"rate": "75/s", "burst": 5}]}]
+    workers = {"count": 16, "service_time": "64ms", "distribution": "deterministic"}
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    loaded = scenario(30, workers, provider=bucket, retries={"attempts": 1})
+    due = traffic(streams, [np.full(30, 230), np.random.default_rng(1).poisson(50.0, 30)])
+    found = _codes_taken(cohort.run(loaded, due, 1, SILENT)[1])
+    exact = [_codes_taken(message.run(loaded, due, seed, SILENT)[1]) for seed in range(870, 886)]
+    assert np.mean(exact) > 1.3
+    assert abs(found - np.mean(exact)) < 2.0 * np.std(exact) / 4.0
+
+
+def _codes_taken(outcome: Outcome) -> float:
+    """Of codes, against all messages: the share of calls that the bucket passes."""
+    asked, refused = outcome.attempts.sum(axis=1), outcome.limited.sum(axis=1)
+    return float((1.0 - refused[1] / asked[1]) / (1.0 - refused.sum() / asked.sum()))
