@@ -51,6 +51,7 @@ _SOURCES = (
     "kernelrounds.py",
     "kernelrun.py",
     "kernelsettle.py",
+    "kernelshares.py",
     "kernelstalls.py",
     "limitlaws.py",
     "limits.py",
