@@ -13,7 +13,7 @@ from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import call_at, refer
-from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short
+from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short, visible_again
 from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelparts import (
@@ -25,9 +25,12 @@ from sim.pipeline.kernelparts import (
     wait_spans,
 )
 from sim.pipeline.kernelrings import anybody_waits, has_room
-from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
+from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, looks_ahead, note_due
 from sim.pipeline.kernelsettle import settle
+from sim.pipeline.recalls import COME_AGAIN, LATE, MAN, TAKE_OUT
 from sim.pipeline.state import (
+    AGAIN,
+    AGAIN_UNTIL,
     AHEAD_FROM,
     ALIVE,
     ASK_ON,
@@ -35,7 +38,6 @@ from sim.pipeline.state import (
     BACK_UNTIL,
     CELL,
     CHANCE,
-    COME_AGAIN,
     COME_BACK,
     COUNT_OUTSIDE,
     DEFERRED_UNTIL,
@@ -50,19 +52,16 @@ from sim.pipeline.state import (
     LANDS_UNTIL,
     LEFT,
     LISTED,
-    MAN,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
     OWNER,
     PIECES,
     PLAN_DROPS,
-    RUN_BINS,
     RUN_FROM,
     SERVE_LINES,
     STALL,
     STREAM,
-    TAKE_OUT,
     TELL_APART,
     UNDER_WAY,
     USED,
@@ -208,7 +207,8 @@ def _is_looked_at(state: State, window: Window, j: int, every: int) -> bool:
 @part
 def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
     """As `advance`, through columns whose arrivals are known."""
-    _list_alive(state, window, at, end)
+    _list_alive(plan, state, window, at, end)
+    reach = looks_ahead(plan, window)
     for j in range(at, end):
         if j > at and _is_looked_at(state, window, j, every):
             end_run(plan, state, window, j)
@@ -216,7 +216,7 @@ def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every:
         if not has_room(state, window):
             end_run(plan, state, window, j)
             return -1 - j
-        if j == at or j - state.marks[AHEAD_FROM] == RUN_BINS:
+        if j == at or j - state.marks[AHEAD_FROM] == reach:
             end_run(plan, state, window, j)
             look_ahead(plan, state, window, j, end)
         _bin(plan, state, window, j)
@@ -229,17 +229,19 @@ def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every:
 
 
 @part
-def _list_alive(state: State, window: Window, at: int, end: int) -> None:
-    """Into `state.alive`: rows that have newcomers in these columns, or in which something lies ahead."""
+def _list_alive(plan: Plan, state: State, window: Window, at: int, end: int) -> None:
+    """Into `state.alive`: rows that have newcomers in these columns, or in which something lies ahead; where
+    there may be echoes all."""
     t, state.marks[ALIVE] = window.first_bin + at, 0
+    late = window.again != 0 and plan.again[LATE] > 0.0
     for row in range(state.streams.shape[0]):
         own = state.streams[row]
         own[LISTED] = 0.0
-        ahead = max(own[LANDS_UNTIL], own[BACK_UNTIL] + 1.0, own[DEFERRED_UNTIL] + 1.0)
+        ahead = max(own[LANDS_UNTIL], own[BACK_UNTIL] + 1.0, own[DEFERRED_UNTIL] + 1.0, own[AGAIN_UNTIL])
         j = at if row < window.arrivals.shape[0] else end
         while j < end and window.arrivals[row, j] <= 0.0:
             j += 1
-        if j < end or ahead >= t or own[HELD] > 0.0 or window.again != 0:
+        if j < end or ahead >= t or own[HELD] > 0.0 or late:
             enlist(state, row)
 
 
@@ -262,7 +264,8 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
     due, safe = note_due(state, k)
     _begin(plan, state, window, t)
-    calm = safe and window.again == 0 and is_calm(plan, state, due, window.capacity[j])
+    again = visible_again(plan, state, window, t, k)
+    calm = safe and is_calm(plan, state, due + again, window.capacity[j])
     if calm:
         served = serve_at_once(plan, state, window, t)
     else:
@@ -277,6 +280,7 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         state.stalled[USED] = window.busy[j]
     ask(plan, state, window, t)
     if calm and joins_run(state, t, k):
+        state.refused[2] += state.refused[1] - state.ahead[AGAIN, k]
         if window.beyond != 0:
             call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
         return

@@ -32,7 +32,7 @@ _FRESH_POINTS = 4
 
 
 @part
-def _cell_of(plan: Plan, delay_s: float) -> int:
+def cell_of(plan: Plan, delay_s: float) -> int:
     """Bin of sim.histogram, as sim.histogram.index has it."""
     if delay_s < plan.edges_s[1]:
         return 0
@@ -55,7 +55,7 @@ def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats, rows
     if rest <= 0.0:
         return
     least_s, most_s = piece[LEAST_S], piece[MOST_S]
-    low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
+    low, high = cell_of(plan, least_s), cell_of(plan, most_s)
     _note(plan, waits, slopes, rest, (least_s, most_s, low, high))
     if piece[WHOSE] >= 0.0:
         own = state.group_delays[int(piece[WHOSE])]

@@ -32,6 +32,7 @@ from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid
 from sim.pipeline.state import (
+    AGAIN_UNTIL,
     AGE_VAR,
     ARRIVING_SHARE,
     BACK_UNTIL,
@@ -125,8 +126,8 @@ def empty_state(
     back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
-    streams = np.zeros((s, 11))
-    streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL]] = NEVER
+    streams = np.zeros((s, 12))
+    streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, AGAIN_UNTIL]] = NEVER
     return State(
         limits=_filled_up([each.state for each in limit_rows(scenario)[0]]),
         waiting=np.zeros(p),
@@ -139,7 +140,7 @@ def empty_state(
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
-        refused=np.zeros(2),
+        refused=np.zeros(3),
         outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, 2, coming + RUN_BINS)),
         streams=streams,

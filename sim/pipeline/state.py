@@ -68,9 +68,9 @@ BAND_EXPIRED, BAND_DROPPED = range(2)
 # Columns of State.streams: messages in backoff, with a worker or a provider, of those how many arrive or
 # bounce in this bin, of those how many too late; what a provider or a late worker holds back; last bins with
 # a change ahead in `coming`, `back`, `deferred`; most tries of what is in backoff; whether the row is among
-# `alive`; messages that are not visible again yet.
+# `alive`; messages that are not visible again yet, and the last bin in which some are.
 AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD = range(5)
-LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN = range(5, 11)
+LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN, AGAIN_UNTIL = range(5, 12)
 
 NEVER = -2
 """A bin that is over when the season begins."""
@@ -82,9 +82,10 @@ LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 RUN_BINS = 128
 """Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
 
-# Rows of State.ahead: all that is due, whether some of it may expire within its bin; behind these what is due
-# of each class, and behind those what is due for each provider.
-DUE, UNSAFE, BY_CLASS = range(3)
+# Rows of State.ahead: all that is due, whether some of it may expire within its bin, what of State.recalled
+# is visible again, the share of what is taken that a crash or a fault ends; behind these what is there to be
+# taken of each class, and behind those what is for each provider.
+DUE, UNSAFE, AGAIN, ENDS, BY_CLASS = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
@@ -114,8 +115,6 @@ COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
 STALL = 0
 # Steps of sim.pipeline.kernelfull.
 COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
-# Steps of sim.pipeline.kernelagain.
-MAN, COME_AGAIN, TAKE_OUT = range(3)
 
 
 class Plan(NamedTuple):
@@ -203,7 +202,8 @@ class State(NamedTuple):
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(2,): messages set back in the last bin, and those whose worker crashed."""
+    """(3,): messages set back in the last bin; in it, whose worker crashed; how many more those are than are
+    visible again, since RUN_FROM."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
@@ -211,13 +211,13 @@ class State(NamedTuple):
     coming: Floats
     """(S, 2, D): changes ahead of LEAVING and LEAVING_LATE."""
     streams: Floats
-    """(S, 11)"""
+    """(S, 12)"""
     alive: Indices
     """(S,): rows in which something may happen before the columns asked for end, the first of them."""
     classes: Floats
     """(P, 3)"""
     ahead: Floats
-    """(2 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
+    """(4 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
     met: Floats
     """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider in these columns: its cell
     of `light`, and how likely it is."""
@@ -252,6 +252,12 @@ class State(NamedTuple):
     """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
     again: Floats
     """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
+    mixed: Floats
+    """(bins ahead,): of all lanes, what of `again` comes in a bin."""
+    recalled: Floats
+    """(lanes, TIMES, bins ahead): those that have waited for time-outs alone, once or more often."""
+    taken: Floats
+    """(4, RUN_BINS): what sim.pipeline.kernelcalmagain is at work on."""
     late: Floats
     """(bins ahead, lanes, 3): messages late workers ask for in a bin, due times from it, their squares."""
     down: Floats
