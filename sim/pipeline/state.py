@@ -82,9 +82,8 @@ LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 RUN_BINS = 128
 """Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
 
-# Rows of State.ahead: all that is due, whether some of it may expire within its bin, what of State.recalled
-# is visible again, the share of what is taken that a crash or a fault ends; behind these what is there to be
-# taken of each class, and behind those what is for each provider.
+# Rows of State.ahead: all that is due, whether some may expire within its bin, what comes of State.recalled,
+# the share that crashes or faults end; behind these all of each class, and then all for each provider.
 DUE, UNSAFE, AGAIN, ENDS, BY_CLASS = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
@@ -202,8 +201,7 @@ class State(NamedTuple):
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(3,): messages set back in the last bin; in it, whose worker crashed; how many more those are than are
-    visible again, since RUN_FROM."""
+    """(3,): messages set back in the last bin; whose worker crashed; the same since RUN_FROM, net of returns."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
