@@ -201,7 +201,7 @@ class State(NamedTuple):
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(3,): messages set back in the last bin; whose worker crashed; the same since RUN_FROM, net of returns."""
+    """(3,): messages set back in the last bin; whose worker crashed; those since RUN_FROM, net."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats

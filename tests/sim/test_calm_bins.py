@@ -67,11 +67,12 @@ SEASONS = {
 
 def told(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, long_way: bool) -> tuple[Outcome, int]:
     """What becomes of it, and how many batches there were: a bin in closed form needs none. The long way is
-    taken where somebody seems to wait outside of the queue."""
+    taken where somebody seems to wait outside of the queue: a row of nobody."""
     states: list[State] = []
 
     def state_of(*parts: Any) -> State:
-        states.append(empty_state(*parts))
+        state = empty_state(*parts)
+        states.append(state._replace(outside=np.zeros((64, len(state.back_level) + 1))))
         states[-1].marks[NEXT_OUTSIDE] = int(long_way)
         return states[-1]
 
