@@ -187,10 +187,13 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     traffic = with_echoes(traffic) if echoes(loaded.scenario) else traffic
     lanes = lanes_of([HoldUp()] * len(traffic.streams))
     feedback = feedback_of(loaded.scenario, traffic.streams, lanes, 1, traffic.bin_s, 1)
-    for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
-        plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
-        state = empty_state(loaded.scenario, [plan], len(lanes), 1, feedback)
-        kernel.advance(plan, state, _window_for(plan, state, traffic, len(lanes)), 0, 1, 0)
+    every = eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s)
+    plans = [plan_of(era, traffic.streams, lanes, 1, traffic.bin_s) for era in every]
+    state = empty_state(loaded.scenario, plans, len(lanes), 1, feedback)
+    window = _window_for(plans[0], state, traffic, len(lanes))
+    for plan in plans[1:]:
+        window = kernelwindows.with_units(window, plan, state)
+    kernel.advance(plans[0], state, window, 0, 1, 0)
     lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -255,11 +256,20 @@ def _filled_up(rows: Sequence[Sequence[float]]) -> Floats:
 
 
 def _sum(first: Floats, second: Floats) -> Floats:
-    """Equally probable points of the sum of two independent times."""
-    if second[0] == second[-1]:
-        return np.asarray(first + second[0])
-    sums = np.sort(np.add.outer(first, second), axis=None)
-    return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
+    """Equally probable points of the sum of two independent times; to be read only."""
+    return _sum_of(first.tobytes(), second.tobytes())
+
+
+@lru_cache(maxsize=64)  # eras differ in what one provider does
+def _sum_of(first: bytes, second: bytes) -> Floats:
+    """The same of float64 values."""
+    own, other = np.frombuffer(first), np.frombuffer(second)
+    if other[0] == other[-1]:
+        found = np.asarray(own + other[0])
+    else:
+        found = np.asarray(np.sort(np.add.outer(own, other), axis=None).reshape(len(own), -1).mean(axis=1))
+    found.setflags(write=False)
+    return found
 
 
 def _delivery(in_bins: Floats, bins: int) -> Floats:
