@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -31,7 +30,7 @@ from sim.pipeline.provisions import (
 from sim.pipeline.recalls import AGAIN_PARCELS, recall_figures, recall_room
 from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.spreading import laid
+from sim.pipeline.spreading import laid, summed
 from sim.pipeline.state import (
     AGAIN_UNTIL,
     AGE_VAR,
@@ -88,7 +87,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     fluids, first_rows = limit_rows(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
     served_s = ended_well(scenario, POINTS) if forgets(scenario) else service_points(workers, POINTS)
-    delays_s = [_sum(served_s, points((provider.delay,))) for provider in scenario.providers]
+    delays_s = [summed(served_s, points((provider.delay,))) for provider in scenario.providers]
     deliveries = [_delivery(delay_s / bin_s, bins) for delay_s in delays_s]
     return Plan(
         bin_s=bin_s,
@@ -253,23 +252,6 @@ def _filled_up(rows: Sequence[Sequence[float]]) -> Floats:
     for at, row in enumerate(rows):
         filled[at, : len(row)] = row
     return filled
-
-
-def _sum(first: Floats, second: Floats) -> Floats:
-    """Equally probable points of the sum of two independent times; to be read only."""
-    return _sum_of(first.tobytes(), second.tobytes())
-
-
-@lru_cache(maxsize=64)  # eras differ in what one provider does
-def _sum_of(first: bytes, second: bytes) -> Floats:
-    """The same of float64 values."""
-    own, other = np.frombuffer(first), np.frombuffer(second)
-    if other[0] == other[-1]:
-        found = np.asarray(own + other[0])
-    else:
-        found = np.asarray(np.sort(np.add.outer(own, other), axis=None).reshape(len(own), -1).mean(axis=1))
-    found.setflags(write=False)
-    return found
 
 
 def _delivery(in_bins: Floats, bins: int) -> Floats:
