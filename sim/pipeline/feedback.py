@@ -26,9 +26,6 @@ BEGAN, KNOWN_UNTIL = range(2)
 # Last column of Feedback.weights: sends that a delivery in time causes, and one that is too late.
 BY_FRESH, BY_STALE = range(2)
 
-# Steps of sim.pipeline.kernelfeedback.
-SEND, CAUSE = range(2)
-
 HELD_UP = -1
 """Instead of a lane: stages hold these sends up before the door."""
 

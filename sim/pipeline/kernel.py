@@ -8,7 +8,7 @@ sim/README.md says what is exact and what is approximate.
 from __future__ import annotations
 
 from sim.ledger import EXPIRED
-from sim.pipeline.feedback import CAUSE, SEND
+from sim.pipeline.kernelalive import list_alive
 from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
@@ -18,56 +18,49 @@ from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
-    enlist,
     hand_out,
     light_wait,
     usual_capacity,
     wait_spans,
 )
-from sim.pipeline.kernelrings import anybody_waits, has_room
+from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
 from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, looks_ahead, note_due
 from sim.pipeline.kernelsettle import settle
-from sim.pipeline.recalls import COME_AGAIN, LATE, MAN, TAKE_OUT
 from sim.pipeline.state import (
     AGAIN,
-    AGAIN_UNTIL,
     AHEAD_FROM,
-    ALIVE,
-    ASK_ON,
-    AWAY,
-    BACK_UNTIL,
     CELL,
     CHANCE,
-    COME_BACK,
-    COUNT_OUTSIDE,
-    DEFERRED_UNTIL,
     DROP,
-    DROP_SHARE,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
-    HELD,
-    HIDDEN,
-    LANDS_UNTIL,
     LEFT,
-    LISTED,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
-    OWNER,
     PIECES,
-    PLAN_DROPS,
     RUN_FROM,
-    SERVE_LINES,
-    STALL,
-    STREAM,
-    TELL_APART,
-    UNDER_WAY,
     USED,
     Plan,
     State,
     Window,
+)
+from sim.pipeline.steps import (
+    ASK_ON,
+    CAUSE,
+    COME_AGAIN,
+    COME_BACK,
+    COUNT_OUTSIDE,
+    DROP_SHARE,
+    MAN,
+    PLAN_DROPS,
+    SEND,
+    SERVE_LINES,
+    STALL,
+    TAKE_OUT,
+    TELL_APART,
 )
 
 
@@ -161,21 +154,6 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     return total
 
 
-@part
-def _count_held(plan: Plan, state: State, window: Window) -> None:
-    """Into `window.held`: messages in hand, those in the queue counted parcel by parcel."""
-    held = window.held
-    for row in range(state.streams.shape[0]):
-        own = state.streams[row]
-        held[int(plan.streams[row, OWNER])] += own[AWAY] + own[UNDER_WAY] + own[HELD] + own[HIDDEN]
-    for p in range(state.waiting.shape[0]):
-        for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
-            batch = state.batches[p, b % state.batches.shape[1]]
-            for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
-                parcel = state.parcels[p, i % state.parcels.shape[1]]
-                held[int(plan.streams[int(parcel[STREAM]), OWNER])] += parcel[MASS]
-
-
 @compiled
 def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
     """The pipeline goes on from column `at` of the window to `end`, or to a bin that is a multiple of `every`
@@ -207,7 +185,7 @@ def _is_looked_at(state: State, window: Window, j: int, every: int) -> bool:
 @part
 def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
     """As `advance`, through columns whose arrivals are known."""
-    _list_alive(plan, state, window, at, end)
+    list_alive(plan, state, window, at, end)
     reach = looks_ahead(plan, window)
     for j in range(at, end):
         if j > at and _is_looked_at(state, window, j, every):
@@ -222,27 +200,10 @@ def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every:
         _bin(plan, state, window, j)
     end_run(plan, state, window, end)
     if end == window.arrivals.shape[1]:
-        _count_held(plan, state, window)
+        count_held(plan, state, window)
         if window.full != 0:
             call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
     return end
-
-
-@part
-def _list_alive(plan: Plan, state: State, window: Window, at: int, end: int) -> None:
-    """Into `state.alive`: rows that have newcomers in these columns, or in which something lies ahead; where
-    there may be echoes all."""
-    t, state.marks[ALIVE] = window.first_bin + at, 0
-    late = window.again != 0 and plan.again[LATE] > 0.0
-    for row in range(state.streams.shape[0]):
-        own = state.streams[row]
-        own[LISTED] = 0.0
-        ahead = max(own[LANDS_UNTIL], own[BACK_UNTIL] + 1.0, own[DEFERRED_UNTIL] + 1.0, own[AGAIN_UNTIL])
-        j = at if row < window.arrivals.shape[0] else end
-        while j < end and window.arrivals[row, j] <= 0.0:
-            j += 1
-        if j < end or ahead >= t or own[HELD] > 0.0 or late:
-            enlist(state, row)
 
 
 @part

@@ -22,23 +22,15 @@ from sim.pipeline.kernelnoting import share_below
 from sim.pipeline.kernelparts import put
 from sim.pipeline.kernelrunagain import go_on_again
 from sim.pipeline.recalls import (
-    AT_ONCE,
-    COME_AGAIN,
     ENDED,
     ENDED_LATER,
     FIRST_KEPT,
     FIRST_LATE,
-    GO_ON,
     KEPT_POINTS,
     LATE,
     LATE_ONES,
     LATE_POINTS,
-    LOOK_AHEAD,
-    MAN,
     SERVED_S,
-    STOP_SHORT,
-    TAKE_OUT,
-    TAKE_OUT_CALM,
     TIMES,
 )
 from sim.pipeline.state import (
@@ -67,6 +59,16 @@ from sim.pipeline.state import (
     State,
     Window,
 )
+from sim.pipeline.steps import (
+    AT_ONCE,
+    COME_AGAIN,
+    GO_ON,
+    LOOK_AHEAD,
+    MAN,
+    STOP_SHORT,
+    TAKE_OUT,
+    TAKE_OUT_CALM,
+)
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
@@ -75,7 +77,7 @@ _TINY = 1e-12
 def again(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, taken: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.recalls names; `mass`: what the workers took."""
+    """One of the steps of bin `t` that sim.pipeline.steps names; `mass`: what the workers took."""
     if step == MAN:
         man(plan, state, window, t)
     elif step in (COME_AGAIN, AT_ONCE):

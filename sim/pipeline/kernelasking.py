@@ -6,7 +6,8 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernellimits import left_idle, plain_open, plain_take
 from sim.pipeline.provisions import ASKING, AT_ONCE, BINDS, PLAIN, STANDBY
-from sim.pipeline.state import ASK, Plan, State, Window
+from sim.pipeline.state import Plan, State, Window
+from sim.pipeline.steps import ASK
 
 
 @part

@@ -28,6 +28,7 @@ _SOURCES = (
     "feedback.py",
     "kernel.py",
     "kernelagain.py",
+    "kernelalive.py",
     "kernelasking.py",
     "kernelbackoff.py",
     "kernelbehind.py",
@@ -61,6 +62,7 @@ _SOURCES = (
     "recalls.py",
     "retries.py",
     "state.py",
+    "steps.py",
 )
 
 

@@ -15,7 +15,7 @@ from sim.pipeline.kerneldoor import room
 from sim.pipeline.kernelexpiry import leave_too_old, too_old_share
 from sim.pipeline.kernelparts import light_wait, usual_capacity
 from sim.pipeline.kernelrun import all_pass
-from sim.pipeline.recalls import AT_ONCE, LATE, STOP_SHORT, TAKE_OUT_CALM
+from sim.pipeline.recalls import LATE
 from sim.pipeline.state import (
     AGAIN,
     AHEAD_FROM,
@@ -50,6 +50,7 @@ from sim.pipeline.state import (
     State,
     Window,
 )
+from sim.pipeline.steps import AT_ONCE, STOP_SHORT, TAKE_OUT_CALM
 
 
 @part

@@ -12,21 +12,8 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernellimits import blocked_share
 from sim.pipeline.kernelparts import put
-from sim.pipeline.state import (
-    ALIVE,
-    AWAY,
-    COME_IN,
-    DROP,
-    HIDDEN,
-    MASS,
-    OWNER,
-    PIECES,
-    SPILL,
-    SPILL_OVER,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import ALIVE, AWAY, DROP, HIDDEN, MASS, OWNER, PIECES, SPILL, Plan, State, Window
+from sim.pipeline.steps import COME_IN, SPILL_OVER
 
 
 @part

@@ -11,7 +11,6 @@ from sim.pipeline.kernellines import serve_lines
 from sim.pipeline.state import (
     BAND,
     BANDS,
-    COME_BACK,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
@@ -22,22 +21,20 @@ from sim.pipeline.state import (
     MASS,
     NEXT_BATCH,
     PIECES,
-    SERVE_LINES,
-    SET_BACK,
     STREAM,
-    TELL_APART,
     TRIES,
     WHOSE,
     Plan,
     State,
     Window,
 )
+from sim.pipeline.steps import COME_BACK, SERVE_LINES, SET_BACK, TELL_APART
 
 
 def fair(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class or a piece."""
+    """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a class or a piece."""
     if step == COME_BACK:
         _come_back(plan, state)
     elif step == TELL_APART:

@@ -4,10 +4,11 @@ when a season has triggers."""
 from __future__ import annotations
 
 from sim.ledger import DELIVERED, FRESH
-from sim.pipeline.feedback import BEGAN, BY_FRESH, BY_STALE, HELD_UP, KNOWN_UNTIL, SEND, Feedback
+from sim.pipeline.feedback import BEGAN, BY_FRESH, BY_STALE, HELD_UP, KNOWN_UNTIL, Feedback
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kerneldraws import poisson
 from sim.pipeline.state import Floats, Indices, Plan, State, Window
+from sim.pipeline.steps import SEND
 
 
 def feed(

@@ -11,9 +11,6 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldoor import let_in, queued, room
 from sim.pipeline.kernelparts import put
 from sim.pipeline.state import (
-    COME_IN,
-    COUNT_OUTSIDE,
-    DROP_SHARE,
     END_PARCEL,
     FIRST_BATCH,
     FIRST_OUTSIDE,
@@ -21,19 +18,18 @@ from sim.pipeline.state import (
     MASS,
     NEXT_OUTSIDE,
     OWNER,
-    PLAN_DROPS,
-    SPILL_OVER,
     STREAM,
     Plan,
     State,
     Window,
 )
+from sim.pipeline.steps import COME_IN, COUNT_OUTSIDE, DROP_SHARE, PLAN_DROPS, SPILL_OVER
 
 
 def full(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, _row: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class."""
+    """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a class."""
     if step == COME_IN:
         _come_in(plan, state, window.capacity[t - window.first_bin])
     elif step == SPILL_OVER:

@@ -13,7 +13,7 @@ from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
-from sim.pipeline.recalls import ACKS, GO_ON, LAG, LOOK_AHEAD
+from sim.pipeline.recalls import ACKS, LAG
 from sim.pipeline.state import (
     AHEAD_FROM,
     ALIVE,
@@ -47,6 +47,7 @@ from sim.pipeline.state import (
     State,
     Window,
 )
+from sim.pipeline.steps import GO_ON, LOOK_AHEAD
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""

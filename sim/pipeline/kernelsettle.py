@@ -11,20 +11,19 @@ from sim.pipeline.kernelnoting import AT_DOOR
 from sim.pipeline.kernelshares import share_by_class
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
 from sim.pipeline.state import (
-    ACCEPT,
     DETOUR,
     MASS,
     OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
-    SET_BACK,
     STREAM,
     TRIES,
     Plan,
     State,
     Window,
 )
+from sim.pipeline.steps import ACCEPT, SET_BACK
 
 
 @part

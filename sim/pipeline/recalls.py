@@ -1,6 +1,6 @@
 """What a cohort plan says of messages that are taken again, and the rings that hold them.
 
-Columns and steps are shared with sim.pipeline.kernelagain, which works on them.
+Columns are shared with sim.pipeline.kernelagain, which works on them.
 """
 
 from __future__ import annotations
@@ -39,9 +39,6 @@ LATE_POINTS, KEPT_POINTS = 32, 256
 AGAIN_PARCELS = 10
 """Parcels of a lane that come again in a bin at most, and messages that late workers ask for."""
 FIRST_KEPT = FIRST_LATE + LATE_POINTS
-
-# Steps of sim.pipeline.kernelagain.
-MAN, COME_AGAIN, TAKE_OUT, LOOK_AHEAD, AT_ONCE, TAKE_OUT_CALM, STOP_SHORT, GO_ON = range(8)
 
 TIMES = 4
 """State.recalled has messages apart by how often they were hidden, up to so often."""

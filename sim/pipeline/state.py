@@ -106,15 +106,6 @@ REJECT, DROP, SPILL = range(3)
 # same of messages that their provider held back once a worker had asked for them.
 WAITS, SLOPES, HELD_WAITS, HELD_SLOPES = range(4)
 
-# Steps of sim.pipeline.kernelbeyond.
-ASK, ACCEPT, ASK_ON = range(3)
-# Steps of sim.pipeline.kernelfair.
-COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
-# The step of sim.pipeline.kernelstalls.
-STALL = 0
-# Steps of sim.pipeline.kernelfull.
-COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
-
 
 class Plan(NamedTuple):
     """A pipeline in figures."""
