@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -72,14 +73,16 @@ def said(trial: Trial) -> str:
 
 
 def tried(loaded: Loaded, answer: int, seeds: list[int], referee: Laboratory) -> dict[int, list[Trial]]:
-    """By number of workers: a season of every seed; each is told as it ends."""
+    """By number of workers: a season of every seed until Ctrl-C; each is told as it ends."""
     found: dict[int, list[Trial]] = {WORKERS: [], LESS: []}
-    for seed in seeds:
-        asked = [(scaled(loaded, workers, answer), seed) for workers in found]
-        for workers, trial in zip(found, referee.trials(asked), strict=True):
-            found[workers].append(trial)
-            print(f"seed {seed}, {workers} workers, {trial.replication.offered:.4g} messages: {said(trial)}")
-        sys.stdout.flush()
+    with suppress(KeyboardInterrupt):
+        for seed in seeds:
+            asked = [(scaled(loaded, workers, answer), seed) for workers in found]
+            for workers, trial in zip(found, referee.trials(asked), strict=True):
+                found[workers].append(trial)
+                offered = trial.replication.offered
+                print(f"seed {seed}, {workers} workers, {offered:.4g} messages: {said(trial)}")
+            sys.stdout.flush()
     return found
 
 
@@ -87,6 +90,8 @@ def tell(found: dict[int, list[Trial]], answer: int) -> None:
     """How many seasons meet every objective with the answer, and how many miss one with less."""
     held = [trial.meets for trial in found[WORKERS]]
     failed = [not trial.meets for trial in found[LESS]]
+    if not held:
+        return
     offered = sum(trial.replication.offered for trial in found[WORKERS]) / len(held)
     book.say(f"message by message at scale {WORKERS / answer:.4f}, {offered:.3g} messages a season:")
     least = LEAST_SHARE * len(held)
