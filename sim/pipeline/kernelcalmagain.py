@@ -41,6 +41,7 @@ from sim.pipeline.state import (
     PIECES,
     PRIORITY,
     PROVIDER,
+    RECALLED_UNTIL,
     STREAM,
     TRIES,
     VAR,
@@ -114,6 +115,8 @@ def look_ahead_again(plan: Plan, state: State, first: int, n: int) -> None:
             ahead[by_provider + int(own[PROVIDER])],
         )
         for times in range(TIMES):
+            if state.streams[s, RECALLED_UNTIL + times] < first:
+                continue
             coming, at = state.recalled[s, times], first % ring
             become_recalled(plan, state, piece, first, s, times + 1)
             kept = 1.0 - too_old_share(first, plan.bin_s, piece, own, False)

@@ -26,6 +26,7 @@ from sim.pipeline.state import (
     CALM,
     LEAST_S,
     MOST_S,
+    RECALLED_UNTIL,
     STREAM,
     TRIES,
     Floats,
@@ -110,6 +111,7 @@ def hide(plan: Plan, state: State, t: int, piece: Floats, kind: int, mass: float
         return
     times, ring = _times(plan, piece), state.again.shape[0]
     if kind != LATE_ONES and 0 <= times < TIMES:
+        state.streams[s, RECALLED_UNTIL + times] = state.streams[s, AGAIN_UNTIL]
         state.recalled[s, times, (t + lag) % ring] += mass * (1.0 - later)
         state.recalled[s, times, (t + lag + 1) % ring] += mass * later
         return

@@ -25,6 +25,7 @@ from sim.pipeline.state import (
     PIECES,
     PRIORITY,
     PROVIDER,
+    RECALLED_UNTIL,
     WAITS,
     Plan,
     State,
@@ -52,102 +53,139 @@ def go_on_again(plan: Plan, state: State, window: Window, t: int, until: int, ta
 def _admit_lane(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> bool:
     """All that workers take of a lane, newly and again, is taken by its provider or ended by a crash.
     Returns whether that is anything."""
-    came, late = _admit_new(plan, state, window, s, at, end), float(plan.streams[s, LATE_AT_ONCE])
+    t, late, n = window.first_bin + at, float(plan.streams[s, LATE_AT_ONCE]), end - at
+    came, gone = _admit_new(plan, state, window, s, at, end)
     if plan.again[ACKS] == 0.0:
         failed = window.out[FAILED, int(plan.streams[s, OWNER])]
-        for k in range(end - at):
+        for k in range(n):
             failed[at + k] += state.taken[GONE, k]
-    elif came or state.streams[s, AGAIN_UNTIL] >= window.first_bin + at:
+    elif gone > 0.0 or state.streams[s, AGAIN_UNTIL] >= t:
+        came = True
         for times in range(TIMES):
-            again = _swap(plan, state, window.first_bin + at, s, times, end - at)
-            if again:
-                late = max(late, _admit_again(plan, state, window, s, at, end, times + 1))
-                came = True
-        _hide_rest(plan, state, window.first_bin + at, s, end - at)
+            if gone > 0.0 or state.streams[s, RECALLED_UNTIL + times] >= t:
+                gone, too_late = _turn_over(plan, state, window, s, at, end, times, gone)
+                late = max(late, too_late)
+        if gone > 0.0:
+            _hide_rest(plan, state, t, s, n)
     if came:
-        attempts, asking = window.out[ATTEMPTS, int(plan.streams[s, OWNER])], state.taken[ASKING]
-        for k in range(end - at):
-            attempts[at + k] += asking[k]
         late = 1.0 if late > 0.0 else 0.0
-        n, too_late = end - at, state.taken[TOO_LATE]
-        spread(plan, state, s, window.first_bin + at, asking[:n], too_late[:n], late)
+        spread(plan, state, s, t, state.taken[ASKING, :n], state.taken[TOO_LATE, :n], late)
     return came
 
 
 @part
-def _admit_new(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> bool:
+def _admit_new(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> tuple[bool, float]:
     """The newcomers of a lane go to the provider, as far as no crash ends their service. Returns whether
-    there are any."""
-    due, own, first = window.arrivals[s], plan.streams[s], state.marks[AHEAD_FROM]
-    offered, accepted = window.out[OFFERED, int(own[OWNER])], window.out[ACCEPTED, int(own[OWNER])]
-    met, ends, light = state.met[int(own[PROVIDER]), int(own[PRIORITY])], state.ahead[ENDS], state.light[s]
+    there are any, and how many crashes end."""
+    due, own, first, out = window.arrivals[s], plan.streams[s], state.marks[AHEAD_FROM], window.out
+    v, row = int(own[PROVIDER]), int(own[OWNER])
+    offered, accepted, attempts = out[OFFERED, row], out[ACCEPTED, row], out[ATTEMPTS, row]
+    met, ends, light = state.met[v, int(own[PRIORITY])], state.ahead[ENDS], state.light[s]
     asking, gone, late = state.taken[ASKING], state.taken[GONE], state.taken[TOO_LATE]
-    came, at_once = False, 0.0
+    came, ended, at_once = False, 0.0, 0.0
+    all_land = landing_share(plan, window.first_bin + end, v) >= 1.0
     for k in range(end - at):
-        mass, j = due[at + k], at + k
-        gone[k] = mass * ends[j - first] if mass * ends[j - first] > _TINY else 0.0
+        j = at + k
+        mass, lost = due[j], due[j] * ends[j - first]
+        gone[k] = lost if lost > _TINY else 0.0
         asking[k] = mass - gone[k]
         late[k] = asking[k] * own[LATE_AT_ONCE]
         if mass > 0.0:
             came = True
+            ended += gone[k]
             offered[j] += mass
             accepted[j] += mass
+            attempts[j] += asking[k]
             landing = asking[k] * own[ARRIVING_SHARE]
-            landing *= landing_share(plan, window.first_bin + j, int(own[PROVIDER]))
+            if not all_land:
+                landing *= landing_share(plan, window.first_bin + j, v)
             light[int(met[0, j - first])] += landing * met[1, j - first]
             at_once += landing * (1.0 - met[1, j - first])
     state.delays[WAITS, s, 0] += at_once
-    return came
+    return came, ended
 
 
 @part
-def _swap(plan: Plan, state: State, t: int, s: int, times: int, n: int) -> bool:
-    """What was hidden so many times and what is hidden now, in n bins from `t` on, which are no more than the
-    time-out is long: the first becomes State.taken, the second State.recalled. Returns whether any came."""
-    came, gone, coming = state.taken[CAME], state.taken[GONE], state.recalled[s, times]
-    ring, lag, later, own = coming.shape[0], int(plan.again[LAG]), plan.again[NEXT], state.streams[s]
-    at, back, hidden = t % ring, 0.0, 0.0
+def _turn_over(
+    plan: Plan, state: State, window: Window, s: int, at: int, end: int, times: int, gone: float
+) -> tuple[float, float]:
+    """Of a lane in a run no longer than the time-out: what was hidden `times` times is hidden, and what was
+    hidden once more is visible. Returns how many crashes end of that, and the share that is late."""
+    own, t, n = state.streams[s], window.first_bin + at, end - at
+    visible, back = own[RECALLED_UNTIL + times] >= t, 0.0
+    if visible:
+        back = _come(state, t, s, times, n)
+    if gone > 0.0:
+        _hide_run(plan, state, t, s, times, n)
+        own[AGAIN_UNTIL] = max(own[AGAIN_UNTIL], t + n + plan.again[LAG])
+        own[RECALLED_UNTIL + times] = own[AGAIN_UNTIL]
+    own[HIDDEN] += gone - back
+    if back > 0.0:
+        return _admit_again(plan, state, window, s, at, end, times + 1)
+    return 0.0, 0.0
+
+
+@part
+def _come(state: State, t: int, s: int, times: int, n: int) -> float:
+    """What is visible again in n bins from `t` on, of one part of State.recalled, becomes State.taken.
+    Returns how many messages."""
+    came, coming, back = state.taken[CAME], state.recalled[s, times], 0.0
+    at = t % coming.shape[0]
     for k in range(n):
         came[k] = coming[at] if coming[at] > _TINY else 0.0
         back += came[k]
         coming[at] = 0.0
-        at = at + 1 if at + 1 < ring else 0
-    at = (t + lag) % ring
-    for k in range(n):
-        hidden += gone[k]
-        following = at + 1 if at + 1 < ring else 0
-        if t + k + lag + 1 < plan.bins:
-            coming[at] += gone[k] * (1.0 - later)
-            coming[following] += gone[k] * later
-        gone[k] = 0.0
-        at = following
-    own[HIDDEN] += hidden - back
-    if hidden > 0.0:
-        own[AGAIN_UNTIL] = max(own[AGAIN_UNTIL], float(t + n + lag))
-    return back > 0.0
+        at = at + 1 if at + 1 < coming.shape[0] else 0
+    return back
 
 
 @part
-def _admit_again(plan: Plan, state: State, window: Window, s: int, at: int, end: int, times: int) -> float:
+def _hide_run(plan: Plan, state: State, t: int, s: int, times: int, n: int) -> None:
+    """What crashes ended in n bins from `t` on becomes a part of State.recalled, a time-out later."""
+    gone, coming, lag, later = (
+        state.taken[GONE],
+        state.recalled[s, times],
+        int(plan.again[LAG]),
+        plan.again[NEXT],
+    )
+    at = (t + lag) % coming.shape[0]
+    for k in range(min(n, plan.bins - lag - 1 - t)):
+        following = at + 1 if at + 1 < coming.shape[0] else 0
+        coming[at] += gone[k] * (1.0 - later)
+        coming[following] += gone[k] * later
+        at = following
+    for k in range(n):
+        gone[k] = 0.0
+
+
+@part
+def _admit_again(
+    plan: Plan, state: State, window: Window, s: int, at: int, end: int, times: int
+) -> tuple[float, float]:
     """Those of State.taken that were hidden so many times are too old, go to the provider, or are ended once
-    more. Returns the share of them that is late then."""
+    more. Returns how many crashes end, and the share of the others that is late."""
     piece, own, t = state.pieces[state.marks[PIECES]], plan.streams[s], window.first_bin + at
     become_recalled(plan, state, piece, t, s, times)
-    old, late = too_old_share(t, plan.bin_s, piece, own, False), 1.0 - fresh_share(plan, s, piece)
-    redelivered, expired = window.out[REDELIVERED, int(own[OWNER])], window.out[EXPIRED, int(own[OWNER])]
+    young, late = 1.0 - too_old_share(t, plan.bin_s, piece, own, False), 1.0 - fresh_share(plan, s, piece)
+    v, row, first, out = int(own[PROVIDER]), int(own[OWNER]), state.marks[AHEAD_FROM], window.out
+    redelivered, expired, attempts = out[REDELIVERED, row], out[EXPIRED, row], out[ATTEMPTS, row]
     came, gone, asking = state.taken[CAME], state.taken[GONE], state.taken[ASKING]
-    too_late, ends, landed = state.taken[TOO_LATE], state.ahead[ENDS], 0.0
+    too_late, ended, landed = state.taken[TOO_LATE], 0.0, 0.0
+    all_land = landing_share(plan, window.first_bin + end, v) >= 1.0
     for k in range(end - at):
+        mass = came[k] * young
         redelivered[at + k] += came[k]
-        expired[at + k] += came[k] * old
-        mass = came[k] * (1.0 - old)
-        ended = mass * ends[at + k - state.marks[AHEAD_FROM]]
-        gone[k] = ended if ended > _TINY else 0.0
-        asking[k] += mass - gone[k]
-        too_late[k] += (mass - gone[k]) * late
-        landed += (mass - gone[k]) * landing_share(plan, window.first_bin + at + k, int(own[PROVIDER]))
+        expired[at + k] += came[k] - mass
+        lost = mass * state.ahead[ENDS, at + k - first]
+        gone[k] = lost if lost > _TINY else 0.0
+        ended += gone[k]
+        mass -= gone[k]
+        attempts[at + k] += mass
+        asking[k] += mass
+        too_late[k] += mass * late
+        landed += mass if all_land else mass * landing_share(plan, t + k, v)
     state.delays[WAITS, s, cell_of(plan, piece[LEAST_S])] += landed * own[ARRIVING_SHARE]
-    return late
+    return ended, late
 
 
 @part

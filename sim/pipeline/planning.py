@@ -27,7 +27,7 @@ from sim.pipeline.provisions import (
     told_ahead,
     turns_ahead,
 )
-from sim.pipeline.recalls import AGAIN_PARCELS, recall_figures, recall_room
+from sim.pipeline.recalls import AGAIN_PARCELS, TIMES, recall_figures, recall_room
 from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid, summed
@@ -56,6 +56,7 @@ from sim.pipeline.state import (
     OWNER,
     PRIORITY,
     PROVIDER,
+    RECALLED_UNTIL,
     RUN_BINS,
     SCATTERED,
     SPILL,
@@ -126,8 +127,9 @@ def empty_state(
     back = _ahead(plan.back) + plan.told_bins
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
-    streams = np.zeros((s, 12))
-    streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, AGAIN_UNTIL]] = NEVER
+    streams = np.zeros((s, RECALLED_UNTIL + TIMES))
+    streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL]] = NEVER
+    streams[:, AGAIN_UNTIL:] = NEVER
     return State(
         limits=_filled_up([each.state for each in limit_rows(scenario)[0]]),
         waiting=np.zeros(p),

@@ -68,9 +68,11 @@ BAND_EXPIRED, BAND_DROPPED = range(2)
 # Columns of State.streams: messages in backoff, with a worker or a provider, of those how many arrive or
 # bounce in this bin, of those how many too late; what a provider or a late worker holds back; last bins with
 # a change ahead in `coming`, `back`, `deferred`; most tries of what is in backoff; whether the row is among
-# `alive`; messages that are not visible again yet, and the last bin in which some are.
+# `alive`; messages that are not visible again yet; last bins with some, in all and in parts of `recalled`.
 AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD = range(5)
-LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN, AGAIN_UNTIL = range(5, 12)
+LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN, AGAIN_UNTIL, RECALLED_UNTIL = range(
+    5, 13
+)
 
 NEVER = -2
 """A bin that is over when the season begins."""
@@ -81,15 +83,13 @@ LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 
 RUN_BINS = 128
 """Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
-
 # Rows of State.ahead: all that is due, whether some may expire within its bin, what comes of State.recalled,
 # the share that crashes or faults end; behind these all of each class, and then all for each provider.
 DUE, UNSAFE, AGAIN, ENDS, BY_CLASS = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
-# outside; the last bin with a change ahead of what providers hold back; the first of the run's columns, and
-# of those that `ahead` is about.
+# outside; the last bin with a change ahead of what providers hold back; first columns of run and `ahead`.
 UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
 
 # Plan.stalls: workers; stalls a bin of one that serves; how many serve while all are kept, on average; then
@@ -200,7 +200,7 @@ class State(NamedTuple):
     coming: Floats
     """(S, 2, D): changes ahead of LEAVING and LEAVING_LATE."""
     streams: Floats
-    """(S, 12)"""
+    """(S, 12 + TIMES)"""
     alive: Indices
     """(S,): rows in which something may happen before the columns asked for end, the first of them."""
     classes: Floats
@@ -246,7 +246,7 @@ class State(NamedTuple):
     recalled: Floats
     """(lanes, TIMES, bins ahead): those that have waited for time-outs alone, once or more often."""
     taken: Floats
-    """(4, RUN_BINS): what sim.pipeline.kernelcalmagain is at work on."""
+    """(4, RUN_BINS): at work in sim.pipeline.kernelrunagain."""
     late: Floats
     """(bins ahead, lanes, 3): messages late workers ask for in a bin, due times from it, their squares."""
     down: Floats
