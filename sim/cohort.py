@@ -77,7 +77,7 @@ class _Engine:
             scenario, list(plans.values()), len(self._lanes), self._bins, self._feedback
         )
         self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
-        self._delays = np.zeros((1, len(self._lanes), histogram.BINS))
+        self._delays = np.zeros((1, len(traffic.streams), histogram.BINS))
         horizon_bins = self._feedback.horizon_bins
         self._window_bins = min(window_bins, max(1, window_bins // horizon_bins) * horizon_bins)
         self._ledger = ledger
@@ -170,8 +170,8 @@ class _Engine:
     def told(self) -> tuple[Floats, tuple[Group, ...]]:
         """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
         self._close_delays()
-        found, every = (self._delays, known_of(self._era, self._state)), len(self._traffic.streams)
-        delays, known = (by_stream(self._lanes, each, every)[:, : self._own] for each in found)
+        known = by_stream(self._lanes, known_of(self._era, self._state), len(self._traffic.streams))
+        delays, known = self._delays[:, : self._own], known[:, : self._own]
         return delays[0], groups(self._scenario, self._offered.streams, self._ledger.totals, delays, known)
 
 

@@ -5,7 +5,8 @@ waits in the queue plus service and delivery.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -19,11 +20,11 @@ from sim.pipeline.state import (
     LANE,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
+    OWNER,
     PROVIDER,
     SLOPES,
     WAITS,
     Floats,
-    Indices,
     Plan,
     State,
 )
@@ -31,34 +32,44 @@ from sim.pipeline.workers import batch_step_s, next_end_points
 
 _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
-_SUMS = 200_000
-"""About how many sums of a wait and a service stand for a stream's delays; _LEAST to 4096 services each."""
-_LEAST = 128
+_SUMS = 20_000
+"""About how many sums of a wait and a service stand for a stream's delays: _LEAST to _MOST services each."""
+_LEAST, _MOST = 128, 4096
+_GREAT = 1.0 / 32.0
+"""From this share of a stream's messages on, _MOST services are added to a wait."""
 _TINY = 1e-300
 _RESIDUE = 1e-10
 """Less than this share of a stream's messages is what rounding left."""
 
 
 def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
-    """float64 (1 + groups, lanes, BINS): messages by delivered - due, those still with a provider included;
+    """float64 (1 + groups, streams, BINS): messages by delivered - due, those still with a provider included;
     of all, and then of those that waited in lines of their own, by groups of tenants."""
-    middles_s, tables = _middles(), [state.delays, *state.group_delays]
+    waits: dict[tuple[int, int], Floats] = {}
+    for s, rows in _ages(plan, state, lanes, workers):
+        own = int(plan.streams[s, OWNER]), int(plan.streams[s, PROVIDER])
+        waits[own] = waits.get(own, 0.0) + rows
+    counts = np.zeros((1 + len(state.group_delays), 1 + lanes[-1].stream, histogram.BINS))
+    for (stream, v), rows in waits.items():
+        counts[:, stream] += _spread(rows, _middles(), plan.delay_points_s[v])
+    return counts
+
+
+def _ages(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Iterator[tuple[int, Floats]]:
+    """Rows of the plan that have messages, and float64 (1 + groups, BINS): those by their age at the service
+    that they were delivered by, beyond what that takes."""
+    tables = [state.delays, *state.group_delays]
     waits = np.array([_waits(table[WAITS], table[SLOPES]) for table in tables])
     held = np.array([_waits(table[HELD_WAITS], table[HELD_SLOPES]) for table in tables])
-    counts = np.zeros((len(tables), len(lanes), histogram.BINS))
-    for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
-        light = state.light[s]
-        if not (light.any() or waits[0, s].any() or held[0, s].any()):
-            continue
-        below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
-        waits[0, s] += below
-        rows, ages_s = waits[:, s] + held[:, s], lanes[lane].ages_s
-        if ages_s is not None:
-            freshness_s = plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
-            rows = _fresh(_spread(waits[:, s], middles_s, ages_s), freshness_s)
-            rows += _spread(held[:, s], middles_s, ages_s)
-        counts[:, lane] += _spread(rows, middles_s, plan.delay_points_s[v])
-    return counts
+    waits[0] += _below(state.light, workers)
+    for s in np.flatnonzero(waits[0].any(axis=1) | held[0].any(axis=1)).tolist():
+        lane = lanes[int(plan.streams[s, LANE])]
+        if lane.ages_s is None:
+            yield s, waits[:, s] + held[:, s]
+        else:
+            freshness_s = plan.streams[s, FRESHNESS_S] + lane.age_s
+            rows = _fresh(_spread(waits[:, s], _middles(), lane.ages_s), freshness_s)
+            yield s, rows + _spread(held[:, s], _middles(), lane.ages_s)
 
 
 def _fresh(messages: Floats, freshness_s: float) -> Floats:
@@ -72,73 +83,80 @@ def _fresh(messages: Floats, freshness_s: float) -> Floats:
 
 def _waits(messages: Floats, slopes: Floats) -> Floats:
     """float64 (S, BINS): messages by wait, of two rows of one of the tables of a state."""
+    filled, found = messages.any(axis=1) | slopes.any(axis=1), np.zeros_like(messages)
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
-    return np.asarray(np.maximum(messages + np.cumsum(slopes, axis=1) * widths_s, 0.0))
+    found[filled] = np.maximum(messages[filled] + np.cumsum(slopes[filled], axis=1) * widths_s, 0.0)
+    return found
 
 
+@cache
 def _middles() -> Floats:
+    """float64 (BINS,): the wait that one of the bins of sim.histogram stands for."""
     middles_s = (histogram.EDGES[:-1] + histogram.EDGES[1:]) / 2.0
     middles_s[0], middles_s[-1] = 0.0, histogram.EDGES[-2]
     return middles_s
 
 
-def _exponential(light: Floats) -> Floats:
-    """float64 (BINS,): messages by wait, for the amounts of State.light that wait exponential times."""
-    cells = np.flatnonzero(light)
-    if not len(cells):
-        return np.zeros(histogram.BINS)
-    return histogram.count(*_drawn(_means_s(cells), light[cells]))
-
-
-def _behind_batches(light: Floats, workers: Workers) -> Floats:
-    """The same for workers that take batches: all that wait, wait for the next worker to end; some, for more.
+def _below(light: Floats, workers: Workers) -> Floats:
+    """float64 (S, BINS): messages by wait, for the amounts (S, LIGHT_BINS) that wait exponential times; where
+    workers take batches, all that wait, wait for the next worker to end, and some for more.
 
     They come after whole batches: a geometric number of them, none with the chance that makes State.light's
     mean of one of no others (see sim.pipeline.manning).
     """
-    cells = np.flatnonzero(light)
+    cells = np.flatnonzero(light.any(axis=0))
     if not len(cells):
-        return np.zeros(histogram.BINS)
-    means_s, least_s = _means_s(cells), batch_step_s(workers)
-    share = means_s / (means_s + least_s)
-    waits = histogram.count(*_drawn(means_s + least_s, light[cells] * share))
-    waits[0] += float((light[cells] * (1.0 - share)).sum())
-    spread = _spread(waits[None], _middles(), next_end_points(workers, _EXPONENTIAL_POINTS))
-    return np.asarray(spread[0])
+        return np.zeros((len(light), histogram.BINS))
+    means_s = LIGHT_LEAST_S * np.exp2((cells + 0.5) / LIGHT_PER_OCTAVE)
+    if workers.batch == 1:
+        return np.asarray(light[:, cells] @ _by_wait(_exponential(means_s)))
+    least_s, next_s = batch_step_s(workers), next_end_points(workers, _EXPONENTIAL_POINTS)
+    share = (means_s / (means_s + least_s))[:, None]
+    behind = _by_wait(np.add.outer(_exponential(means_s + least_s), next_s))
+    return np.asarray(light[:, cells] @ (share * behind + (1.0 - share) * _by_wait(next_s[None])))
 
 
-def _means_s(cells: Indices) -> Floats:
-    return np.asarray(LIGHT_LEAST_S * np.exp2((cells + 0.5) / LIGHT_PER_OCTAVE))
+def _exponential(means_s: Floats) -> Floats:
+    """float64 (n, points): equally probable points of exponential times with these means (n,)."""
+    quantiles_s = -np.log1p(-_chances(_EXPONENTIAL_POINTS))
+    return np.outer(means_s, quantiles_s / quantiles_s.mean())
 
 
-def _drawn(means_s: Floats, messages: Floats) -> tuple[Floats, Floats]:
-    """Equally probable points of exponential times with these means, and the messages of each."""
-    quantiles = -np.log1p(-(np.arange(_EXPONENTIAL_POINTS) + 0.5) / _EXPONENTIAL_POINTS)
-    waits_s = np.outer(means_s, quantiles / quantiles.mean())
-    return waits_s, np.repeat(messages[:, None] / _EXPONENTIAL_POINTS, _EXPONENTIAL_POINTS, axis=1)
+def _by_wait(waits_s: Floats) -> Floats:
+    """float64 (n, BINS): histograms of equally probable waits (n, ...), each adding up to 1."""
+    rows = histogram.index(waits_s).reshape(len(waits_s), -1)
+    at = rows + np.arange(len(rows))[:, None] * histogram.BINS
+    counts = np.bincount(at.ravel(), minlength=len(rows) * histogram.BINS).reshape(len(rows), histogram.BINS)
+    return counts / rows.shape[1]
 
 
 def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
-    """Histograms (rows, BINS) of the waits of (rows, n) messages, the first of which are all of them, plus an
-    independent time of equally probable points."""
+    """Histograms (rows, BINS) of the waits, float64 (n,) ascending, of (rows, n) messages, the first of which
+    are all of them, plus an independent time of equally probable points."""
     # what rounding left of a density's changes fills cells, and fewer services would stand for each
     filled = messages[0] > _RESIDUE * messages[0].sum()
+    counts = np.zeros((len(messages), histogram.BINS))
     if not filled.any():
-        return np.zeros((len(messages), histogram.BINS))
-    size = int(np.clip(_SUMS // np.count_nonzero(filled), _LEAST, 4096))
-    finer_s = _points(served_s, size)
-    size = len(finer_s)
-    values_s = np.add.outer(waits_s[filled], finer_s)
-    at = histogram.index(values_s).ravel()
-    return np.array([_laid(row[filled] / size, at, size) for row in messages])
+        return counts
+    messages, waits_s = _alike(messages[:, filled], waits_s[filled], float(served_s[0]))
+    great = messages[0] >= _GREAT * messages[0].sum()
+    for own in (great, ~great):
+        finer_s = _points(served_s, int(np.clip(_SUMS // max(1, np.count_nonzero(own)), _LEAST, _MOST)))
+        at = histogram.index(np.add.outer(waits_s[own], finer_s)).ravel()
+        for row, found in zip(messages[:, own] / len(finer_s), counts, strict=True):
+            if row.any():
+                weights = np.repeat(row, len(finer_s))
+                found += np.bincount(at, weights=weights, minlength=histogram.BINS)
+    return counts
 
 
-def _laid(messages: Floats, at: Indices, size: int) -> Floats:
-    """float64 (BINS,): each of the messages (n,) in the next `size` of the bins `at` (n x size,)."""
-    if not messages.any():
-        return np.zeros(histogram.BINS)
-    return np.bincount(at, weights=np.repeat(messages, size), minlength=histogram.BINS).astype(np.float64)
+def _alike(messages: Floats, waits_s: Floats, least_s: float) -> tuple[Floats, Floats]:
+    """Messages (rows, n) and waits (n,), those together that no histogram tells apart once `least_s` or more
+    is added."""
+    first = np.flatnonzero(np.diff(histogram.index(waits_s + least_s), prepend=-1))
+    together = np.add.reduceat(messages, first, axis=1)
+    return together, np.add.reduceat(messages[0] * waits_s, first) / together[0]
 
 
 def _points(served_s: Floats, size: int) -> Floats:
