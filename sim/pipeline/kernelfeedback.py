@@ -50,31 +50,30 @@ def send(feedback: Feedback, arrivals: Floats, first_bin: int, at: int) -> int:
 @part
 def cause(feedback: Feedback, out: Floats, first_bin: int) -> None:
     """The stride in hand is over: what its deliveries cause is laid out."""
-    at, caused = feedback.marks[BEGAN] - first_bin, feedback.caused
-    n = feedback.marks[KNOWN_UNTIL] - feedback.marks[BEGAN]
+    began, until = feedback.marks[BEGAN], feedback.marks[KNOWN_UNTIL]
+    caused = feedback.caused[: until - began]
     for f in range(feedback.triggers.shape[0]):
-        for j in range(n):
-            caused[j] = 0.0
+        caused[:] = 0.0
         for s in range(feedback.weights.shape[1]):
             by_fresh, by_stale = feedback.weights[f, s, BY_FRESH], feedback.weights[f, s, BY_STALE]
             if by_fresh > 0.0 or by_stale > 0.0:
-                delivered, fresh = out[DELIVERED, s], out[FRESH, s]
-                for j in range(n):
-                    caused[j] += by_stale * delivered[at + j] + (by_fresh - by_stale) * fresh[at + j]
-        slope = feedback.slopes[feedback.triggers[f], feedback.marks[BEGAN] :]
+                own = out[:, s, began - first_bin : until - first_bin]
+                _add(by_stale, own[DELIVERED], caused)
+                _add(by_fresh - by_stale, own[FRESH], caused)
         for k in range(feedback.jumps.shape[1]):
-            _lay(caused, n, slope, int(feedback.jumps[f, k, 0]), feedback.jumps[f, k, 1])
+            due = began + int(feedback.jumps[f, k, 0])
+            _add(feedback.jumps[f, k, 1], caused, feedback.slopes[feedback.triggers[f], due:])
 
 
 @part
-def _lay(caused: Floats, n: int, slope: Floats, lag: int, jump: float) -> None:
-    """Add `jump` times each of caused[:n] to `slope`, `lag` later and no later than its end."""
-    for i in range(min(n, slope.shape[0] - lag)):
-        slope[lag + i] += jump * caused[i]
+def _add(factor: float, what: Floats, to: Floats) -> None:
+    """Add `factor` times (n,) to the first n of (m,), of the first m where those are fewer."""
+    for i in range(min(what.shape[0], to.shape[0])):
+        to[i] += factor * what[i]
 
 
 @compiled
 def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> None:
     """Add to `slope` the changes that causes (n,) in its first n bins bring about, `lags` bins later each."""
     for k in range(lags.shape[0]):
-        _lay(caused, caused.shape[0], slope, lags[k], jumps[k])
+        _add(jumps[k], caused, slope[lags[k] :])

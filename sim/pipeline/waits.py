@@ -33,10 +33,11 @@ from sim.pipeline.workers import batch_step_s, next_end_points
 _EXPONENTIAL_POINTS = 64
 """Equally probable points that stand for an exponential wait."""
 _SUMS = 20_000
-"""About how many sums of a wait and a service stand for a stream's delays: _LEAST to _MOST services each."""
+"""About how many sums of a wait and a service stand for a stream's delays, _LEAST to _MOST services to each
+wait: so many for the few that a great share waits, and so many for all others."""
 _LEAST, _MOST = 128, 4096
 _GREAT = 1.0 / 32.0
-"""From this share of a stream's messages on, _MOST services are added to a wait."""
+"""From this share of a stream's messages on a wait is one of the few."""
 _TINY = 1e-300
 _RESIDUE = 1e-10
 """Less than this share of a stream's messages is what rounding left."""
@@ -142,7 +143,8 @@ def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
     messages, waits_s = _alike(messages[:, filled], waits_s[filled], float(served_s[0]))
     great = messages[0] >= _GREAT * messages[0].sum()
     for own in (great, ~great):
-        finer_s = _points(served_s, int(np.clip(_SUMS // max(1, np.count_nonzero(own)), _LEAST, _MOST)))
+        services = _SUMS // max(1, int(np.count_nonzero(own)))
+        finer_s = _points(served_s, min(max(services, _LEAST), _MOST))
         at = histogram.index(np.add.outer(waits_s[own], finer_s)).ravel()
         for row, found in zip(messages[:, own] / len(finer_s), counts, strict=True):
             if row.any():
