@@ -68,7 +68,7 @@ class _Engine:
         self._regained = 1.0
         if self._steady is not self._workers:
             self._regained = occupied(self._workers)[0] / occupied(self._steady)[0]
-        self._stalls = random_stream(seed, "stalls")
+        self._stalls, self._crashes = (random_stream(seed, each) for each in ("stalls", "crashes"))
         self._feedback = feedback_of(
             scenario, self._offered.streams, self._lanes, self._bins, traffic.bin_s, window_bins
         )
@@ -100,7 +100,9 @@ class _Engine:
         normals = self._services.standard_normal(n)
         self._draw_capacity(normals, 0)
         if self._steady is not self._workers:
-            window.draws[:] = self._stalls.standard_normal(n)
+            window.draws[0] = self._stalls.standard_normal(n)
+        if self._workers.crashes is not None:
+            window.draws[1] = self._crashes.standard_normal(n)
         self._entrance.open(window)
         self._pass(normals)
         out, under_way, held = window.out, window.under_way, window.held

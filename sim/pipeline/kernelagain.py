@@ -17,7 +17,7 @@ from sim.pipeline.kernelcalmagain import (
     stop_short_again,
     take_out_calm,
 )
-from sim.pipeline.kernelhidden import crash, hide, lost_share, man, recalled_wait_s
+from sim.pipeline.kernelhidden import crash, hide, man, recalled_wait_s
 from sim.pipeline.kernelnoting import share_below
 from sim.pipeline.kernelparts import put
 from sim.pipeline.kernelrunagain import go_on_again
@@ -85,13 +85,11 @@ def again(
             _come_again(plan, state, window, t, state.alive[i], step == AT_ONCE)
         state.mixed[t % state.mixed.shape[0]] = 0.0
     elif step == TAKE_OUT:
-        crash(plan, state, t, mass)
-        _take_out(plan, state, window, t)
+        _take_out(plan, state, window, t, crash(plan, state, window, t, mass))
         for s in range(state.late.shape[1]):
             _ask_late(plan, state, t, s)
     elif step == TAKE_OUT_CALM:
-        crash(plan, state, t, mass)
-        take_out_calm(plan, state, window, t, mass)
+        take_out_calm(plan, state, window, t, mass, crash(plan, state, window, t, mass))
     elif step == LOOK_AHEAD:
         look_ahead_again(plan, state, t, at)
     elif step == STOP_SHORT:
@@ -102,9 +100,9 @@ def again(
 
 
 @part
-def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
-    """What crashes end, and what will be late, of the pieces that the workers took in bin `t`."""
-    ended = lost_share(plan, t)
+def _take_out(plan: Plan, state: State, window: Window, t: int, ended: float) -> None:
+    """What crashes end, so great a share, and what will be late, of the pieces that the workers took in bin
+    `t`."""
     state.refused[1] = 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]

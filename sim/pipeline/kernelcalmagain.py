@@ -10,7 +10,7 @@ from __future__ import annotations
 from sim.ledger import EXPIRED, FAILED, REDELIVERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import too_old_share
-from sim.pipeline.kernelhidden import hide, lost_share, recalled_wait_s
+from sim.pipeline.kernelhidden import hide, recalled_wait_s
 from sim.pipeline.kernelrun import all_pass
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.recalls import (
@@ -23,6 +23,7 @@ from sim.pipeline.recalls import (
 from sim.pipeline.state import (
     AGAIN,
     AGAIN_UNTIL,
+    AHEAD_FROM,
     ALIVE,
     BAND,
     BY_CLASS,
@@ -73,16 +74,17 @@ def end_piece(plan: Plan, state: State, window: Window, t: int, piece: Floats, e
 
 
 @part
-def take_out_calm(plan: Plan, state: State, window: Window, t: int, served: float) -> None:
-    """What crashes end of the pieces of a calm bin, which do not ask their provider then."""
-    ended = lost_share(plan, t)
+def take_out_calm(plan: Plan, state: State, window: Window, t: int, served: float, ended: float) -> None:
+    """What crashes end of a calm bin, so great a share, does not ask its provider then."""
+    state.ahead[ENDS, t - window.first_bin - state.marks[AHEAD_FROM]] = ended
+    for v in range(state.shares.shape[0]):
+        state.shares[v] *= 1.0 - ended
+        state.providers[v, FIRSTS] *= 1.0 - ended
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
-        v, before = int(plan.streams[int(piece[STREAM]), PROVIDER]), piece[MASS]
         end_piece(plan, state, window, t, piece, ended)
-        state.shares[v] -= before - piece[MASS]
         if piece[TRIES] == 0.0:
-            state.providers[v, FIRSTS] += piece[MASS]
+            state.providers[int(plan.streams[int(piece[STREAM]), PROVIDER]), FIRSTS] += piece[MASS]
     state.refused[1] = served * ended * plan.again[ACKS]
 
 
@@ -100,11 +102,9 @@ def become_recalled(plan: Plan, state: State, piece: Floats, t: int, s: int, tim
 
 @part
 def look_ahead_again(plan: Plan, state: State, first: int, n: int) -> None:
-    """Into `state.ahead`: what is visible again in the bins from `first` on, and what crashes will end."""
+    """Into `state.ahead`: what is visible again in the bins from `first` on."""
     ahead, ring = state.ahead, state.recalled.shape[2]
     by_provider = BY_CLASS + state.classes.shape[0]
-    for k in range(n):
-        ahead[ENDS, k] = lost_share(plan, first + k)
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
         if s >= state.recalled.shape[0] or state.streams[s, AGAIN_UNTIL] < first:
@@ -133,11 +133,12 @@ def look_ahead_again(plan: Plan, state: State, first: int, n: int) -> None:
 def stop_short_again(plan: Plan, state: State, window: Window, t: int) -> None:
     """What comes again, and whose provider does not take all of this bin's, becomes pieces; of those and of
     newcomers crashes end their share."""
+    ended = float(state.ahead[ENDS, t - window.first_bin - state.marks[AHEAD_FROM]])
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
         if s >= window.arrivals.shape[0] or all_pass(state, int(plan.streams[s, PROVIDER])):
             continue
-        ended, piece = lost_share(plan, t), state.pieces[state.marks[PIECES]]
+        piece = state.pieces[state.marks[PIECES]]
         become_recalled(plan, state, piece, t, s, 1)
         piece[MASS], piece[LEAST_S], piece[MOST_S] = window.arrivals[s, t - window.first_bin], 0.0, 0.0
         piece[CALM] = 1.0

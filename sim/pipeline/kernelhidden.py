@@ -4,8 +4,12 @@ sim.pipeline.kernelagain.
 
 from __future__ import annotations
 
+import math
+
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldraws import poisson
 from sim.pipeline.kernelnoting import piece_moments
+from sim.pipeline.kernelparts import present
 from sim.pipeline.recalls import (
     BUSY_S,
     CRASHES,
@@ -18,8 +22,6 @@ from sim.pipeline.recalls import (
     PRESENT,
     TIMEOUT_S,
     TIMES,
-    WHOLE,
-    WORKERS,
 )
 from sim.pipeline.state import (
     AGAIN_UNTIL,
@@ -42,39 +44,35 @@ _SAME_S, _NEARLY = 1e-6, 1e-9
 
 
 @part
-def lost_share(plan: Plan, t: int) -> float:
-    """Of what is taken in bin `t`, the share whose worker crashes or is taken by a fault."""
-    ended = plan.again[LOST]
+def man(plan: Plan, state: State, window: Window, t: int) -> None:
+    """The capacity of bin `t` is that of the workers who are there and not away after a crash."""
+    back = 1 + t % (state.down.shape[0] - 1)
+    state.down[0] = max(0.0, state.down[0] - state.down[back])
+    state.down[back] = 0.0
+    window.capacity[t - window.first_bin] *= present(plan, state)
+
+
+@part
+def crash(plan: Plan, state: State, window: Window, t: int, served: float) -> float:
+    """Workers crash in bin `t`: a Poisson number of what their services make expect. Returns the share of
+    what was served that they had in hand, or workers whom a fault takes."""
+    ended, for_bins = 0.0, plan.again[PRESENT] > 0.0
+    there = max(0.0, plan.workers - state.down[0])
+    serving_s = there * plan.bin_s * (plan.again[PRESENT] if for_bins else 1.0)
+    expected = plan.again[CRASHES] * min(served * plan.again[BUSY_S], serving_s)
+    if expected > 0.0:
+        crashed = min(poisson(expected, window.draws[1, t - window.first_bin]), 1.0 * math.ceil(there))
+        ended = min(1.0, plan.again[LOST] * crashed / expected)
+        if for_bins:
+            _send_away(plan, state, t, crashed)
     if t < plan.losses.shape[0]:
         ended += (1.0 - ended) * plan.losses[t]
     return float(ended)
 
 
 @part
-def _workers(plan: Plan) -> float:
-    return float(plan.capacity * plan.again[WORKERS])
-
-
-@part
-def man(plan: Plan, state: State, window: Window, t: int) -> None:
-    """The capacity of bin `t` is that of the workers who are there and not away after a crash."""
-    back = 1 + t % (state.down.shape[0] - 1)
-    state.down[0] = max(0.0, state.down[0] - state.down[back])
-    state.down[back] = 0.0
-    workers = _workers(plan)
-    if plan.again[CRASHES] > 0.0 and workers > 0.0:
-        up = max(0.0, 1.0 - state.down[0] / workers)
-        window.capacity[t - window.first_bin] *= plan.again[WHOLE] * plan.again[PRESENT] * max(up, 1e-9)
-
-
-@part
-def crash(plan: Plan, state: State, t: int, served: float) -> None:
-    """So many workers crash in bin `t` as their services make expect."""
-    if plan.again[CRASHES] <= 0.0:
-        return
-    there = max(0.0, _workers(plan) - state.down[0]) * plan.again[PRESENT]
-    serving_s = min(served * plan.again[BUSY_S], there * plan.bin_s)
-    crashed = plan.again[CRASHES] * serving_s
+def _send_away(plan: Plan, state: State, t: int, crashed: float) -> None:
+    """They are away from now on, for their restart and start-up."""
     ring, lag, later = state.down.shape[0] - 1, int(plan.again[GONE_LAG]), plan.again[GONE_NEXT]
     state.down[0] += crashed
     if lag + 2 < ring:

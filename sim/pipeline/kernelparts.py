@@ -10,6 +10,7 @@ import math
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import leave_too_old, take_out
 from sim.pipeline.provisions import FIRSTS
+from sim.pipeline.recalls import PRESENT, WHOLE
 from sim.pipeline.state import (
     ALIVE,
     BAND,
@@ -124,10 +125,23 @@ def hand_out(
 
 @part
 def usual_capacity(plan: Plan, state: State) -> float:
-    """Messages that the workers serve in this bin on average, those that stall throughout left out."""
+    """Messages that the workers serve in this bin on average, those left out that stall throughout or are
+    away."""
+    usual = plan.capacity
+    if plan.again.shape[0] > 0:
+        usual *= present(plan, state)
     if state.stalled.shape[0] == 0:
-        return plan.capacity
-    return max(plan.capacity * float(state.stalled[LEFT_OVER]), 1e-9)
+        return usual
+    return max(usual * float(state.stalled[LEFT_OVER]), 1e-9)
+
+
+@part
+def present(plan: Plan, state: State) -> float:
+    """What the workers who are not away after a crash serve in this bin, as a share of Plan.capacity."""
+    if plan.again[PRESENT] <= 0.0 or plan.workers <= 0.0:
+        return 1.0
+    up = max(0.0, 1.0 - state.down[0] / plan.workers)
+    return float(plan.again[WHOLE] * plan.again[PRESENT] * max(up, 1e-9))
 
 
 @part

@@ -20,7 +20,6 @@ from sim.pipeline.state import (
     ARRIVING_SHARE,
     BY_CLASS,
     DUE,
-    ENDS,
     FRESHNESS_S,
     HELD,
     HELD_UNTIL,
@@ -90,13 +89,13 @@ def looks_ahead(plan: Plan, window: Window) -> int:
 
 @part
 def note_due(state: State, k: int) -> tuple[float, bool]:
-    """Into `state.classes` and `state.shares`: what is due in the k-th column ahead, by class, and what of
-    it asks each provider. Returns all newcomers, and whether none of them may expire within their bin."""
-    classes, kept = state.classes.shape[0], 1.0 - state.ahead[ENDS, k]
+    """Into `state.classes` and `state.shares`: what is due in the k-th column ahead, by class and provider.
+    Returns all newcomers, and whether none of them may expire within their bin."""
+    classes = state.classes.shape[0]
     for p in range(classes):
         state.classes[p, LOAD] = state.ahead[BY_CLASS + p, k]
     for v in range(state.shares.shape[0]):
-        state.shares[v] = state.providers[v, FIRSTS] = state.ahead[BY_CLASS + classes + v, k] * kept
+        state.shares[v] = state.providers[v, FIRSTS] = state.ahead[BY_CLASS + classes + v, k]
     return float(state.ahead[DUE, k]), state.ahead[UNSAFE, k] == 0.0
 
 

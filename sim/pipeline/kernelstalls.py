@@ -27,7 +27,7 @@ def stall(
         return 1.0
     slot = STALLED + t % ring
     serving = min(gone[USED] * figures[STALL_SERVING], max(0.0, workers - gone[slot]))
-    began = poisson(figures[STALL_RATE] * serving, window.draws[j])
+    began = poisson(figures[STALL_RATE] * serving, window.draws[0, j])
     for k in range(figures.shape[0] - STALL_SHARES):
         gone[STALLED + (t + k) % ring] += began * figures[STALL_SHARES + k]
     lost, gone[slot] = min(workers, gone[slot]), 0.0

@@ -26,7 +26,7 @@ def window_of(streams: int, lanes: int, bins: int, quantities: int = ONCE) -> Wi
     sim.ledger, the first ones."""
     out, under_way = np.zeros((quantities, streams, bins)), np.zeros((streams, bins))
     arrivals, held = np.zeros((lanes, bins)), np.zeros(streams)
-    offer = np.zeros(bins), np.zeros(bins)
+    offer = np.zeros(bins), np.zeros((2, bins))
     return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, *[0] * len(UNITS))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.pipeline import Workers
-from sim.pipeline.redelivery import occupied
+from sim.pipeline.redelivery import away_for_bins, occupied
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
 from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread, without_long_stalls
@@ -36,7 +36,8 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     """What a plan says of `count` workers."""
     batch, own = workers.batch, without_long_stalls(workers, bin_s)
     kept_s, _ = occupied(workers.model_copy(update={"count": count}))
-    own_s, varying = occupied(own.model_copy(update={"count": count}))
+    met = own.model_copy(update={"crashes": None}) if away_for_bins(workers, bin_s) else own
+    own_s, varying = occupied(met.model_copy(update={"count": count}))
     cv2 = varying**2
     capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
     return {

@@ -14,6 +14,7 @@ from scenarios.faults import RegionLoss, WorkerLoss
 from scenarios.scenario import Scenario
 from sim.pipeline.redelivery import (
     Services,
+    away_for_bins,
     away_s,
     crash_rate,
     forgets,
@@ -27,12 +28,12 @@ from sim.pipeline.state import RUN_BINS, Floats
 # First columns of Plan.again: shares of what is taken that a crash ends and that outlast the time-out;
 # whether there is a time-out; how many bins later it has passed, and for which share one more.
 LOST, LATE, ACKS, LAG, NEXT = range(5)
-# The time-out; crashes per second of service, workers per message of Plan.capacity, mean seconds of a service
-# that ends well, and of all until they end or crash; capacity if nobody is away / capacity on average; how
-# much of a bin those serve who are there at its start (so much that as many are away in the long run as
-# should be); for how many bins more who crashed is away, and for which share one more.
-TIMEOUT_S, CRASHES, WORKERS, SERVED_S, BUSY_S, WHOLE, PRESENT, GONE_LAG, GONE_NEXT = range(5, 14)
-FIRST_LATE = 14
+# The time-out; crashes per second of service; mean seconds of a service that ends well, and of all until they
+# end or crash; capacity if nobody is away / capacity on average; how much of a bin those serve who are there
+# at its start (so much that as many are away in the long run as should be), 0 = as many are away in every bin
+# as on average; for how many bins more who crashed is away, and for which share one more.
+TIMEOUT_S, CRASHES, SERVED_S, BUSY_S, WHOLE, PRESENT, GONE_LAG, GONE_NEXT = range(5, 13)
+FIRST_LATE = 13
 """From here on LATE_POINTS equally probable seconds for which late services go on after the time-out, and
 then KEPT_POINTS of those of any service."""
 LATE_POINTS, KEPT_POINTS = 32, 256
@@ -72,12 +73,9 @@ def _figures(scenario: Scenario, found: Services, bin_s: float) -> Floats:
         figures[LAG], figures[NEXT] = _lag(timeout_s / bin_s)
         later_s = points_of(found.kept_s, found.late, LATE_POINTS) - timeout_s
         figures[FIRST_LATE:FIRST_KEPT] = np.maximum(later_s, 0.0)
-    figures[WORKERS] = whole_s / bin_s / workers.batch
-    if away_s(workers) >= bin_s:  # else as many are away as on average
-        figures[CRASHES], figures[PRESENT] = (
-            crash_rate(workers),
-            1.0 / (1.0 + crash_rate(workers) * bin_s / 2.0),
-        )
+    figures[CRASHES] = crash_rate(workers)
+    if away_for_bins(workers, bin_s):
+        figures[PRESENT] = 1.0 / (1.0 + crash_rate(workers) * bin_s / 2.0)
     figures[SERVED_S] = float(found.kept_s @ found.good) / good if good else 0.0
     figures[BUSY_S], figures[WHOLE] = whole_s * up_share(workers), 1.0 / up_share(workers)
     figures[GONE_LAG], figures[GONE_NEXT] = divmod(max(0.0, away_s(workers) / bin_s - 0.5), 1.0)

@@ -59,6 +59,11 @@ def away_s(workers: Workers) -> float:
     return workers.crashes.restart + workers.start_up if workers.crashes else 0.0
 
 
+def away_for_bins(workers: Workers, bin_s: float) -> bool:
+    """Whether who crashed is known bin by bin at cohort resolution: they are away for one at least."""
+    return crash_rate(workers) > 0.0 and away_s(workers) >= bin_s
+
+
 def services(scenario: Scenario) -> Services:
     """The services of a scenario's workers."""
     workers, timeout_s = scenario.pipeline.workers, scenario.pipeline.queue.visibility_timeout

@@ -264,7 +264,7 @@ class Window(NamedTuple):
     capacity: Floats
     """(n,): messages that all workers can serve in each bin; until it begins those included that stall."""
     draws: Floats
-    """(n,): standard normal numbers for workers that stall."""
+    """(2, n): standard normal numbers for workers that stall, and for those that crash."""
     out: Floats
     """(quantities of sim.ledger, streams, n), all zero before: the counts."""
     under_way: Floats
