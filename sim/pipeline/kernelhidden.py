@@ -37,6 +37,8 @@ from sim.pipeline.state import (
     Window,
 )
 
+_OFTEN = 0.01
+"""Where more services end in a crash, their number varies less than Poisson's: as a binomial one."""
 _SOONER_S = 1e-9
 """What comes again was due so long before the bin at least."""
 _SAME_S, _NEARLY = 1e-6, 1e-9
@@ -61,10 +63,11 @@ def crash(plan: Plan, state: State, window: Window, t: int, served: float) -> fl
     serving_s = there * plan.bin_s * (plan.again[PRESENT] if for_bins else 1.0)
     expected = plan.again[CRASHES] * min(served * plan.again[BUSY_S], serving_s)
     if expected > 0.0:
-        crashed = min(poisson(expected, window.draws[1, t - window.first_bin]), 1.0 * math.ceil(there))
+        sure = expected * plan.again[LOST] if plan.again[LOST] > _OFTEN else 0.0
+        crashed = sure + poisson(expected - sure, window.draws[1, t - window.first_bin])
         ended = min(1.0, plan.again[LOST] * crashed / expected)
         if for_bins:
-            _send_away(plan, state, t, crashed)
+            _send_away(plan, state, t, min(crashed, 1.0 * math.ceil(there)))
     if t < plan.losses.shape[0]:
         ended += (1.0 - ended) * plan.losses[t]
     return float(ended)
