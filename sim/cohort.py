@@ -80,7 +80,7 @@ class _Engine:
         self._delays = np.zeros((1, len(traffic.streams), histogram.BINS))
         horizon_bins = self._feedback.horizon_bins
         self._window_bins = min(window_bins, max(1, window_bins // horizon_bins) * horizon_bins)
-        self._ledger = ledger
+        self._ledger, self._filled = ledger, np.arange(len(self._window.out))
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
@@ -96,7 +96,7 @@ class _Engine:
 
     def _go(self, first: int, n: int) -> None:
         """One window."""
-        window = self._window = kernelwindows.emptied(self._window, first, n)
+        window = self._window = kernelwindows.emptied(self._window, first, n, self._filled)
         normals = self._services.standard_normal(n)
         self._draw_capacity(normals, 0)
         if self._steady is not self._workers:
@@ -108,7 +108,9 @@ class _Engine:
         out, under_way, held = window.out, window.under_way, window.held
         if len(held) > self._own:
             out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
-        self._ledger.post(first, out, under_way, held, window.busy)
+        sums = self._ledger.post(first, out, under_way, held, window.busy)
+        if out is window.out:
+            self._filled = np.flatnonzero(sums.any(axis=1))
 
     def _pass(self, normals: Floats) -> None:
         """The window's bins, in as many stretches as there are plans."""

@@ -102,7 +102,7 @@ class Ledger:
         held: Floats,
         worker_share: Floats,
         standing: Floats | None = None,
-    ) -> None:
+    ) -> Floats:
         """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`; an engine
         may leave out the last quantities, always.
 
@@ -112,7 +112,7 @@ class Ledger:
         (streams, n), see sim.standing; without it, of amounts that change evenly within a bin (an engine
         always says it or never). Raises ConservationError unless,
         for every stream, offered = delivered + expired + rejected + failed + held. Afterwards the arrays are
-        the caller's again.
+        the caller's again. Returns float64 (quantities, streams): the window's sums.
         """
         sums = window @ np.ones(window.shape[2])  # a third of the time that sum() takes
         self.totals[: len(sums)] += sums
@@ -124,6 +124,7 @@ class Ledger:
         else:
             kept = (window.copy(), under_way.copy(), worker_share.copy())
             self._windows.append(_Window(*kept, None if standing is None else standing.copy(), sums))
+        return sums
 
     def closed(self) -> Shelf:
         """The shelf, with all that was posted."""
@@ -139,18 +140,19 @@ class Ledger:
         happened = np.any([each.sums.any(axis=1) for each in self._windows], axis=0)
         page = {QUANTITIES[row]: window[row] for row in np.flatnonzero(happened)}
         page[BUSY_SHARE] = self._busy_share(window, worker_share)
-        open_ = window[OFFERED] - window[DELIVERED]
+        waiting: Floats = window[OFFERED] - window[DELIVERED]
         for row in _OTHER_FATES:
             if happened[row]:
-                open_ -= window[row]
-        waiting = np.cumsum(open_, axis=1)
-        waiting += self._opening[:, None] - under_way
+                waiting -= window[row]
+        np.cumsum(waiting, axis=1, out=waiting)
+        waiting += self._opening[:, None]
+        waiting -= under_way
         # what rounding left is no message, and rows that stay zero take no memory
-        if (waiting > ROUNDING_MESSAGES).any():
+        if waiting.max(initial=0.0) > ROUNDING_MESSAGES:
             told = [each.standing for each in self._windows if each.standing is not None]
             backlog = _joined(told) if told else lesser_end(self._waiting, waiting)
             under_way += waiting - backlog
-            if (backlog > ROUNDING_MESSAGES).any():
+            if backlog.max() > ROUNDING_MESSAGES:
                 page["backlog"] = np.maximum(backlog, 0.0)
         self._opening, self._waiting = self._open(), waiting[:, -1].copy()
         if under_way.any():

@@ -25,7 +25,10 @@ def lesser_end(opening: Floats, ends: Floats) -> Floats:
     That is what stands where amounts change evenly. opening: float64 (streams,), before the first bin; ends:
     float64 (streams, n).
     """
-    return np.minimum(np.column_stack((opening, ends[:, :-1])), ends)
+    found = np.empty_like(ends)
+    np.minimum(opening, ends[:, 0], out=found[:, 0])
+    np.minimum(ends[:, :-1], ends[:, 1:], out=found[:, 1:])
+    return found
 
 
 def least(

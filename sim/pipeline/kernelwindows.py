@@ -15,7 +15,7 @@ from sim.pipeline.kernelfeedback import feed
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelstalls import stall
 from sim.pipeline.provisions import goes_beyond
-from sim.pipeline.state import REJECT, Plan, State, Window
+from sim.pipeline.state import REJECT, Indices, Plan, State, Window
 
 UNITS = ("beyond", "full", "fair", "stall", "again", "feed")
 """Fields of a Window: addresses, or 0."""
@@ -30,14 +30,16 @@ def window_of(streams: int, lanes: int, bins: int, quantities: int = ONCE) -> Wi
     return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, *[0] * len(UNITS))
 
 
-def emptied(window: Window, first_bin: int, bins: int) -> Window:
-    """The same window for other bins; arrivals and capacity are still to be said."""
+def emptied(window: Window, first_bin: int, bins: int, filled: Indices) -> Window:
+    """The same window for other bins, in which only the counts of the quantities `filled` are not zero;
+    arrivals and capacity are still to be said."""
     if bins != window.arrivals.shape[1]:
         new = window_of(len(window.held), len(window.arrivals), bins, len(window.out))
         units = {unit: getattr(window, unit) for unit in UNITS}
         return new._replace(first_bin=first_bin, **units)
-    for filled in (window.out, window.under_way, window.held):
-        filled[:] = 0.0
+    for quantity in filled:
+        window.out[quantity] = 0.0
+    window.under_way[:], window.held[:] = 0.0, 0.0
     return window._replace(first_bin=first_bin)
 
 
