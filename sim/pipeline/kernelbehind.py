@@ -34,6 +34,7 @@ from sim.pipeline.provisions import (
 )
 from sim.pipeline.state import (
     ALIVE,
+    BEHIND,
     CALM,
     CELL,
     CHANCE,
@@ -44,6 +45,7 @@ from sim.pipeline.state import (
     MOST_S,
     OWNER,
     PIECES,
+    PRIORITY,
     PROVIDER,
     WHOSE,
     Floats,
@@ -78,9 +80,10 @@ def accept(plan: Plan, state: State, window: Window, t: int, row: int, mass: flo
     elif paced:
         _await_turn(plan, state, t, row, mass, piece)
     else:
-        send_on(plan, state, t, row, mass * own[MAIL_SHARE], piece, AT_DOOR)
+        taken = mass * state.class_shares[BEHIND, v, int(plan.streams[row, PRIORITY])]
+        send_on(plan, state, t, row, taken, piece, AT_DOOR)
         mean_s, square = piece_moments(piece)
-        _defer(plan, state, window, t, row, _NEVER, mass * (1.0 - own[MAIL_SHARE]), mean_s, square)
+        _defer(plan, state, window, t, row, _NEVER, mass - taken, mean_s, square)
 
 
 @part

@@ -8,19 +8,23 @@ from sim.pipeline.kernelbehind import accept, try_again
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import budget_earn, budget_spend
 from sim.pipeline.kernelproviders import ask_one, ask_standbys
+from sim.pipeline.kernelshares import share_mailboxes
 from sim.pipeline.provisions import BUDGET_MOST, BUDGET_SHARE, BUDGETED, FIRSTS, GRANTED, SAVED
 from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, TRIES, Floats, Plan, State, Window
-from sim.pipeline.steps import ACCEPT, ASK, ASK_ON
+from sim.pipeline.steps import ACCEPT, ASK, ASK_ON, SHARE
 
 
 def beyond(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a provider or a piece."""
+    """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a provider or a piece, `mass` at
+    SHARE the workers' busy share."""
     if step == ASK:
         return float(ask_one(plan, state, t, at, mass))
     if step == ACCEPT:
         accept(plan, state, window, t, row, mass, state.pieces[at])
+    elif step == SHARE:
+        share_mailboxes(plan, state, mass)
     elif step == ASK_ON:
         if state.marks[PIECES] > 0:
             ask_standbys(plan, state, t, state.shares)

@@ -33,6 +33,8 @@ from sim.pipeline.provisions import (
     LIGHT_CHANCE,
     LIGHT_S,
     MAIL_BIN,
+    MAIL_BINDS,
+    MAIL_FIRSTS,
     MAIL_SHARE,
     OUT,
     PACE_ROW,
@@ -189,12 +191,14 @@ def ask_mailboxes(plan: Plan, state: State, t: int, v: int, newcomers: float) ->
     first, last = plan.limit_first[providers + v], plan.limit_first[providers + v + 1]
     for row in range(first, last):
         opened = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
-        admitted = max(0.0, min(admitted, opened))
+        if opened < admitted:
+            admitted, own[MAIL_BINDS] = max(0.0, opened), plan.limit_figures[row, -1]
     for row in range(first, last):
         if admitted < asking:
             _refuse(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s, asking)
         limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
     own[MAIL_SHARE] = admitted / asking if asking > 0.0 else 1.0
+    own[MAIL_FIRSTS] = newcomers / asking if asking > 0.0 else 1.0
     own[MAIL_BIN] = t
 
 

@@ -12,6 +12,7 @@ from sim.pipeline.kernelshares import share_by_class
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
 from sim.pipeline.state import (
     DETOUR,
+    DOOR,
     MASS,
     OWNER,
     PIECES,
@@ -23,7 +24,7 @@ from sim.pipeline.state import (
     State,
     Window,
 )
-from sim.pipeline.steps import ACCEPT, SET_BACK
+from sim.pipeline.steps import ACCEPT, SET_BACK, SHARE
 
 
 @part
@@ -32,6 +33,8 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
     state.refused[0] = 0.0
     diverted, j = window.out[BY_STANDBY], t - window.first_bin
     share_by_class(plan, state, window.busy[j])
+    if window.beyond != 0:
+        call_at(window.beyond, plan, state, window, SHARE, t, 0, 0, window.busy[j])
     for i in range(state.marks[PIECES]):
         s = int(state.pieces[i, STREAM])
         v, detour = int(plan.streams[s, PROVIDER]), int(plan.streams[s, DETOUR])
@@ -49,7 +52,7 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
 def _ask_row(plan: Plan, state: State, window: Window, t: int, i: int, row: int, mass: float) -> float:
     """The provider of `row` takes its share of `mass` messages of piece `i`. Returns the rest."""
     v, own, j = int(plan.streams[row, PROVIDER]), int(plan.streams[row, OWNER]), t - window.first_bin
-    taken = mass * state.class_shares[v, int(plan.streams[row, PRIORITY])]
+    taken = mass * state.class_shares[DOOR, v, int(plan.streams[row, PRIORITY])]
     asked = max(taken, mass * state.providers[v, ASKED_SHARE])
     window.out[ATTEMPTS, own, j] += asked
     window.out[LIMITED, own, j] += asked - taken

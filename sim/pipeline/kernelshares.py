@@ -1,5 +1,6 @@
 """What a provider takes of each class: in proportion to what asks, but where a limit opens little by little
-and the higher class asks at other moments. Compiled into sim.pipeline.kernel.
+and the higher class asks at other moments. Compiled into sim.pipeline.kernel and, for mailboxes, into
+sim.pipeline.kernelbeyond.
 """
 
 from __future__ import annotations
@@ -7,9 +8,9 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
-from sim.pipeline.limits import TRICKLING
-from sim.pipeline.provisions import ASKING, BINDS
-from sim.pipeline.state import MASS, PIECES, PRIORITY, PROVIDER, STREAM, Plan, State
+from sim.pipeline.limits import REPUTATION, TRICKLING
+from sim.pipeline.provisions import BINDS, DEFERS, MAIL_BINDS, MAIL_FIRSTS, MAIL_SHARE, PACE_ROW
+from sim.pipeline.state import BEHIND, DOOR, MASS, PIECES, PRIORITY, PROVIDER, STREAM, Floats, Plan, State
 
 _REGULAR = 1e-9
 """Spread of services that are all equally long."""
@@ -17,20 +18,42 @@ _REGULAR = 1e-9
 
 @part
 def share_by_class(plan: Plan, state: State, busy: float) -> None:
-    """Into `state.class_shares`; busy: the workers' share of this bin."""
-    regular = plan.batch == 1 and busy >= 1.0 and plan.asking_spread < _REGULAR and plan.workers > 1.0
+    """Into `state.class_shares` at the doors; busy: the workers' share of this bin."""
     for v in range(state.shares.shape[0]):
-        state.class_shares[v, :] = state.shares[v]
-        if 0.0 < state.shares[v] < 1.0 and int(state.providers[v, BINDS]) in TRICKLING:
-            if plan.batch > 1:
-                _share_batches(plan, state, v)
-            elif regular:
-                _share_longer_gaps(plan, state, v)
+        shares, share = state.class_shares[DOOR, v], state.shares[v]
+        shares[:] = share
+        if 0.0 < share < 1.0 and int(state.providers[v, BINDS]) in TRICKLING and _apart(plan, busy):
+            _ask_by_class(plan, state, v, shares)
+            _share(plan, busy, _served(plan, state, busy), share, 1.0, shares)
 
 
 @part
-def _served(state: State) -> float:
+def share_mailboxes(plan: Plan, state: State, busy: float) -> None:
+    """The same behind the doors, of what passed there. A provider's own queue comes between."""
+    for v in range(state.shares.shape[0]):
+        own, shares = state.providers[v], state.class_shares[BEHIND, v]
+        share = own[MAIL_SHARE]
+        shares[:] = share
+        waits = plan.providers[v, DEFERS] == 0.0 or plan.providers[v, PACE_ROW] >= 0.0
+        if not waits and 0.0 < share < 1.0 and int(own[MAIL_BINDS]) == REPUTATION and _apart(plan, busy):
+            _ask_by_class(plan, state, v, shares)
+            for p in range(shares.shape[0]):
+                shares[p] *= state.class_shares[DOOR, v, p]
+            _share(plan, busy, _served(plan, state, busy), share, own[MAIL_FIRSTS], shares)
+
+
+@part
+def _apart(plan: Plan, busy: float) -> bool:
+    """Whether classes ask at other moments: before each other in batches, after longer gaps of busy workers
+    whose services are equally long."""
+    return plan.batch > 1 or (busy >= 1.0 and plan.asking_spread < _REGULAR and plan.workers > 1.0)
+
+
+@part
+def _served(plan: Plan, state: State, busy: float) -> float:
     """Messages that the workers took in this bin."""
+    if busy < 1.0:
+        return float(busy * plan.capacity)
     total = 0.0
     for i in range(state.marks[PIECES]):
         total += state.pieces[i, MASS]
@@ -38,55 +61,82 @@ def _served(state: State) -> float:
 
 
 @part
-def _share_batches(plan: Plan, state: State, v: int) -> None:
-    """Of a batch the higher classes ask first, and take what opened since the last one.
-
-    Batches end at random moments, so that an exponential number of mean `opened` has; the first of a class
-    passes if it is at least 1, evenly less what was left over.
-    """
-    last = state.waiting.shape[0] - 1
-    left, batches = state.shares[v] * state.providers[v, ASKING], _served(state) / plan.batch
-    for p in range(last + 1):
-        asking = _asking(plan, state, v, p)
-        if asking > 0.0 and left > 0.0:
-            most = min(1.0, left / asking)
-            opened, first = left / batches, max(1.0, asking / batches)
-            passes = opened / first * (1.0 - math.exp(-first / opened))
-            state.class_shares[v, p] = most if p == last else min(most, passes)
-            left -= asking * state.class_shares[v, p]
-        else:
-            state.class_shares[v, p] = 0.0
-
-
-@part
-def _asking(plan: Plan, state: State, v: int, p: int) -> float:
-    """Messages of class `p` that ask provider `v` in this bin."""
-    asking = 0.0
+def _ask_by_class(plan: Plan, state: State, v: int, asking: Floats) -> None:
+    """Into `asking`: messages of each class that ask provider `v` in this bin, not as a standby."""
+    asking[:] = 0.0
     for i in range(state.marks[PIECES]):
         s = int(state.pieces[i, STREAM])
-        if int(plan.streams[s, PROVIDER]) == v and int(plan.streams[s, PRIORITY]) == p:
-            asking += state.pieces[i, MASS]
-    return asking
+        if int(plan.streams[s, PROVIDER]) == v:
+            asking[int(plan.streams[s, PRIORITY])] += state.pieces[i, MASS]
 
 
 @part
-def _share_longer_gaps(plan: Plan, state: State, v: int) -> None:
+def _share(plan: Plan, busy: float, served: float, share: float, firsts: float, classes: Floats) -> None:
+    """Turn what asks of each class, `share` of which passes, into the shares that pass. served: by the
+    workers in all; firsts: of those who ask, the share who come from them.
+
+    Of a batch's room as much is used as the workers are loaded.
+    """
+    asking = 0.0
+    for p in range(classes.shape[0]):
+        asking += classes[p]
+    if asking <= 0.0:  # only a standby is asked so, by the others' refusals
+        classes[:] = share
+    elif plan.batch > 1:
+        _share_batches(served / max(1.0, plan.batch * busy), busy >= 1.0, share * asking, classes)
+    else:
+        _share_longer_gaps(plan.workers, served, share, firsts, asking, classes)
+
+
+@part
+def _share_batches(batches: float, full: bool, left: float, classes: Floats) -> None:
+    """Of a batch the higher classes ask first, and take what opened since the last one, `left` in all.
+
+    Batches are taken and end at random moments: an exponential number of mean `opened` has opened for one,
+    and of a class that goes first it holds a geometric number, of all as well if it is not full. What earlier
+    batches left over passes as much more as makes all that pass.
+    """
+    rest = 0.0
+    for p in range(classes.shape[0]):
+        rest += classes[p]
+    for p in range(classes.shape[0]):
+        asking = classes[p]
+        if asking <= 0.0 or left <= 0.0:
+            classes[p] = 0.0
+        elif asking >= rest * (1.0 - _REGULAR):
+            classes[p] = min(1.0, left / asking)
+        else:
+            opened, passes = left / batches, left / rest
+            of_all, least = passes * (1.0 - math.exp(-1.0 / passes)), 1.0 - math.exp(-1.0 / opened)
+            of_first = opened * least / (1.0 + asking / batches * least)
+            if not full:
+                of_all = opened * least / (1.0 + rest / batches * least)
+            saved = max(0.0, (passes - of_all) / (1.0 - of_all))
+            classes[p] = min(1.0, left / asking, saved + (1.0 - saved) * of_first)
+        left -= asking * classes[p]
+        rest -= asking
+
+
+@part
+def _share_longer_gaps(
+    workers: float, served: float, share: float, firsts: float, asking: float, classes: Floats
+) -> None:
     """Services that are equally long keep the gaps between the workers' moments, while all are busy: whoever
     goes before others is taken at the end of the gap in which it came, a longer one, and asks after as long.
 
     With exponential gaps, x of their mean, the higher class is taken at the end of 1 - (1 - r^2) exp(-r x)
-    of them, r its share of what is served; a limit that passes the share s lets an ask after x pass with the
-    chance min(1, s x). Of c workers' gaps the mean square is (c - 1) / (c + 1) as far above 1.
+    of them, r its share of what is served. A limit that passes the share s opens for an ask after x with the
+    chance min(1, s x); s is more than the mean of that by what longer gaps left over, for any ask to find.
+    Of c workers' gaps the mean square is (c - 1) / (c + 1) as far above 1.
     """
-    asking, first = float(state.providers[v, ASKING]), _asking(plan, state, v, 0)
-    total, share = _served(state), float(state.shares[v])
+    first, classes[:] = classes[0], share
     if first <= 0.0 or first >= asking * (1.0 - _REGULAR):
         return
-    higher, of_all, most = first / total, asking / total, 1.0 / share
-    longer = (1.0 - math.exp(-(1.0 + higher) * most)) / (1.0 - math.exp(-most))
-    excess = (1.0 - (1.0 - higher) / (1.0 + higher) * longer) / higher - 1.0
-    # who asks others takes the shorter gaps, but for those of the higher class
-    excess *= (of_all - higher) / (1.0 - higher) * (plan.workers - 1.0) / (plan.workers + 1.0)
-    state.class_shares[v, 0] = min(1.0, share * (1.0 + excess))
-    rest = max(0.0, share * asking - state.class_shares[v, 0] * first) / (asking - first)
-    state.class_shares[v, 1:] = rest
+    higher, of_all, most = first / served, asking / served, 1.0 / share
+    opens = share * (1.0 - math.exp(-most))
+    lower = share * (1.0 - higher) / (1.0 + higher) * (1.0 - math.exp(-(1.0 + higher) * most))
+    excess = (1.0 - share) / (1.0 - opens) * ((opens - lower) / higher - opens) / share
+    # who asks others takes the shorter gaps, but for those of the higher class; who comes again, any
+    excess *= firsts * (of_all - higher) / (1.0 - higher) * (workers - 1.0) / (workers + 1.0)
+    classes[0] = min(1.0, share * (1.0 + excess))
+    classes[1:] = max(0.0, share * asking - classes[0] * first) / (asking - first)

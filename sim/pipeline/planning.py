@@ -157,7 +157,7 @@ def empty_state(
         delays=np.zeros((HELD_SLOPES + 1, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
-        class_shares=np.zeros((len(plan.providers), p)),
+        class_shares=np.zeros((2, len(plan.providers), p)),
         **empty_lines(plan),
         **recall_room(plan.again, lanes, bins, bin_s),
         feedback=feedback or feedback_of(scenario, (), (), bins, bin_s, 1),

@@ -32,9 +32,12 @@ BREAKER_FIGURES = 5
 # own queue, the share of what is taken whose turn comes in time, mean and chance of a wait for a turn below a
 # bin, the share that the mailboxes take; the bin in which they were asked last; tries of the messages that
 # were tried most often; the last bin with a change ahead in State.deferred or State.queued; first attempts in
-# this bin; the law of the limit that refused last.
+# this bin; the laws of the limits that refused last, at the door and of the mailboxes; of those who asked the
+# mailboxes, the share who came from workers.
 _, _, _, _, _, SAVED, ASKING, ASKED_SHARE, TOLD_S, GRANTED, AT_ONCE, TURN_FROM_S, TURN_TO_S, KEPT = range(14)
-LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS, BINDS = range(14, 22)
+LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS, BINDS, MAIL_BINDS, MAIL_FIRSTS = (
+    range(14, 24)
+)
 BREAKER_STATE = 5
 
 
@@ -71,7 +74,7 @@ def _plainly_limited(provider: Provider) -> bool:
 
 def provider_states(scenario: Scenario) -> Floats:
     """float64 (V, columns): State.providers."""
-    table = np.zeros((len(scenario.providers), BINDS + 1))
+    table = np.zeros((len(scenario.providers), MAIL_FIRSTS + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
     table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0

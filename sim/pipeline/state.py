@@ -102,8 +102,9 @@ USED, LEFT_OVER, STALLED = range(3)
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
 
-# Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins; then the
-# same of messages that their provider held back once a worker had asked for them.
+# Rows of State.class_shares; of State.delays: messages by bin of sim.histogram, and changes of a density over
+# these bins; then the same of what its provider held back once a worker had asked for it.
+DOOR, BEHIND = range(2)
 WAITS, SLOPES, HELD_WAITS, HELD_SLOPES = range(4)
 
 
@@ -136,8 +137,7 @@ class Plan(NamedTuple):
     stalls: Floats
     """(3 + bins,), or empty: workers' stalls of a bin or more."""
     busy_chance: Floats
-    """(2, n), by utilisation from 0 to 1 evenly: the chance that all workers are busy (Erlang C), and how
-    much of `residual_s` there is (1 without batches)."""
+    """(2, n), by utilisation: the chance that all are busy (Erlang C), how much of `residual_s` there is."""
     streams: Floats
     """(S, 9)"""
     providers: Floats
@@ -226,7 +226,7 @@ class State(NamedTuple):
     shares: Floats
     """(V,): of what asks each provider in this bin, the share that it admits."""
     class_shares: Floats
-    """(V, P): the same by class."""
+    """(2, V, P): the same by class, and of what it admits the share that its mailboxes take."""
     lines: Floats
     """(P, G, 4)"""
     band_away: Floats

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # sim.pipeline.kernelbeyond.
-ASK, ACCEPT, ASK_ON = range(3)
+ASK, ACCEPT, ASK_ON, SHARE = range(4)
 
 # sim.pipeline.kernelfair.
 COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
