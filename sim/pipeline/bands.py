@@ -20,6 +20,7 @@ from sim.pipeline.state import (
     FIRST_PARCEL,
     GROUP,
     LANE,
+    LOT_WAITS,
     STREAM,
     Floats,
     Plan,
@@ -41,12 +42,15 @@ def bands_of(scenario: Scenario, streams: Sequence[Stream]) -> dict[str, Any]:
     return {"bands": bands, "band_shares": shares(tenants, ends, streams)}
 
 
-def empty_lines(plan: Plan) -> dict[str, Any]:
-    """What a state says of tenants when nobody waits."""
+def empty_lines(plan: Plan, ahead: int) -> dict[str, Any]:
+    """What a state says of tenants when nobody waits; a backoff reaches so many bins `ahead`."""
     lanes, bands = plan.band_shares.shape
-    groups = groups_in(plan)
+    groups, tries = groups_in(plan), len(plan.back)
     return {
         "lines": np.zeros((len(PRIORITIES), bands, 4)),
+        "known_back": np.zeros((groups, ahead, lanes, tries, 3)),
+        "known_level": np.zeros((groups, lanes, tries, 3)),
+        "lots": np.zeros((lanes, 1 + tries, groups, 2 * LOT_WAITS), dtype=np.int64),
         "band_away": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
         "band_gone": np.zeros((2, lanes, bands)),

@@ -28,7 +28,6 @@ from sim.pipeline.recalls import (
     TIMEOUT_S,
 )
 from sim.pipeline.state import (
-    BAND,
     CALM,
     CELL,
     CHANCE,
@@ -196,7 +195,7 @@ def _ask_late(plan: Plan, state: State, t: int, s: int) -> None:
         piece[TRIES] = most if s >= half else min(1, most)
         piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), max(0.0, delay_s + half_s)
         piece[CALM], piece[CELL], piece[CHANCE] = 0.0, 0.0, 0.0
-        piece[WHOSE] = piece[BAND] = -1.0
+        piece[WHOSE] = -1.0
         if s < half:
             state.streams[s, HELD] -= mass
     cell[:] = 0.0

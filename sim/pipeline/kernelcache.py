@@ -41,6 +41,7 @@ _SOURCES = (
     "kernelhidden.py",
     "kernellimits.py",
     "kernellines.py",
+    "kernellots.py",
     "kernelnoting.py",
     "kernelparts.py",
     "kernelproviders.py",

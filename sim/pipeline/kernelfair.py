@@ -5,11 +5,9 @@ Whose the messages are that come in, come back and leave for a backoff; sim.pipe
 
 from __future__ import annotations
 
-from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellines import serve_lines
 from sim.pipeline.state import (
-    BAND,
     BANDS,
     COME_BACK,
     END_PARCEL,
@@ -26,7 +24,6 @@ from sim.pipeline.state import (
     SET_BACK,
     STREAM,
     TELL_APART,
-    TRIES,
     WHOSE,
     Plan,
     State,
@@ -35,7 +32,7 @@ from sim.pipeline.state import (
 
 
 def fair(
-    plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
+    plan: Plan, state: State, window: Window, step: int, t: int, at: int, _row: int, mass: float
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class or a piece."""
     if step == COME_BACK:
@@ -45,19 +42,17 @@ def fair(
     elif step == SERVE_LINES:
         return float(serve_lines(plan, state, window, t, at, mass))
     elif step == SET_BACK:
-        _set_back(plan, state, t, at, row, mass)
+        _set_back(plan, state, at, mass)
     return 0.0
 
 
 @part
 def _come_back(plan: Plan, state: State) -> None:
-    """Whose the pieces are that come back: attempts and groups share the columns of `back`."""
-    groups = state.group_fresh.shape[0]
+    """Which bands the pieces are of that come back."""
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
-        column = int(piece[TRIES]) - 1
-        piece[TRIES], piece[WHOSE] = column // groups + 1.0, column % groups
-        _from_away(plan, state, int(piece[STREAM]), column % groups, float(piece[MASS]))
+        if piece[WHOSE] >= 0.0:
+            _from_away(plan, state, int(piece[STREAM]), int(piece[WHOSE]), float(piece[MASS]))
 
 
 @part
@@ -102,16 +97,9 @@ def _tell_apart(plan: Plan, state: State, t: int) -> None:
 
 
 @part
-def _set_back(plan: Plan, state: State, t: int, i: int, later: int, mass: float) -> None:
-    """Messages of piece `i` leave for their backoff, group by group."""
-    piece, groups = state.pieces[i], state.group_fresh.shape[0]
-    s, first = int(piece[STREAM]), int(piece[TRIES]) * groups
-    if piece[BAND] >= 0.0:
-        state.band_away[s, int(piece[BAND])] += mass
-        set_back(plan, state, t, s, first + int(piece[WHOSE]), mass, piece, later)
-        return
-    for g in range(plan.bands.shape[0]):
-        own = mass * _part_of(plan, state, s, float(piece[WHOSE]), g)
-        state.band_away[s, g] += own
-        if own > 0.0:
-            set_back(plan, state, t, s, first + int(plan.bands[g, GROUP]), own, piece, later)
+def _set_back(plan: Plan, state: State, i: int, mass: float) -> None:
+    """Messages of piece `i` leave for their backoff, band by band where their group is known."""
+    s, whose = int(state.pieces[i, STREAM]), float(state.pieces[i, WHOSE])
+    if whose >= 0.0:
+        for g in range(plan.bands.shape[0]):
+            state.band_away[s, g] += mass * _part_of(plan, state, s, whose, g)

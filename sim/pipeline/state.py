@@ -47,15 +47,17 @@ STREAM, TRIES, MASS, DUE_S, VAR, WHOSE = range(6)
 # From here on, in a queue with fair share: what of a parcel is of each band of tenants.
 BANDS = 6
 # Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
-# the cell of State.light that tells how long, and how likely; the band that they are of, -1 = any.
-LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(6, 12)
+# the cell of State.light that tells how long, and how likely; which of their lots they are.
+LEAST_S, MOST_S, CALM, CELL, CHANCE, LOT = range(6, 12)
 
 # Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
 # messages in the line; how many of those came in this bin.
 LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
 
-# Pieces at most that messages of one parcel and one band become, whose waits are scattered.
-SCATTERED = 4
+# What is taken from lines in a bin is gathered by waits (sim.pipeline.kernellots): so many lots for each time
+# that a wait, in bins and one more, is doubled; so many in all. Pieces at most that a lot becomes whose waits
+# are scattered.
+LOTS_PER_OCTAVE, LOT_WAITS, SCATTERED = 3.0, 48, 4
 
 # Columns of Plan.bands: how many tenants there are, the group that they are told with.
 TENANTS, GROUP = range(2)
@@ -198,7 +200,6 @@ class State(NamedTuple):
     """(S, K, 3):
 
     messages that come back in this bin, their due times and squared due times weighted by them.
-    With fair share each of the K columns is as many as there are groups of tenants.
     """
     marks: Indices
     """(9,)"""
@@ -242,10 +243,17 @@ class State(NamedTuple):
     """(V, P): the same by class."""
     lines: Floats
     """(P, G, 4)"""
+    known_back: Floats
+    """(groups, R, lanes, K, 3): as `back`, of those whose group of tenants is known."""
+    known_level: Floats
+    """(groups, lanes, K, 3): as `back_level`."""
+    lots: Indices
+    """(lanes, 1 + K, groups, 2 LOT_WAITS): which piece a lot was last."""
     band_away: Floats
-    """(lanes, G): messages in backoff."""
+    """(lanes, G): messages in backoff whose group is known."""
     band_back: Floats
-    """(lanes, G): shares of what came back from its backoff last."""
+    """(lanes, G): of each group its bands' shares in what came back from its backoff last, or was taken from
+    lines last."""
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats
