@@ -25,6 +25,7 @@ from sim.pipeline import kernel, kernelwindows
 from sim.pipeline.bands import groups, known_of
 from sim.pipeline.eras import eras
 from sim.pipeline.kernelcache import compiling
+from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import Doors, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
@@ -215,6 +216,7 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
         state = empty_state(loaded.scenario, [plan], len(lanes), 1)
         kernel.advance(plan, state, _window_for(plan, state, traffic, len(lanes)), 0, 1, 0)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
+    lay_sums(np.zeros((1, 0)), np.zeros(0), np.zeros(1), histogram.EDGES, np.zeros((1, histogram.BINS)))
 
 
 def run(

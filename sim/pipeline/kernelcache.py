@@ -50,6 +50,7 @@ _SOURCES = (
     "kernelrun.py",
     "kernelsettle.py",
     "kernelstalls.py",
+    "kernelsums.py",
     "limitlaws.py",
     "limits.py",
     "provisions.py",

@@ -11,6 +11,7 @@ import numpy as np
 
 from scenarios.pipeline import Workers
 from sim import histogram
+from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
     FRESHNESS_S,
@@ -40,15 +41,15 @@ _RESIDUE = 1e-10
 def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
     """float64 (1 + groups, lanes, BINS): messages by delivered - due, those still with a provider included;
     of all, and then of those that waited in lines of their own, by groups of tenants."""
-    middles_s, waits = _middles(), _waits(state.delays)
-    by_group = [_waits(delays) for delays in state.group_delays]
-    counts = np.zeros((1 + len(by_group), len(lanes), histogram.BINS))
+    middles_s = _middles()
+    counts = np.zeros((1 + len(state.group_delays), len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
-        light = state.light[s]
-        if not (light.any() or waits[s].any()):
+        light, waits = state.light[s], _waits(state.delays[:, s])
+        if not (light.any() or waits.any()):
             continue
         below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
-        rows, ages_s = np.array([waits[s] + below, *(own[s] for own in by_group)]), lanes[lane].ages_s
+        rows = np.array([waits + below, *(_waits(of_group[:, s]) for of_group in state.group_delays)])
+        ages_s = lanes[lane].ages_s
         if ages_s is not None:
             freshness_s = plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
             rows = _fresh(_spread(rows, middles_s, ages_s), freshness_s)
@@ -66,11 +67,10 @@ def _fresh(messages: Floats, freshness_s: float) -> Floats:
 
 
 def _waits(delays: Floats) -> Floats:
-    """float64 (S, BINS): messages by wait, of one of the tables of a state."""
+    """float64 (BINS,): messages by wait, of a row (2, BINS) of one of the tables of a state."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
-    slopes = np.cumsum(delays[SLOPES], axis=1)
-    return np.asarray(np.maximum(delays[WAITS] + slopes * widths_s, 0.0))
+    return np.asarray(np.maximum(delays[WAITS] + np.cumsum(delays[SLOPES]) * widths_s, 0.0))
 
 
 def _middles() -> Floats:
@@ -123,18 +123,10 @@ def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
     if not filled.any():
         return np.zeros((len(messages), histogram.BINS))
     size = int(np.clip(_SUMS // np.count_nonzero(filled), _LEAST, 4096))
-    finer_s = _points(served_s, size)
-    size = len(finer_s)
-    values_s = np.add.outer(waits_s[filled], finer_s)
-    at = histogram.index(values_s).ravel()
-    return np.array([_laid(row[filled] / size, at, size) for row in messages])
-
-
-def _laid(messages: Floats, at: Indices, size: int) -> Floats:
-    """float64 (BINS,): each of the messages (n,) in the next `size` of the bins `at` (n x size,)."""
-    if not messages.any():
-        return np.zeros(histogram.BINS)
-    return np.bincount(at, weights=np.repeat(messages, size), minlength=histogram.BINS).astype(np.float64)
+    laid = np.zeros((len(messages), histogram.BINS))
+    told = np.ascontiguousarray(messages[:, filled])
+    lay_sums(told, waits_s[filled], _points(served_s, size), histogram.EDGES, laid)
+    return laid
 
 
 def _points(served_s: Floats, size: int) -> Floats:
