@@ -32,7 +32,7 @@ from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
 from sim.pipeline.redelivery import echoes, occupied
 from sim.pipeline.regimes import Regimes
 from sim.pipeline.state import Plan, State, Window
-from sim.pipeline.waits import delay_counts
+from sim.pipeline.waits import add_delays
 from sim.pipeline.workers import served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
 from sim.season.response import Feedback
@@ -70,7 +70,8 @@ class _Engine:
         self._stalls = random_stream(seed, "stalls")
         self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
         self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
-        self._delays = np.zeros((1, len(self._lanes), histogram.BINS))
+        tables = 1 + len(self._state.group_delays)
+        self._delays = np.zeros((tables, len(self._lanes), histogram.BINS))
         self._feedback = Feedback(scenario, self._offered.streams, bins, traffic.bin_s, kernel.lay_causes)
         strides = max(1, window_bins // self._feedback.horizon_bins)
         self._window_bins = min(window_bins, strides * self._feedback.horizon_bins)
@@ -83,7 +84,7 @@ class _Engine:
         self._rows = list(self._sent)
         self._lane_of = {i: self._doors.lane_of(i) for i in self._rows}
         self._triggered = np.zeros((len(self._sent), bins), dtype=np.int64)
-        self._ledger = ledger
+        self.seed, self.ledger = seed, ledger
         self.customers = self._feedback.customers
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
@@ -116,7 +117,7 @@ class _Engine:
         out, under_way, held = window.out, window.under_way, window.held
         if len(held) > self._own:
             out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
-        self._ledger.post(first, out, under_way, held, window.busy)
+        self.ledger.post(first, out, under_way, held, window.busy)
 
     def _let_in_later(self, at: int, end: int) -> None:
         """What is triggered, and what is held up before the door, in columns `at` to `end` of the window."""
@@ -180,10 +181,12 @@ class _Engine:
             self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
     def _close_delays(self) -> None:
-        self._delays = self._delays + delay_counts(self._era, self._state, self._lanes, self._workers)
+        add_delays(self._era, self._state, self._lanes, self._workers, self._delays)
         self._state.delays[:] = 0.0
-        self._state.group_delays[:] = 0.0
         self._state.light[:] = 0.0
+        for row in self._state.group_delays.reshape(-1, histogram.BINS):
+            if row.any():  # what nobody wrote on takes no memory
+                row[:] = 0.0
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered: another than it was, where there may be any
@@ -197,7 +200,7 @@ class _Engine:
         self._close_delays()
         found, every = (self._delays, known_of(self._era, self._state)), len(self._traffic.streams)
         delays, known = (self._doors.by_stream(each, every)[:, : self._own] for each in found)
-        return delays[0], groups(self._scenario, self._offered.streams, self._ledger.totals, delays, known)
+        return delays[0], groups(self._scenario, self._offered.streams, self.ledger.totals, delays, known)
 
 
 def _window_for(plan: Plan, state: State, traffic: Traffic, lanes: int) -> Window:
@@ -217,6 +220,15 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
         kernel.advance(plan, state, _window_for(plan, state, traffic, len(lanes)), 0, 1, 0)
     kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
     lay_sums(np.zeros((1, 0)), np.zeros(0), np.zeros(1), histogram.EDGES, np.zeros((1, histogram.BINS)))
+
+
+def _simulated(engine: _Engine, watcher: Watcher, watch: Stopwatch) -> tuple[Traffic, Books]:
+    """A season's traffic and what became of it; what the engine held is free when it returns."""
+    env = simpy.Environment()
+    env.run(env.process(engine.season(env, watcher)))
+    delay_counts, told = engine.told()
+    books = Books("cohort", engine.seed, engine.ledger, delay_counts, engine.customers(), watch, told)
+    return engine.traffic(), books
 
 
 def run(
@@ -239,12 +251,7 @@ def run(
         _compile(loaded, traffic)
     watch.compiled()
     ledger = open_books(loaded.scenario, traffic, keep)
-    engine = _Engine(loaded, traffic, seed, window_bins, ledger)
-    env = simpy.Environment()
-    env.run(env.process(engine.season(env, watcher)))
-    complete = engine.traffic()
-    delay_counts, told = engine.told()
-    books = Books("cohort", seed, ledger, delay_counts, engine.customers(), watch, told)
+    complete, books = _simulated(_Engine(loaded, traffic, seed, window_bins, ledger), watcher, watch)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         late = held_up(loaded.scenario, traffic.streams, seed)

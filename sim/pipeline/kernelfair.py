@@ -15,6 +15,7 @@ from sim.pipeline.state import (
     FIRST_BATCH,
     FIRST_PARCEL,
     GROUP,
+    KNOWN_LATER,
     LINE_CAME,
     LINE_WAITING,
     MASS,
@@ -30,11 +31,15 @@ from sim.pipeline.state import (
     Window,
 )
 
+_HARDLY_ANY = 1e-6
+"""As a share of a bin's capacity."""
+
 
 def fair(
-    plan: Plan, state: State, window: Window, step: int, t: int, at: int, _row: int, mass: float
+    plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class or a piece."""
+    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class or a piece, `row`
+    how many bins later something begins."""
     if step == COME_BACK:
         _come_back(plan, state)
     elif step == TELL_APART:
@@ -42,7 +47,7 @@ def fair(
     elif step == SERVE_LINES:
         return float(serve_lines(plan, state, window, t, at, mass))
     elif step == SET_BACK:
-        _set_back(plan, state, at, mass)
+        _set_back(plan, state, at, row, mass)
     return 0.0
 
 
@@ -97,9 +102,13 @@ def _tell_apart(plan: Plan, state: State, t: int) -> None:
 
 
 @part
-def _set_back(plan: Plan, state: State, i: int, mass: float) -> None:
-    """Messages of piece `i` leave for their backoff, band by band where their group is known."""
+def _set_back(plan: Plan, state: State, i: int, later: int, mass: float) -> None:
+    """Messages of piece `i` leave for their backoff, which begins so many bins `later`: band by band where
+    their group is known. It is forgotten of hardly any, and of those that are told to wait for long: that
+    wait is the same for all."""
     s, whose = int(state.pieces[i, STREAM]), float(state.pieces[i, WHOSE])
-    if whose >= 0.0:
+    if later > KNOWN_LATER or mass <= _HARDLY_ANY * plan.capacity:
+        state.pieces[i, WHOSE] = -1.0
+    elif whose >= 0.0:
         for g in range(plan.bands.shape[0]):
             state.band_away[s, g] += mass * _part_of(plan, state, s, whose, g)

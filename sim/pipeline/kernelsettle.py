@@ -115,9 +115,9 @@ def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: 
     if tries <= plan.back.shape[0]:
         granted = mass * state.providers[int(plan.streams[s, PROVIDER]), GRANTED]
         later = max(0, min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins))
-        set_back(plan, state, t, s, tries - 1, granted, piece, later)
         if window.fair != 0:
-            call_at(window.fair, plan, state, window, SET_BACK, t, i, 0, granted)
+            call_at(window.fair, plan, state, window, SET_BACK, t, i, later, granted)
+        set_back(plan, state, t, s, tries - 1, granted, piece, later)
         state.refused[0] += granted
     if mass > granted:
         own = int(plan.streams[s, OWNER])

@@ -41,6 +41,7 @@ from sim.pipeline.state import (
     FIRST_OUTSIDE,
     FIRST_PARCEL,
     FRESHNESS_S,
+    KNOWN_LATER,
     LANDS_UNTIL,
     LANE,
     LATE_AT_ONCE,
@@ -116,7 +117,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
     s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
     back = _ahead(plan.back) + plan.told_bins
-    lines = empty_lines(plan, back)
+    lines = empty_lines(plan, _ahead(plan.back) + min(plan.told_bins, KNOWN_LATER))
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
     streams = np.zeros((s, 11))
@@ -161,7 +162,7 @@ def waiting(state: State) -> float:
 
 
 def with_more_room(state: State) -> State:
-    """The state with rings twice as long, and longer where all that waits outside would not fit in."""
+    """The state with longer rings, and still longer where all that waits outside would not fit in."""
     outside, used = _outside(state), [_used(state, p) for p in range(len(state.waiting))]
     if len(state.outside):
         following = state.marks[[NEXT_OUTSIDE]]
@@ -171,7 +172,7 @@ def with_more_room(state: State) -> State:
     tries *= 1 + len(state.known_level)
     newcomers = lanes * (1 + tries + AGAIN_PARCELS + len(state.outside))
     batches = 2 * state.batches.shape[1]
-    parcels = max(2 * state.parcels.shape[1], max(n for _, n in used) + newcomers)
+    parcels = max(state.parcels.shape[1] * 3 // 2, max(n for _, n in used) + newcomers)
     return state._replace(
         batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),

@@ -59,6 +59,9 @@ LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
 # are scattered.
 LOTS_PER_OCTAVE, LOT_WAITS, SCATTERED = 3.0, 48, 4
 
+# Bins at most that a message is told to wait whose group of tenants is still known when it comes back.
+KNOWN_LATER = 60
+
 # Columns of Plan.bands: how many tenants there are, the group that they are told with.
 TENANTS, GROUP = range(2)
 
@@ -244,7 +247,7 @@ class State(NamedTuple):
     lines: Floats
     """(P, G, 4)"""
     known_back: Floats
-    """(groups, R, lanes, K, 3): as `back`, of those whose group of tenants is known."""
+    """(groups, R at most, lanes, K, 3): as `back`, of those whose group of tenants is known."""
     known_level: Floats
     """(groups, lanes, K, 3): as `back_level`."""
     lots: Indices

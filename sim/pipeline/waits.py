@@ -38,11 +38,10 @@ _RESIDUE = 1e-10
 """Less than this share of a stream's messages is what rounding left."""
 
 
-def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
-    """float64 (1 + groups, lanes, BINS): messages by delivered - due, those still with a provider included;
-    of all, and then of those that waited in lines of their own, by groups of tenants."""
+def add_delays(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers, counts: Floats) -> None:
+    """Add to `counts`, float64 (1 + groups, lanes, BINS), messages by delivered - due, those still with a
+    provider included; of all, and then of those that waited in lines of their own, by groups of tenants."""
     middles_s = _middles()
-    counts = np.zeros((1 + len(state.group_delays), len(lanes), histogram.BINS))
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
         light, waits = state.light[s], _waits(state.delays[:, s])
         if not (light.any() or waits.any()):
@@ -54,7 +53,6 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
             freshness_s = plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
             rows = _fresh(_spread(rows, middles_s, ages_s), freshness_s)
         counts[:, lane] += _spread(rows, middles_s, plan.delay_points_s[v])
-    return counts
 
 
 def _fresh(messages: Floats, freshness_s: float) -> Floats:
