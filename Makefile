@@ -62,8 +62,9 @@ pytest: $(READY) ## the tests alone: those that measure a whole machine, then th
 bench: $(READY) ## speed as ratios against references, medians of several
 	@$(BIN)/python -m pytest -q tests/benchmarks --override-ini 'python_files=bench_*.py' -s --timeout 1800
 
-study: $(READY) ## both resolutions on scenarios drawn from a new seed (SEED=N), the table into sim/README.md
+study: $(READY) ## from a new seed (SEED=N): both resolutions on drawn scenarios, into sim/README.md; plan's answer by message
 	@$(BIN)/python -m tests.study.agreement --seed $(SEED) --write
+	@$(BIN)/python -m tests.benchmarks.study_plan --seed $(SEED) --write
 
 torture: $(READY) ## every stage of a rehearsal with every signal, what else is long and rough, laws on new examples
 	@$(BIN)/python -m pytest -q -m torture

@@ -91,7 +91,7 @@ def plan(
     sensitivity: typed.Sensitivity = False,
     points: typed.Points = 64,
     probability: typed.Probability = 0.9,
-    replications: typed.SeasonsEach = 20,
+    replications: typed.SeasonsEach = 30,
     seed: typed.Seed = None,
     settings: typed.Set = None,
     cluster: typed.Cluster = None,

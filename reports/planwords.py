@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports import units
 from reports.sketch import columns
 from sim.experiments.document import objectives, verdict
-from sim.experiments.find import Found
+from sim.experiments.find import CONFIDENCE, Found
 from sim.experiments.sensitivity import Sensitivity
 from sim.experiments.sobol import Index
 from sim.experiments.vary import Row
@@ -29,7 +29,7 @@ def grid(rows: Sequence[Row], probability: float) -> str:
     return "\n".join(columns([head, *lines]))
 
 
-def found(answer: Found, replications: int) -> str:
+def found(answer: Found, replications: int, probability: float) -> str:
     """The least value, what it rests on, and what less of it does."""
     if answer.value is None:
         tried = f"up to {answer.misses_at} " if answer.misses_at else ""
@@ -38,11 +38,20 @@ def found(answer: Found, replications: int) -> str:
     lines = [
         f"{answer.key} = {answer.value}",
         f"meets every objective in {units.percent(answer.met_share)} of {replications} replications; {less}",
+        sureness(answer.confidence, probability),
         f"{answer.simulated} seasons simulated",
         "",
     ]
     told = [(units.percent(o["met_share"]), o["name"]) for o in objectives(answer.trials)]
     return "\n".join([*lines, *columns(told)])
+
+
+def sureness(confidence: float, probability: float) -> str:
+    """How sure it is that other seasons meet them too, and what would make it surer than it is."""
+    if probability >= 1.0:
+        return "no number of replications can be sure of every season"
+    told = f"{units.percent(confidence)} sure that at least {units.percent(probability)} of other seasons do"
+    return told if confidence >= CONFIDENCE else f"only {told}; more --replications make it surer"
 
 
 def sensitivity(found: Sensitivity) -> str:

@@ -159,7 +159,8 @@ class Demand(Word):
     `starts_at`, with the clock as it was. The history's campaigns named in `transactional` are served before
     marketing and must arrive within `transactional_freshness`; all others are marketing with `freshness`.
     `growth` multiplies the history alone. `noise` is the standard deviation of a minute's demand relative to
-    its mean, `noise_correlation` how long a deviation lasts.
+    its mean, `noise_correlation` how long a deviation lasts. `release_noise` is the same of the pace at which
+    the platform releases a campaign: its own scheduler's, not people's; as `noise` where nothing is said.
     """
 
     history: str | None = None
@@ -172,4 +173,5 @@ class Demand(Word):
     columns: Columns = Columns()
     calendar_columns: CalendarColumns = CalendarColumns()
     noise: Share = 0.0
+    release_noise: Share | None = None
     noise_correlation: Seconds = Field(default=600.0, gt=0)

@@ -20,13 +20,16 @@ from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.echoes import with_echoes, without_echoes
 from sim.ledger import DELIVERED, FRESH, ONCE, QUANTITIES, Ledger
-from sim.outcome import Outcome
+from sim.outcome import Customers, Outcome
 from sim.pipeline import kernel, kernelwindows
 from sim.pipeline.bands import groups, known_of
+from sim.pipeline.entrance import Entrance
 from sim.pipeline.eras import eras
+from sim.pipeline.feedback import feedback_of
 from sim.pipeline.kernelcache import compiling
+from sim.pipeline.kernelfeedback import lay_causes
 from sim.pipeline.kernelsums import lay_sums
-from sim.pipeline.lanes import Doors, lanes_of
+from sim.pipeline.lanes import by_stream, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
 from sim.pipeline.redelivery import echoes, occupied
@@ -35,7 +38,7 @@ from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.waits import add_delays
 from sim.pipeline.workers import served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
-from sim.season.response import Feedback
+from sim.season.response import expected_customers
 from sim.season.upstream import HoldUp, held_up, hold_ups
 from sim.seeds import stream as random_stream
 from sim.tenants import Group
@@ -56,7 +59,6 @@ class _Engine:
         self._traffic = traffic = with_echoes(traffic) if echoes(scenario) else traffic
         self._bins, fresh_s = int(bins), [each.freshness_s for each in traffic.streams]
         self._lanes = lanes_of(hold_ups(scenario, traffic.streams, seed), fresh_s)
-        self._doors = Doors(self._lanes, traffic.bin_s, kernel.lay_causes)
         plans = {
             era.first_bin: plan_of(era, traffic.streams, self._lanes, bins, traffic.bin_s)
             for era in eras(scenario, bins, traffic.bin_s)
@@ -68,24 +70,19 @@ class _Engine:
         if self._steady is not self._workers:
             self._regained = occupied(self._workers)[0] / occupied(self._steady)[0]
         self._stalls = random_stream(seed, "stalls")
-        self._state = empty_state(scenario, list(plans.values()), len(self._lanes), bins)
+        self._feedback = feedback_of(
+            scenario, self._offered.streams, self._lanes, self._bins, traffic.bin_s, window_bins
+        )
+        self._entrance = Entrance(traffic, self._lanes, self._feedback, seed)
+        self._state = empty_state(
+            scenario, list(plans.values()), len(self._lanes), self._bins, self._feedback
+        )
         self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
         tables = 1 + len(self._state.group_delays)
         self._delays = np.zeros((tables, len(self._lanes), histogram.BINS))
-        self._feedback = Feedback(scenario, self._offered.streams, bins, traffic.bin_s, kernel.lay_causes)
-        strides = max(1, window_bins // self._feedback.horizon_bins)
-        self._window_bins = min(window_bins, strides * self._feedback.horizon_bins)
-        # one random stream a trigger, so that the windows' length changes no draw
-        self._sent = {
-            i: random_stream(seed, "triggered", s.name)
-            for i, s in enumerate(self._offered.streams)
-            if s.cause == "trigger"
-        }
-        self._rows = list(self._sent)
-        self._lane_of = {i: self._doors.lane_of(i) for i in self._rows}
-        self._triggered = np.zeros((len(self._sent), bins), dtype=np.int64)
+        horizon_bins = self._feedback.horizon_bins
+        self._window_bins = min(window_bins, max(1, window_bins // horizon_bins) * horizon_bins)
         self.seed, self.ledger = seed, ledger
-        self.customers = self._feedback.customers
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
@@ -100,66 +97,39 @@ class _Engine:
             first += n
 
     def _go(self, first: int, n: int) -> None:
-        """One window, in strides: no farther at once than triggered sends are known."""
+        """One window."""
         window = self._window = kernelwindows.emptied(self._window, first, n)
-        normals, at = self._services.standard_normal(n), 0
+        normals = self._services.standard_normal(n)
         self._draw_capacity(normals, 0)
         if self._steady is not self._workers:
             window.draws[:] = self._stalls.standard_normal(n)
-        self._doors.let_in(self._traffic.counts[:, first : first + n], window.arrivals)
-        while at < n:
-            end = min(at + self._feedback.horizon_bins, n)
-            self._let_in_later(at, end)
-            self._stride(normals, at, end)
-            own = window.out[:, : self._own, at:end]
-            self._feedback.add(first + at, own[DELIVERED], own[FRESH])
-            at = end
+        self._entrance.open(window)
+        self._pass(normals)
         out, under_way, held = window.out, window.under_way, window.held
         if len(held) > self._own:
             out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
         self.ledger.post(first, out, under_way, held, window.busy)
 
-    def _let_in_later(self, at: int, end: int) -> None:
-        """What is triggered, and what is held up before the door, in columns `at` to `end` of the window."""
-        bins = slice(self._window.first_bin + at, self._window.first_bin + end)
-        arrivals, sent = self._window.arrivals[:, at:end], self._send(bins)
-        held_up = self._doors.held_up
-        for i, own in sent.items():
-            if i not in held_up:
-                arrivals[self._lane_of[i]] += own
-        if held_up:
-            events = self._traffic.counts[held_up, bins].astype(np.float64)
-            for i in sent.keys() & set(held_up):
-                events[held_up.index(i)] += sent[i]
-            self._doors.let_in_later(events, arrivals)
-
-    def _send(self, bins: slice) -> dict[int, npt.NDArray[np.int64]]:
-        """The sends that customers trigger, by stream; they are noted."""
-        if not self._sent:
-            return {}
-        expected = self._feedback.arrivals(bins.start, bins.stop - bins.start)
-        sent = {i: random.poisson(expected[i]) for i, random in self._sent.items()}
-        for noted, own in zip(self._triggered, sent.values(), strict=True):
-            noted[bins] = own
-        return sent
-
-    def _stride(self, normals: Floats, at: int, end: int) -> None:
-        """Columns `at` to `end` of the window, in as many stretches as there are plans."""
-        while at < end:
-            bin_ = self._window.first_bin + at
-            if self._regimes.enter(bin_, self._waiting):
-                self._take_over(bin_)
+    def _pass(self, normals: Floats) -> None:
+        """The window's bins, in as many stretches as there are plans."""
+        at, first, n = 0, self._window.first_bin, len(normals)
+        while at < n:
+            if self._regimes.enter(first + at, self._waiting):
+                self._take_over(first + at)
                 self._draw_capacity(normals, at)
-            until = min(end, self._regimes.next_change(bin_) - self._window.first_bin)
-            reached = self._advance(at, until)
+            reached = self._advance(at, min(n, self._regimes.next_change(first + at) - first))
             self._regimes.used(self._window.busy[at:reached])
             at = reached
 
     def _advance(self, at: int, until: int) -> int:
         """Go on from column `at` to `until`, or to where an autoscaler looks and finds somebody waiting."""
-        plan, every = self._regimes.plan, self._regimes.every
-        while (reached := kernel.advance(plan, self._state, self._window, at, until, every)) < 0:
-            self._state, at = with_more_room(self._state), -1 - reached
+        plan, every, reached = self._regimes.plan, self._regimes.every, at
+        while reached == at:
+            reached = kernel.advance(plan, self._state, self._window, at, until, every)
+            self._entrance.let_in_sent(self._window)
+            if reached < 0:
+                self._state, reached = with_more_room(self._state), -1 - reached
+                at = reached
         return reached
 
     def _draw_capacity(self, normals: Floats, at: int) -> None:
@@ -191,15 +161,21 @@ class _Engine:
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered: another than it was, where there may be any
         or stages hold some up."""
-        if not self._rows and not self._doors.held_up:
+        rows = self._feedback.streams.tolist()
+        if not rows and not self._scenario.upstream:
             return self._offered
-        return with_triggered(self._offered, self._rows, self._triggered)
+        return with_triggered(self._offered, rows, self._feedback.sent)
+
+    def customers(self) -> Customers:
+        """What the customers did about all that was delivered."""
+        totals = self.ledger.totals
+        return expected_customers(self._scenario, self._offered.streams, totals[DELIVERED], totals[FRESH])
 
     def told(self) -> tuple[Floats, tuple[Group, ...]]:
         """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
         self._close_delays()
         found, every = (self._delays, known_of(self._era, self._state)), len(self._traffic.streams)
-        delays, known = (self._doors.by_stream(each, every)[:, : self._own] for each in found)
+        delays, known = (by_stream(self._lanes, each, every)[:, : self._own] for each in found)
         return delays[0], groups(self._scenario, self._offered.streams, self.ledger.totals, delays, known)
 
 
@@ -214,11 +190,15 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     """Compile the kernel or fetch it from the cache, by bins in which nothing happens."""
     traffic = with_echoes(traffic) if echoes(loaded.scenario) else traffic
     lanes = lanes_of([HoldUp()] * len(traffic.streams))
-    for era in eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s):
-        plan = plan_of(era, traffic.streams, lanes, 1, traffic.bin_s)
-        state = empty_state(loaded.scenario, [plan], len(lanes), 1)
-        kernel.advance(plan, state, _window_for(plan, state, traffic, len(lanes)), 0, 1, 0)
-    kernel.lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
+    feedback = feedback_of(loaded.scenario, traffic.streams, lanes, 1, traffic.bin_s, 1)
+    every = eras(loaded.scenario, traffic.counts.shape[1], traffic.bin_s)
+    plans = [plan_of(era, traffic.streams, lanes, 1, traffic.bin_s) for era in every]
+    state = empty_state(loaded.scenario, plans, len(lanes), 1, feedback)
+    window = _window_for(plans[0], state, traffic, len(lanes))
+    for plan in plans[1:]:
+        window = kernelwindows.with_units(window, plan, state)
+    kernel.advance(plans[0], state, window, 0, 1, 0)
+    lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
     lay_sums(np.zeros((1, 0)), np.zeros(0), np.zeros(1), histogram.EDGES, np.zeros((1, histogram.BINS)))
 
 

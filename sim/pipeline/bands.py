@@ -12,15 +12,13 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
+from sim.pipeline.lines import BAND_DROPPED, BAND_EXPIRED, GROUP, LOT_WAITS
 from sim.pipeline.state import (
-    BAND_DROPPED,
-    BAND_EXPIRED,
     BANDS,
     END_PARCEL,
     FIRST_PARCEL,
-    GROUP,
+    HELD_SLOPES,
     LANE,
-    LOT_WAITS,
     STREAM,
     Floats,
     Plan,
@@ -54,7 +52,7 @@ def empty_lines(plan: Plan, ahead: int) -> dict[str, Any]:
         "band_away": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
         "band_gone": np.zeros((2, lanes, bands)),
-        "group_delays": np.zeros((groups, 2, len(plan.streams), histogram.BINS)),
+        "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),
         "group_fresh": np.zeros((groups, len(plan.streams))),
     }
 

@@ -62,16 +62,20 @@ def started_idle(figures: Figures, offered: float, spread: float) -> float:
     """How many calls are free on average, because nobody asks at the moment one ends, when `offered` calls at
     a time are asked for, more than there are.
 
-    Erlang's loss formula: 1 / B = 1 + C / a + C (C - 1) / a^2 + ...; askers whose counts have `spread` times
-    the variance of a Poisson stream's by Hayward (Fredericks 1980).
+    Askers whose counts have `spread` times the variance of a Poisson stream's by Hayward (Fredericks 1980).
     """
     calls, asked = figures[CALLS] / spread, offered / spread
-    term, total, left = 1.0, 1.0, calls
+    return max(0.0, calls - asked * (1.0 - blocked_share(calls, asked))) * spread
+
+
+def blocked_share(servers: float, offered: float) -> float:
+    """Erlang's loss formula: 1 / B = 1 + c / a + c (c - 1) / a^2 + ... of c servers and an offered load a."""
+    term, total, left = 1.0, 1.0, servers
     while left > 0.0 and term > 1e-6 * total:
-        term *= left / asked
+        term *= left / offered
         total += term
         left -= 1.0
-    return max(0.0, calls - asked * (1.0 - 1.0 / total)) * spread
+    return 1.0 / total
 
 
 def started_take(state: State, _figures: Figures, now_s: float, messages: float) -> None:

@@ -8,68 +8,59 @@ sim/README.md says what is exact and what is approximate.
 from __future__ import annotations
 
 from sim.ledger import EXPIRED
+from sim.pipeline.kernelalive import list_alive
 from sim.pipeline.kernelasking import ask
 from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import call_at, refer
-from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short
+from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short, visible_again
 from sim.pipeline.kerneldoor import enter_newcomers
 from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
-    enlist,
     hand_out,
     light_wait,
     usual_capacity,
     wait_spans,
 )
-from sim.pipeline.kernelrings import anybody_waits, has_room
-from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
+from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
+from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, looks_ahead, note_due
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.state import (
+    AGAIN,
     AHEAD_FROM,
-    ALIVE,
-    ASK_ON,
-    AWAY,
-    BACK_UNTIL,
     CELL,
     CHANCE,
-    COME_AGAIN,
-    COME_BACK,
-    COUNT_OUTSIDE,
-    DEFERRED_UNTIL,
     DROP,
-    DROP_SHARE,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
-    HELD,
-    HIDDEN,
-    LANDS_UNTIL,
     LEFT,
-    LISTED,
-    MAN,
     MASS,
     NEXT_BATCH,
     NEXT_PARCEL,
-    OWNER,
     PIECES,
-    PLAN_DROPS,
-    RUN_BINS,
     RUN_FROM,
-    SERVE_LINES,
-    STALL,
-    STREAM,
-    TAKE_OUT,
-    TELL_APART,
-    UNDER_WAY,
     USED,
-    Floats,
-    Indices,
     Plan,
     State,
     Window,
+)
+from sim.pipeline.steps import (
+    ASK_ON,
+    CAUSE,
+    COME_AGAIN,
+    COME_BACK,
+    COUNT_OUTSIDE,
+    DROP_SHARE,
+    MAN,
+    PLAN_DROPS,
+    SEND,
+    SERVE_LINES,
+    STALL,
+    TAKE_OUT,
+    TELL_APART,
 )
 
 
@@ -122,7 +113,7 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
         if mass > 0.0:
             share = taken / mass
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
-            hand_out(plan, state, p, batch, share * kept, spans)
+            hand_out(plan, state, p, t, batch, share * kept, spans)
             if kept < 1.0:
                 dropped = share * (1.0 - kept) / (1.0 - share * kept)
                 call_at(window.full, plan, state, window, DROP_SHARE, t, p, 0, dropped)
@@ -163,70 +154,56 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     return total
 
 
-@part
-def _count_held(plan: Plan, state: State, window: Window) -> None:
-    """Into `window.held`: messages in hand, those in the queue counted parcel by parcel."""
-    held = window.held
-    for row in range(state.streams.shape[0]):
-        own = state.streams[row]
-        held[int(plan.streams[row, OWNER])] += own[AWAY] + own[UNDER_WAY] + own[HELD] + own[HIDDEN]
-    for p in range(state.waiting.shape[0]):
-        for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
-            batch = state.batches[p, b % state.batches.shape[1]]
-            for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
-                parcel = state.parcels[p, i % state.parcels.shape[1]]
-                held[int(plan.streams[int(parcel[STREAM]), OWNER])] += parcel[MASS]
-
-
-@compiled
-def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> None:
-    """As sim.season.response.lay_causes, which see."""
-    for k in range(lags.shape[0]):
-        lag, jump = lags[k], jumps[k]
-        for i in range(min(caused.shape[0], max(0, slope.shape[0] - lag))):
-            slope[lag + i] += jump * caused[i]
-
-
 @compiled
 def advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
     """The pipeline goes on from column `at` of the window to `end`, or to a bin that is a multiple of `every`
-    (0 = none is) and finds somebody waiting. Returns the column reached; -1 - column where there is no room
-    for what may come to wait.
-    """
+    (0 = none is) and finds somebody waiting, or to where what customers triggered has to be let in first.
+    Returns the column reached; -1 - column where there is no room for what may come to wait."""
     plan, state, window = refer(plan), refer(state), refer(window)
-    _list_alive(state, window, at, end)
+    begun, until = at, end
+    while at < end:
+        if at > begun and _is_looked_at(state, window, at, every):
+            return at
+        if window.feed != 0:
+            t = window.first_bin + at
+            until = min(end, int(call_at(window.feed, plan, state, window, SEND, t, at, 0, 0.0)))
+        reached = at if until == at else _advance(plan, state, window, at, until, every)
+        if reached != until or until == at:
+            return reached
+        at = reached
+        if window.feed != 0:
+            call_at(window.feed, plan, state, window, CAUSE, window.first_bin + at, at, 0, 0.0)
+    return at
+
+
+@part
+def _is_looked_at(state: State, window: Window, j: int, every: int) -> bool:
+    """Whether an autoscaler looks at the beginning of column `j` and finds somebody waiting."""
+    return bool(every > 0 and (window.first_bin + j) % every == 0 and anybody_waits(state))
+
+
+@part
+def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
+    """As `advance`, through columns whose arrivals are known."""
+    list_alive(plan, state, window, at, end)
+    reach = looks_ahead(plan, window)
     for j in range(at, end):
-        if every > 0 and j > at and (window.first_bin + j) % every == 0 and anybody_waits(state):
+        if j > at and _is_looked_at(state, window, j, every):
             end_run(plan, state, window, j)
             return j
         if not has_room(state, window):
             end_run(plan, state, window, j)
             return -1 - j
-        if j == at or j - state.marks[AHEAD_FROM] == RUN_BINS:
+        if j == at or j - state.marks[AHEAD_FROM] == reach:
             end_run(plan, state, window, j)
             look_ahead(plan, state, window, j, end)
         _bin(plan, state, window, j)
     end_run(plan, state, window, end)
     if end == window.arrivals.shape[1]:
-        _count_held(plan, state, window)
+        count_held(plan, state, window)
         if window.full != 0:
             call_at(window.full, plan, state, window, COUNT_OUTSIDE, 0, 0, 0, 0.0)
     return end
-
-
-@part
-def _list_alive(state: State, window: Window, at: int, end: int) -> None:
-    """Into `state.alive`: rows that have newcomers in these columns, or in which something lies ahead."""
-    t, state.marks[ALIVE] = window.first_bin + at, 0
-    for row in range(state.streams.shape[0]):
-        own = state.streams[row]
-        own[LISTED] = 0.0
-        ahead = max(own[LANDS_UNTIL], own[BACK_UNTIL] + 1.0, own[DEFERRED_UNTIL] + 1.0)
-        j = at if row < window.arrivals.shape[0] else end
-        while j < end and window.arrivals[row, j] <= 0.0:
-            j += 1
-        if j < end or ahead >= t or own[HELD] > 0.0 or window.again != 0:
-            enlist(state, row)
 
 
 @part
@@ -248,7 +225,8 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
     due, safe = note_due(state, k)
     _begin(plan, state, window, t)
-    calm = safe and window.again == 0 and is_calm(plan, state, due, window.capacity[j])
+    again = visible_again(plan, state, window, t, k)
+    calm = safe and is_calm(plan, state, due + again, window.capacity[j])
     if calm:
         served = serve_at_once(plan, state, window, t)
     else:
@@ -263,6 +241,7 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         state.stalled[USED] = window.busy[j]
     ask(plan, state, window, t)
     if calm and joins_run(state, t, k):
+        state.refused[2] += state.refused[1] - state.ahead[AGAIN, k]
         if window.beyond != 0:
             call_at(window.beyond, plan, state, window, ASK_ON, t, 0, 0, 0.0)
         return

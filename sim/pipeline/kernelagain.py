@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import math
 
-from sim.ledger import FAILED, REDELIVERED
+from sim.ledger import REDELIVERED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelhidden import crash, hide, lost_share, man
+from sim.pipeline.kernelcalmagain import (
+    end_piece,
+    look_ahead_again,
+    stop_short_again,
+    take_out_calm,
+)
+from sim.pipeline.kernelhidden import crash, hide, lost_share, man, recalled_wait_s
 from sim.pipeline.kernelnoting import share_below
 from sim.pipeline.kernelparts import put
+from sim.pipeline.kernelrunagain import go_on_again
 from sim.pipeline.recalls import (
-    ACKS,
     ENDED,
     ENDED_LATER,
     FIRST_KEPT,
@@ -25,25 +31,25 @@ from sim.pipeline.recalls import (
     LATE_ONES,
     LATE_POINTS,
     SERVED_S,
-    TIMEOUT_S,
+    TIMES,
 )
 from sim.pipeline.state import (
+    AGAIN_UNTIL,
+    ALIVE,
+    AWAY,
     CALM,
     CELL,
     CHANCE,
-    COME_AGAIN,
     DUE_S,
     HELD,
     HIDDEN,
     LEAST_S,
-    MAN,
     MASS,
     MOST_S,
     OWNER,
     PIECES,
     PRIORITY,
     STREAM,
-    TAKE_OUT,
     TRIES,
     VAR,
     WHOSE,
@@ -52,64 +58,99 @@ from sim.pipeline.state import (
     State,
     Window,
 )
+from sim.pipeline.steps import (
+    AT_ONCE,
+    COME_AGAIN,
+    GO_ON,
+    LOOK_AHEAD,
+    MAN,
+    STOP_SHORT,
+    TAKE_OUT,
+    TAKE_OUT_CALM,
+)
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
 
 
 def again(
-    plan: Plan, state: State, window: Window, step: int, t: int, _at: int, _row: int, mass: float
+    plan: Plan, state: State, window: Window, step: int, t: int, at: int, taken: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.state names; `mass`: what the workers took."""
+    """One of the steps of bin `t` that sim.pipeline.steps names; `mass`: what the workers took."""
     if step == MAN:
         man(plan, state, window, t)
-    elif step == COME_AGAIN:
-        for s in range(state.again.shape[1]):
-            _come_again(plan, state, window, t, s)
+    elif step in (COME_AGAIN, AT_ONCE):
+        for i in range(state.marks[ALIVE]):
+            _come_again(plan, state, window, t, state.alive[i], step == AT_ONCE)
+        state.mixed[t % state.mixed.shape[0]] = 0.0
     elif step == TAKE_OUT:
         crash(plan, state, t, mass)
         _take_out(plan, state, window, t)
         for s in range(state.late.shape[1]):
             _ask_late(plan, state, t, s)
+    elif step == TAKE_OUT_CALM:
+        crash(plan, state, t, mass)
+        take_out_calm(plan, state, window, t, mass)
+    elif step == LOOK_AHEAD:
+        look_ahead_again(plan, state, t, at)
+    elif step == STOP_SHORT:
+        stop_short_again(plan, state, window, t)
+    elif step == GO_ON:
+        go_on_again(plan, state, window, t, at, taken)
     return 0.0
 
 
 @part
 def _take_out(plan: Plan, state: State, window: Window, t: int) -> None:
     """What crashes end, and what will be late, of the pieces that the workers took in bin `t`."""
-    ended, j = lost_share(plan, t), t - window.first_bin
+    ended = lost_share(plan, t)
     state.refused[1] = 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
-        s, gone, late = int(piece[STREAM]), piece[MASS] * ended, piece[MASS] * plan.again[LATE]
-        piece[MASS] = max(0.0, piece[MASS] - gone - late)
-        if plan.again[ACKS] == 0.0:
-            window.out[FAILED, int(plan.streams[s, OWNER]), j] += gone
-        else:
-            later = piece[LEAST_S] >= 0.9 * plan.again[TIMEOUT_S]
-            hide(plan, state, t, piece, ENDED_LATER if later else ENDED, gone)
+        late = piece[MASS] * plan.again[LATE]
+        state.refused[1] += end_piece(plan, state, window, t, piece, ended)
+        if late > 0.0:
+            piece[MASS] = max(0.0, piece[MASS] - late)
             hide(plan, state, t, piece, LATE_ONES, late)
-            state.streams[s, HIDDEN] += gone
-            state.refused[1] += gone
-            state.streams[s, HELD] += late
+            state.streams[int(piece[STREAM]), HELD] += late
 
 
 @part
-def _come_again(plan: Plan, state: State, window: Window, t: int, s: int) -> None:
-    """What of lane `s` is visible again in bin `t`."""
+def _come_again(plan: Plan, state: State, window: Window, t: int, s: int, at_once: bool) -> None:
+    """What of lane `s` is visible again in bin `t` joins its class; at_once: what waited for more than
+    time-outs becomes pieces."""
+    if s >= state.again.shape[1] or t > state.streams[s, AGAIN_UNTIL]:
+        return
     cell, own = state.again[t % state.again.shape[0], s], state.streams[s]
-    ended, late = cell[ENDED] + cell[ENDED_LATER], cell[LATE_ONES]
+    ended, late, back = cell[ENDED] + cell[ENDED_LATER], cell[LATE_ONES], 0.0
     if ended > _TINY:
-        own[HIDDEN] -= ended
-        _put_again(plan, state, t, s, cell[ENDED : ENDED + 4], cell[ENDED])
-        _put_again(plan, state, t, s, cell[ENDED_LATER : ENDED_LATER + 4], cell[ENDED_LATER])
+        back += ended
+        _put_again(plan, state, t, s, cell[ENDED : ENDED + 4], cell[ENDED], at_once)
+        _put_again(plan, state, t, s, cell[ENDED_LATER : ENDED_LATER + 4], cell[ENDED_LATER], at_once)
     if late > _TINY:
         own[HELD] -= late
         firsts, echo = _split(plan, state, window, t, s, late), _echo(state, s)
-        _put_again(plan, state, t, s, cell[LATE_ONES : LATE_ONES + 4], late - firsts)
-        _put_again(plan, state, t, echo, cell[LATE_ONES : LATE_ONES + 4], firsts)
-    window.out[REDELIVERED, int(plan.streams[s, OWNER]), t - window.first_bin] += ended + late
+        _put_again(plan, state, t, s, cell[LATE_ONES : LATE_ONES + 4], late - firsts, at_once)
+        _put_again(plan, state, t, echo, cell[LATE_ONES : LATE_ONES + 4], firsts, at_once)
     cell[:] = 0.0
+    if not at_once:
+        back += _recall(plan, state, t, s)
+    own[HIDDEN] -= back
+    window.out[REDELIVERED, int(plan.streams[s, OWNER]), t - window.first_bin] += back + late
+
+
+@part
+def _recall(plan: Plan, state: State, t: int, s: int) -> float:
+    """What of lane `s` has waited for time-outs alone joins its class. Returns how many messages."""
+    back, at = 0.0, t % state.recalled.shape[2]
+    for times in range(TIMES):
+        mass = state.recalled[s, times, at]
+        state.recalled[s, times, at] = 0.0
+        if mass > _TINY:
+            due_s = (t + 0.5) * plan.bin_s - recalled_wait_s(plan, times + 1)
+            put(plan, state, s, 0.0, mass, due_s, 0.0)
+            back += mass
+    return back
 
 
 @part
@@ -120,17 +161,27 @@ def _echo(state: State, s: int) -> int:
 
 
 @part
-def _put_again(plan: Plan, state: State, t: int, s: int, moments: Floats, mass: float) -> None:
+def _put_again(plan: Plan, state: State, t: int, s: int, moments: Floats, mass: float, at_once: bool) -> None:
     """`mass` of the messages with these moments joins its class, at most two parcels: by their mean number of
-    attempts, one less and one more."""
+    attempts, one less and one more. at_once: two pieces, counted as in backoff until they are served."""
     if mass <= _TINY:
         return
     due_s, tries = moments[1] / moments[0], moments[3] / moments[0]
     var, fewer = max(0.0, moments[2] / moments[0] - due_s * due_s), 1.0 * math.floor(tries + 1e-9)
     more = max(0.0, tries - fewer)
-    put(plan, state, s, fewer, mass * (1.0 - more), t * plan.bin_s + due_s, var)
-    if more > 1e-9:
-        put(plan, state, s, fewer + 1.0, mass * more, t * plan.bin_s + due_s, var)
+    for step in range(2):
+        share = mass * (more if step == 1 else 1.0 - more)
+        if step == 1 and more <= 1e-9:
+            continue
+        if at_once:
+            piece = state.pieces[state.marks[PIECES]]
+            piece[STREAM], piece[TRIES], piece[MASS] = s, fewer + step, share
+            piece[DUE_S], piece[VAR] = t * plan.bin_s + due_s, var
+            piece[WHOSE] = -1.0
+            state.marks[PIECES] += 1
+            state.streams[s, AWAY] += share
+        else:
+            put(plan, state, s, fewer + step, share, t * plan.bin_s + due_s, var)
 
 
 @part

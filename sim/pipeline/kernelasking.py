@@ -6,7 +6,8 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernellimits import left_idle, plain_open, plain_take
 from sim.pipeline.provisions import ASKING, AT_ONCE, BINDS, PLAIN, STANDBY
-from sim.pipeline.state import ASK, Plan, State, Window
+from sim.pipeline.state import Plan, State, Window
+from sim.pipeline.steps import ASK
 
 
 @part
@@ -21,7 +22,7 @@ def ask(plan: Plan, state: State, window: Window, t: int) -> None:
             for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
                 figures = plan.limit_figures[row]
                 opened = plain_open(state.limits[row], figures, now_s, plan.bin_s)
-                opened -= left_idle(figures, plan.capacity, plan.unevenness, plan.bin_s, asking)
+                opened -= left_idle(figures, plan.capacity, plan.asking_spread, plan.bin_s, asking)
                 if opened < admitted:
                     admitted, state.providers[v, BINDS] = max(0.0, opened), figures[-1]
             for row in range(plan.limit_first[v], plan.limit_first[v + 1]):

@@ -12,7 +12,7 @@ import numpy as np
 from sim.ledger import EXPIRED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import send_on
-from sim.pipeline.kernelnoting import piece_moments
+from sim.pipeline.kernelnoting import AT_DOOR, HELD_BACK, piece_moments
 from sim.pipeline.kernelparts import enlist, with_turn_below_bin
 from sim.pipeline.kernelproviders import ask_mailboxes
 from sim.pipeline.provisions import (
@@ -74,11 +74,11 @@ def accept(plan: Plan, state: State, window: Window, t: int, row: int, mass: flo
                 own[LIGHT_S], own[LIGHT_CHANCE], int(piece[CELL]), float(piece[CHANCE])
             )
             piece[CELL], piece[CHANCE] = cell, chance
-        send_on(plan, state, t, row, mass, piece)
+        send_on(plan, state, t, row, mass, piece, AT_DOOR)
     elif paced:
         _await_turn(plan, state, t, row, mass, piece)
     else:
-        send_on(plan, state, t, row, mass * own[MAIL_SHARE], piece)
+        send_on(plan, state, t, row, mass * own[MAIL_SHARE], piece, AT_DOOR)
         mean_s, square = piece_moments(piece)
         _defer(plan, state, window, t, row, _NEVER, mass * (1.0 - own[MAIL_SHARE]), mean_s, square)
 
@@ -114,7 +114,7 @@ def _await_turn(plan: Plan, state: State, t: int, row: int, mass: float, piece: 
                 state.streams[row, HELD] += mass * share
                 _expect(plan, state, row, t + at + 1)
             else:
-                send_on(plan, state, t + at, row, mass * share, piece)
+                send_on(plan, state, t + at, row, mass * share, piece, HELD_BACK)
         at += 1
     piece[LEAST_S], piece[MOST_S], piece[CALM] = least_s, most_s, calm
 
@@ -210,5 +210,5 @@ def _try_cell(plan: Plan, state: State, window: Window, t: int, row: int, tried:
         half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + within_s2))
         piece[LEAST_S], piece[MOST_S] = max(0.0, mean_s - half_s), mean_s + half_s
         piece[CALM], piece[WHOSE] = 0.0, -1.0
-        send_on(plan, state, t, row, passed, piece)
+        send_on(plan, state, t, row, passed, piece, HELD_BACK)
     _defer(plan, state, window, t, row, tried, mass - passed, mean_s, square)

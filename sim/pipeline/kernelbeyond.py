@@ -9,27 +9,14 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import budget_earn, budget_spend
 from sim.pipeline.kernelproviders import ask_one, ask_standbys
 from sim.pipeline.provisions import BUDGET_MOST, BUDGET_SHARE, BUDGETED, FIRSTS, GRANTED, SAVED
-from sim.pipeline.state import (
-    ACCEPT,
-    ASK,
-    ASK_ON,
-    DETOUR,
-    MASS,
-    PIECES,
-    PROVIDER,
-    STREAM,
-    TRIES,
-    Floats,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, TRIES, Floats, Plan, State, Window
+from sim.pipeline.steps import ACCEPT, ASK, ASK_ON
 
 
 def beyond(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a provider or a piece."""
+    """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a provider or a piece."""
     if step == ASK:
         return float(ask_one(plan, state, t, at, mass))
     if step == ACCEPT:

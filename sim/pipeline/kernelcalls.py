@@ -7,7 +7,7 @@ every level; what `call_at` calls by its address is compiled once, apart, and on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic, models, register_model
 
 from sim.pipeline.kernelcache import LEAN
+
+Unit = Callable[..., float]
 
 
 class Reference(types.Type):  # type: ignore[misc]  # numba is untyped
@@ -79,7 +81,7 @@ def call_at(
     _row: int,
     _mass: float,
 ) -> Any:
-    """What the function at an address (see address_of) says to the rest."""
+    """What the function at an address (see addresses_of) says to the rest."""
     called = _signature(plan, state, window)
 
     def calling(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
@@ -90,13 +92,14 @@ def call_at(
     return types.float64(types.int64, *called.args), calling
 
 
-def address_of(function: Callable[..., float], *fields: NamedTuple) -> int:
-    """Where `function` of references to three tuples like `fields`, four integers and a float lies, compiled
-    now or taken from the cache."""
-    return int(_compiled_at(function, *map(numba.typeof, fields)).address)
+def addresses_of(functions: Sequence[Unit], *fields: NamedTuple) -> dict[Unit, int]:
+    """Where functions of references to three tuples like `fields`, four integers and a float lie, compiled
+    now or taken from the cache. numba takes a millisecond to tell the types of so many arrays."""
+    kinds = [numba.typeof(each) for each in fields]
+    return {function: int(_compiled_at(function, *kinds).address) for function in functions}
 
 
 @cache  # what it returns must live as long as its address is in use
-def _compiled_at(function: Callable[..., float], *kinds: types.Type) -> Any:
+def _compiled_at(function: Unit, *kinds: types.Type) -> Any:
     signature = _signature(*map(Reference, kinds))
     return numba.cfunc(signature, cache=bool(numba.config.CACHE_DIR), **LEAN)(function)

@@ -10,17 +10,22 @@ import math
 
 from sim.ledger import ACCEPTED, EXPIRED, OFFERED
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldoor import room
-from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelexpiry import leave_too_old, too_old_share
 from sim.pipeline.kernelparts import light_wait, usual_capacity
 from sim.pipeline.kernelrun import all_pass
+from sim.pipeline.recalls import LATE
 from sim.pipeline.state import (
+    AGAIN,
+    AHEAD_FROM,
     ALIVE,
     AWAY,
     CALM,
     CELL,
     CHANCE,
     DUE_S,
+    ENDS,
     FIRST_BATCH,
     FIRST_OUTSIDE,
     LEAST_S,
@@ -44,12 +49,13 @@ from sim.pipeline.state import (
     State,
     Window,
 )
+from sim.pipeline.steps import AT_ONCE, STOP_SHORT, TAKE_OUT_CALM
 
 
 @part
 def is_calm(plan: Plan, state: State, due: float, capacity: float) -> bool:
     """Nobody waits; the workers can take all that is `due` and the pieces that come back; there is room for
-    them while their backoffs' places are kept."""
+    them while the places of those in backoff, or not visible yet, are kept."""
     total = due
     for i in range(state.marks[PIECES]):
         total += state.pieces[i, MASS]
@@ -62,8 +68,21 @@ def is_calm(plan: Plan, state: State, due: float, capacity: float) -> bool:
 
 
 @part
+def visible_again(plan: Plan, state: State, window: Window, t: int, k: int) -> float:
+    """Messages that are to be taken again in bin `t`, the k-th ahead; not to be told before where services
+    outlast the time-out."""
+    if window.again == 0:
+        return 0.0
+    if plan.again[LATE] > 0.0:
+        return math.inf
+    return float(state.ahead[AGAIN, k] + state.mixed[t % state.mixed.shape[0]])
+
+
+@part
 def serve_at_once(plan: Plan, state: State, window: Window, t: int) -> float:
     """All that is due and comes back in bin `t` is served. Returns how many messages that are."""
+    if window.again != 0 and state.mixed[t % state.mixed.shape[0]] > 0.0:
+        call_at(window.again, plan, state, window, AT_ONCE, t, 0, 0, 0.0)
     for i in range(state.marks[PIECES]):
         _serve_again(plan, state, window, t, i)
     total, above, usual = 0.0, 0.0, usual_capacity(plan, state)
@@ -79,6 +98,8 @@ def serve_at_once(plan: Plan, state: State, window: Window, t: int) -> float:
         piece = state.pieces[i]
         own = state.classes[int(plan.streams[int(piece[STREAM]), PRIORITY])]
         piece[CELL], piece[CHANCE] = own[LOAD_CELL], own[LOAD_CHANCE]
+    if window.again != 0:
+        call_at(window.again, plan, state, window, TAKE_OUT_CALM, t, 0, 0, total)
     return total
 
 
@@ -92,6 +113,7 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
     gone = piece[MASS] * too_old_share(t, plan.bin_s, piece, own, False)
     window.out[EXPIRED, int(own[OWNER]), t - window.first_bin] += gone
     piece[MASS] -= gone
+    leave_too_old(t, plan.bin_s, piece, own)
     half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, (t + 0.5) * plan.bin_s - piece[DUE_S])
     piece[LEAST_S], piece[MOST_S], piece[CALM] = max(0.0, delay_s - half_s), delay_s + half_s, 0.0
     state.classes[int(own[PRIORITY]), LOAD] += piece[MASS]
@@ -102,6 +124,7 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
 def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
     """Newcomers that their provider does not take whole come in and become pieces."""
     out, j = window.out, t - window.first_bin
+    kept = 1.0 - state.ahead[ENDS, j - state.marks[AHEAD_FROM]]
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
         if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
@@ -111,9 +134,11 @@ def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
             out[OFFERED, int(own[OWNER]), j] += window.arrivals[s, j]
             out[ACCEPTED, int(own[OWNER]), j] += window.arrivals[s, j]
             piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
-            piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j]
+            piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j] * kept
             piece[WHOSE] = -1.0
             piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
             piece[LEAST_S], piece[MOST_S], piece[CALM] = 0.0, 0.0, 1.0
             piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]
             state.marks[PIECES] += 1
+    if window.again != 0:
+        call_at(window.again, plan, state, window, STOP_SHORT, t, 0, 0, 0.0)

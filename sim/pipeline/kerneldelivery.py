@@ -39,10 +39,10 @@ def deliver(plan: Plan, state: State, t: int, s: int, mass: float, late: float) 
 
 
 @part
-def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats) -> None:
-    """Nothing is in its way any more: note its wait, spread its delivery ahead."""
+def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats, rows: int) -> None:
+    """Nothing is in its way any more: note its wait as in `note_wait`, spread its delivery ahead."""
     landing = plan.streams[row, ARRIVING_SHARE] * landing_share(plan, t, int(plan.streams[row, PROVIDER]))
-    note_wait(plan, state, row, mass * landing, piece)
+    note_wait(plan, state, row, mass * landing, piece, rows)
     fresh = mass * fresh_share(plan, row, piece)
     deliver(plan, state, t, row, mass, mass - fresh)
     if piece[WHOSE] >= 0.0:

@@ -5,23 +5,15 @@ What is too many is rejected here; sim.pipeline.kernelfull has what else a full 
 
 from __future__ import annotations
 
+import math
+
 from sim.ledger import ACCEPTED, OFFERED, REJECTED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
+from sim.pipeline.kernellimits import blocked_share
 from sim.pipeline.kernelparts import put
-from sim.pipeline.state import (
-    ALIVE,
-    AWAY,
-    COME_IN,
-    DROP,
-    HIDDEN,
-    OWNER,
-    SPILL,
-    SPILL_OVER,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import ALIVE, AWAY, DROP, HIDDEN, MASS, OWNER, PIECES, SPILL, Plan, State, Window
+from sim.pipeline.steps import COME_IN, SPILL_OVER
 
 
 @part
@@ -37,19 +29,44 @@ def queued(state: State) -> float:
 def room(plan: Plan, state: State) -> float:
     """Messages that may wait besides those in backoff or not visible yet, and those that will be refused or
     hidden in this bin: as many as in the last one. Below 0 if those are too many already."""
-    away = float(state.refused[0] + state.refused[1])
+    away = float(state.refused[0] + state.refused[1] + state.refused[2])
     for i in range(state.marks[ALIVE]):
         away += state.streams[state.alive[i], AWAY] + state.streams[state.alive[i], HIDDEN]
     return plan.bound - away
 
 
 @part
-def _kept_share(plan: Plan, state: State, newcomers: float, capacity: float) -> float:
-    """Share of this bin's newcomers that the queue's bound lets in, given what the workers take meanwhile."""
-    left, most = max(0.0, queued(state) + newcomers - capacity), room(plan, state)
+def let_in(plan: Plan, state: State, capacity: float, newcomers: float) -> float:
+    """How many `newcomers` come in during a bin in which the workers take up to `capacity`: for whom there is
+    room, or a worker who is idle though what comes back is served as well."""
+    left, coming_back = capacity - queued(state), 0.0
+    by_room = max(0.0, left + room(plan, state))
+    if by_room >= newcomers:
+        return newcomers
+    for i in range(state.marks[PIECES]):
+        coming_back += state.pieces[i, MASS]
     if plan.overflow == SPILL:
-        most = max(0.0, most)
-    return 1.0 - min(max(left - most, 0.0) / newcomers, 1.0)
+        return min(newcomers, max(by_room, left - coming_back))
+    return min(
+        newcomers, max(by_room, newcomers * _idle_chance(plan, capacity, left - coming_back, newcomers))
+    )
+
+
+@part
+def _idle_chance(plan: Plan, capacity: float, left: float, newcomers: float) -> float:
+    """The chance that a newcomer finds one of the workers idle, and so need not wait, when all but `left` of
+    their `capacity` is used by what may wait, and newcomers who find none are rejected.
+
+    A birth and death process: below c busy ones Erlang's loss system of all that comes, from c on a queue of
+    what may wait.
+    """
+    servers = plan.workers * plan.batch * capacity / plan.capacity
+    if servers <= 0.0:
+        return 0.0
+    share = max(0.0, left / capacity)
+    blocked = blocked_share(servers, (capacity - left + newcomers) / capacity * servers)
+    below = (1.0 - blocked) * math.sqrt(share * share + plan.unevenness)
+    return float(below / (below + blocked))
 
 
 @part
@@ -60,7 +77,7 @@ def enter_newcomers(plan: Plan, state: State, window: Window, t: int, total: flo
         call_at(window.full, plan, state, window, COME_IN, t, 0, 0, 0.0)
     if total <= 0.0:
         return
-    kept = _kept_share(plan, state, total, window.capacity[j]) if plan.overflow != DROP else 1.0
+    kept = let_in(plan, state, window.capacity[j], total) / total if plan.overflow != DROP else 1.0
     due_s, var = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]

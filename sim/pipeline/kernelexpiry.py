@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.lines import BAND_EXPIRED
 from sim.pipeline.state import (
     AGE_VAR,
-    BAND_EXPIRED,
     BANDS,
     DUE_S,
     END_PARCEL,
@@ -40,6 +40,23 @@ def too_old_share(t: int, bin_s: float, parcel: Floats, own: Floats, looked: boo
         before = _above(over_s - bin_s, half_s)
         share = (share - before) / (1.0 - before)
     return share
+
+
+@part
+def leave_too_old(t: int, bin_s: float, piece: Floats, own: Floats) -> None:
+    """Tell the due times of a piece from which those are gone that `too_old_share` finds in bin `t`.
+
+    Ages even between two ends now end at the freshness. Of that its due times make up the part that they have
+    in the variance of ages; what is refused and comes back is looked at again by these.
+    """
+    over_s, var = (t + 0.5) * bin_s - piece[DUE_S] - own[FRESHNESS_S], piece[VAR] + own[AGE_VAR]
+    if over_s + 3.0 * var + 0.25 <= 0.0:
+        return
+    half_s = math.sqrt(3.0 * var)
+    if -half_s < over_s < half_s:
+        cut_s = 0.5 * (over_s + half_s)
+        piece[DUE_S] += cut_s * piece[VAR] / var
+        piece[VAR] *= (1.0 - cut_s / half_s) ** 2
 
 
 @part

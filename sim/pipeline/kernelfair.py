@@ -7,29 +7,23 @@ from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellines import serve_lines
+from sim.pipeline.lines import GROUP, KNOWN_LATER, LINE_CAME, LINE_WAITING
 from sim.pipeline.state import (
     BANDS,
-    COME_BACK,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
-    GROUP,
-    KNOWN_LATER,
-    LINE_CAME,
-    LINE_WAITING,
     MASS,
     NEXT_BATCH,
     PIECES,
-    SERVE_LINES,
-    SET_BACK,
     STREAM,
-    TELL_APART,
     WHOSE,
     Plan,
     State,
     Window,
 )
+from sim.pipeline.steps import COME_BACK, SERVE_LINES, SET_BACK, TELL_APART
 
 _HARDLY_ANY = 1e-6
 """As a share of a bin's capacity."""
@@ -38,7 +32,7 @@ _HARDLY_ANY = 1e-6
 def fair(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class or a piece, `row`
+    """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a class or a piece, `row`
     how many bins later something begins."""
     if step == COME_BACK:
         _come_back(plan, state)

@@ -4,14 +4,13 @@ sim.pipeline.kernel, when a plan needs it.
 
 from __future__ import annotations
 
+import math
+
 from sim.ledger import ACCEPTED, FAILED, REJECTED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kerneldoor import queued, room
+from sim.pipeline.kerneldoor import let_in, queued, room
 from sim.pipeline.kernelparts import put
 from sim.pipeline.state import (
-    COME_IN,
-    COUNT_OUTSIDE,
-    DROP_SHARE,
     END_PARCEL,
     FIRST_BATCH,
     FIRST_OUTSIDE,
@@ -19,19 +18,18 @@ from sim.pipeline.state import (
     MASS,
     NEXT_OUTSIDE,
     OWNER,
-    PLAN_DROPS,
-    SPILL_OVER,
     STREAM,
     Plan,
     State,
     Window,
 )
+from sim.pipeline.steps import COME_IN, COUNT_OUTSIDE, DROP_SHARE, PLAN_DROPS, SPILL_OVER
 
 
 def full(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, _row: int, mass: float
 ) -> float:
-    """One of the steps of bin `t` that sim.pipeline.state names; `at` is a class."""
+    """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a class."""
     if step == COME_IN:
         _come_in(plan, state, window.capacity[t - window.first_bin])
     elif step == SPILL_OVER:
@@ -48,7 +46,7 @@ def full(
 @part
 def _come_in(plan: Plan, state: State, capacity: float) -> None:
     """Spilled messages come in as far as there is room, those of the earliest bin first."""
-    left, streams = max(0.0, room(plan, state)) + capacity - queued(state), state.outside.shape[1] - 1
+    left, streams = let_in(plan, state, capacity, math.inf), state.outside.shape[1] - 1
     while state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE] and left > 1e-9 * plan.capacity:
         row = state.outside[state.marks[FIRST_OUTSIDE] % state.outside.shape[0]]
         mass = 0.0

@@ -10,7 +10,7 @@ from sim.pipeline import breakerlaws, calllaws, deferrallaws, limitlaws, retries
 from sim.pipeline.calllaws import CALL_S, CALLS
 from sim.pipeline.kernelcache import part
 from sim.pipeline.limits import PACED, REPUTATION, ROLLING, STARTED, SWITCH, WARM_UP, WINDOW
-from sim.pipeline.state import TRANSIENT, Floats
+from sim.pipeline.state import Floats
 
 _LEAST_SPREAD = 0.05
 """Of the counts of those who ask, against a Poisson stream's."""
@@ -33,7 +33,7 @@ _window_open, _window_take = _laws["window_open"], _laws["window_take"]
 _rolling_open, _rolling_take = _laws["rolling_open"], _laws["rolling_take"]
 _switch_open, _switch_take = _laws["switch_open"], _laws["switch_take"]
 _started_open, _started_take = _calls["started_open"], _calls["started_take"]
-_started_idle = _calls["started_idle"]
+_started_idle, blocked_share = _calls["started_idle"], _calls["blocked_share"]
 _bucket_wait, _window_wait = _laws["token_bucket_wait"], _laws["window_wait"]
 _rolling_wait, _switch_wait = _laws["rolling_wait"], _laws["switch_wait"]
 _started_wait = _calls["started_wait"]
@@ -63,16 +63,15 @@ def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
 
 
 @part
-def left_idle(figures: Floats, capacity: float, unevenness: float, span_s: float, asking: float) -> float:
+def left_idle(figures: Floats, capacity: float, served_spread: float, span_s: float, asking: float) -> float:
     """What of a limit nobody is there to use at the moment it opens, when so many ask in a span: of calls.
 
-    capacity, unevenness: of the plan; workers who are busy throughout ask as evenly as they serve.
+    capacity, served_spread: Plan.capacity, .asking_spread; workers never idle ask as evenly as they serve.
     """
     offered = asking * figures[CALL_S] / span_s
     if int(figures[-1]) != STARTED or offered <= figures[CALLS]:
         return 0.0
-    varied = TRANSIENT * capacity * unevenness - 1.0
-    spread = 1.0 - min(1.0, asking / capacity) * (1.0 - varied)
+    spread = 1.0 - min(1.0, asking / capacity) * (1.0 - served_spread)
     idle = float(_started_idle(figures, offered, max(spread, _LEAST_SPREAD)))
     return float(idle * math.ceil(span_s / figures[CALL_S] - 1e-9))
 

@@ -12,24 +12,19 @@ from sim.pipeline.kernelexpiry import expire, take_out
 from sim.pipeline.kernellots import begin_lots, end_lots, gather
 from sim.pipeline.kernelparts import wait_spans
 from sim.pipeline.kernelrounds import left_after, rounds_for
+from sim.pipeline.lines import BAND_DROPPED, LINE_BATCH, LINE_CAME, LINE_LEFT, LINE_WAITING, TENANTS
 from sim.pipeline.state import (
-    BAND_DROPPED,
     BANDS,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
     LEFT,
-    LINE_BATCH,
-    LINE_CAME,
-    LINE_LEFT,
-    LINE_WAITING,
     MASS,
     NEXT_BATCH,
     OWNER,
     PIECES,
     STREAM,
-    TENANTS,
     Floats,
     Plan,
     State,

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelexpiry import take_out
+from sim.pipeline.kernelexpiry import leave_too_old, take_out
 from sim.pipeline.kernelrounds import scatter
+from sim.pipeline.lines import GROUP, LOT_WAITS, LOTS_PER_OCTAVE, TENANTS
 from sim.pipeline.state import (
     BANDS,
     CALM,
@@ -20,17 +21,13 @@ from sim.pipeline.state import (
     END_PARCEL,
     ENTERED_BIN,
     FIRST_PARCEL,
-    GROUP,
     LEAST_S,
     LOT,
-    LOT_WAITS,
-    LOTS_PER_OCTAVE,
     MASS,
     MOST_S,
     PIECES,
     PRIORITY,
     STREAM,
-    TENANTS,
     TRIES,
     VAR,
     WHOSE,
@@ -73,15 +70,19 @@ def gather(
         mass = parcel[of] * share
         if mass <= 0.0:
             continue
-        state.band_back[int(parcel[STREAM]), g] += mass
+        s, rest = int(parcel[STREAM]), state.pieces[state.marks[PIECES]]  # no piece yet: room to work in
+        state.band_back[s, g] += mass
+        rest[DUE_S], rest[VAR] = parcel[DUE_S], parcel[VAR]
+        leave_too_old(t, plan.bin_s, rest, plan.streams[s])
+        due_s, var = rest[DUE_S], rest[VAR]
         if parcel[TRIES] > 0.0 or parcel[DUE_S] < batch[ENTERED_BIN] * plan.bin_s:
-            half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
+            half_s, delay_s = math.sqrt(3.0 * var), max(0.0, spans[3] - due_s)
             least_s, most_s = max(0.0, delay_s - half_s), delay_s + half_s
             at = _piece_of(state, first, parcel, group, _lot_of(plan, delay_s, 0.0))
-            _add(plan, state.pieces[at], mass, t, parcel, (least_s, most_s, 0.0))
+            _add(state.pieces[at], mass, due_s - t * plan.bin_s, var, (least_s, most_s, 0.0))
         else:
             at = _piece_of(state, first, parcel, group, lot)
-            _add(plan, state.pieces[at], mass, t, parcel, spans[:3])
+            _add(state.pieces[at], mass, due_s - t * plan.bin_s, var, spans[:3])
         take_out(parcel, of, mass)
 
 
@@ -111,15 +112,13 @@ def _piece_of(state: State, first: int, parcel: Floats, group: float, lot: float
 
 
 @part
-def _add(
-    plan: Plan, piece: Floats, mass: float, t: int, parcel: Floats, spans: tuple[float, float, float]
-) -> None:
-    """Until `end_lots` a lot has sums: of due times from bin `t` on, of waits, of the squares of both."""
-    due_s, waits = parcel[DUE_S] - t * plan.bin_s, mass * (1.0 - spans[2])
+def _add(piece: Floats, mass: float, due_s: float, var: float, spans: tuple[float, float, float]) -> None:
+    """Until `end_lots` a lot has sums: of due times from the bin on, of waits, of the squares of both."""
+    waits = mass * (1.0 - spans[2])
     middle_s, width_s = 0.5 * (spans[0] + spans[1]), spans[1] - spans[0]
     piece[MASS] += mass
     piece[DUE_S] += mass * due_s
-    piece[VAR] += mass * (due_s * due_s + parcel[VAR])
+    piece[VAR] += mass * (due_s * due_s + var)
     piece[CALM] += mass * spans[2]
     piece[LEAST_S] += waits * middle_s
     piece[MOST_S] += waits * (middle_s * middle_s + width_s * width_s / 12.0)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import cast
+
+import numpy as np
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.state import (
@@ -10,6 +13,7 @@ from sim.pipeline.state import (
     CELL,
     CHANCE,
     FRESHNESS_S,
+    HELD_WAITS,
     LEAST_S,
     MOST_S,
     PROVIDER,
@@ -21,11 +25,14 @@ from sim.pipeline.state import (
     State,
 )
 
+AT_DOOR, HELD_BACK = cast(int, np.int64(WAITS)), cast(int, np.int64(HELD_WAITS))
+"""First rows of State.delays. As plain numbers they would be types of their own, and compiled once each."""
+
 _FRESH_POINTS = 4
 
 
 @part
-def _cell_of(plan: Plan, delay_s: float) -> int:
+def cell_of(plan: Plan, delay_s: float) -> int:
     """Bin of sim.histogram, as sim.histogram.index has it."""
     if delay_s < plan.edges_s[1]:
         return 0
@@ -34,13 +41,13 @@ def _cell_of(plan: Plan, delay_s: float) -> int:
 
 
 @part
-def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> None:
+def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats, rows: int) -> None:
     """Add to the waits of stream `s`:
 
-    a calm share that waits less than a bin, the rest evenly between two waits.
+    a calm share that waits less than a bin, the rest evenly between two waits. rows: AT_DOOR or HELD_BACK.
     """
     calm = mass * piece[CALM]
-    waits, slopes = state.delays[WAITS, s], state.delays[SLOPES, s]
+    waits, slopes = state.delays[rows + WAITS, s], state.delays[rows + SLOPES, s]
     if calm > 0.0:
         state.light[s, int(piece[CELL])] += calm * piece[CHANCE]
         waits[0] += calm * (1.0 - piece[CHANCE])
@@ -48,11 +55,11 @@ def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats) -> N
     if rest <= 0.0:
         return
     least_s, most_s = piece[LEAST_S], piece[MOST_S]
-    low, high = _cell_of(plan, least_s), _cell_of(plan, most_s)
+    low, high = cell_of(plan, least_s), cell_of(plan, most_s)
     _note(plan, waits, slopes, rest, (least_s, most_s, low, high))
     if piece[WHOSE] >= 0.0:
         own = state.group_delays[int(piece[WHOSE])]
-        _note(plan, own[WAITS, s], own[SLOPES, s], rest, (least_s, most_s, low, high))
+        _note(plan, own[rows + WAITS, s], own[rows + SLOPES, s], rest, (least_s, most_s, low, high))
 
 
 @part

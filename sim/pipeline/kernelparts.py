@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import leave_too_old
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.state import (
     ALIVE,
@@ -91,11 +92,12 @@ def hand_out(
     plan: Plan,
     state: State,
     p: int,
+    t: int,
     batch: Floats,
     share: float,
     spans: tuple[float, float, float, float],
 ) -> None:
-    """Move `share` of a batch to the pieces of this bin, with `spans` of wait_spans."""
+    """Move `share` of a batch to the pieces of bin `t`, with `spans` of wait_spans."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel, piece = state.parcels[p, i % state.parcels.shape[1]], state.pieces[state.marks[PIECES]]
         mass = parcel[MASS] * share
@@ -104,9 +106,10 @@ def hand_out(
         piece[WHOSE] = parcel[WHOSE]
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
+        leave_too_old(t, plan.bin_s, piece, plan.streams[int(parcel[STREAM])])
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
         if parcel[TRIES] > 0.0 or parcel[DUE_S] < batch[ENTERED_BIN] * plan.bin_s:
-            half_s, delay_s = math.sqrt(3.0 * parcel[VAR]), max(0.0, spans[3] - parcel[DUE_S])
+            half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, spans[3] - piece[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
         parcel[MASS] -= mass

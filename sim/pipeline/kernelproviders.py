@@ -82,7 +82,7 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
     opened = 0.0 if figures[OUT] > 0.0 else asking
     for row in range(first, last):
         own_open = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
-        own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.unevenness, plan.bin_s, asking)
+        own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.asking_spread, plan.bin_s, asking)
         if own_open < opened:
             opened, own[BINDS] = own_open, plan.limit_figures[row, -1]
     asked = asking

@@ -1,16 +1,25 @@
-"""What the rings of what waits hold, and whether they have room. Compiled into sim.pipeline.kernel."""
+"""What is in hand between two bins, and whether the rings have room. Compiled into sim.pipeline.kernel."""
 
 from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.recalls import AGAIN_PARCELS
 from sim.pipeline.state import (
+    AWAY,
+    END_PARCEL,
     FIRST_BATCH,
     FIRST_OUTSIDE,
     FIRST_PARCEL,
+    HELD,
+    HIDDEN,
+    MASS,
     NEXT_BATCH,
     NEXT_OUTSIDE,
     NEXT_PARCEL,
+    OWNER,
+    STREAM,
+    UNDER_WAY,
+    Plan,
     State,
     Window,
 )
@@ -45,3 +54,18 @@ def has_room(state: State, window: Window) -> bool:
         if state.heads[p, NEXT_PARCEL] - oldest + most + outside * rows > state.parcels.shape[1]:
             return False
     return True
+
+
+@part
+def count_held(plan: Plan, state: State, window: Window) -> None:
+    """Into `window.held`: messages in hand, those in the queue counted parcel by parcel."""
+    held = window.held
+    for row in range(state.streams.shape[0]):
+        own = state.streams[row]
+        held[int(plan.streams[row, OWNER])] += own[AWAY] + own[UNDER_WAY] + own[HELD] + own[HIDDEN]
+    for p in range(state.waiting.shape[0]):
+        for b in range(state.heads[p, FIRST_BATCH], state.heads[p, NEXT_BATCH]):
+            batch = state.batches[p, b % state.batches.shape[1]]
+            for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+                parcel = state.parcels[p, i % state.parcels.shape[1]]
+                held[int(plan.streams[int(parcel[STREAM]), OWNER])] += parcel[MASS]

@@ -10,17 +10,14 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.lines import LINE_CAME, LINE_WAITING, SCATTERED, TENANTS
 from sim.pipeline.state import (
     FRESHNESS_S,
     LEAST_S,
-    LINE_CAME,
-    LINE_WAITING,
     MASS,
     MOST_S,
     PIECES,
-    SCATTERED,
     STREAM,
-    TENANTS,
     Plan,
     State,
 )

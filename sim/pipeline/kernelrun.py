@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, FAILED, FRESH, OFFERED
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
+from sim.pipeline.recalls import ACKS, LAG
 from sim.pipeline.state import (
     AHEAD_FROM,
     ALIVE,
     ARRIVING_SHARE,
     BY_CLASS,
     DUE,
+    ENDS,
     FRESHNESS_S,
     HELD,
     HELD_UNTIL,
@@ -44,6 +47,7 @@ from sim.pipeline.state import (
     State,
     Window,
 )
+from sim.pipeline.steps import GO_ON, LOOK_AHEAD
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
@@ -51,8 +55,8 @@ _TINY = 1e-12
 
 @part
 def look_ahead(plan: Plan, state: State, window: Window, at: int, end: int) -> None:
-    """Into `state.ahead`: what is due in the columns from `at` on, up to RUN_BINS and to `end`."""
-    ahead, n = state.ahead, min(end - at, RUN_BINS)
+    """Into `state.ahead`: what is due in the columns from `at` on, up to `end` and as far as one looks."""
+    ahead, n = state.ahead, min(end - at, looks_ahead(plan, window))
     state.marks[AHEAD_FROM] = state.marks[RUN_FROM] = at
     by_provider = BY_CLASS + state.classes.shape[0]
     for what in range(ahead.shape[0]):
@@ -72,17 +76,27 @@ def look_ahead(plan: Plan, state: State, window: Window, at: int, end: int) -> N
                 of_provider[k] += due[at + k]
                 if own[FRESHNESS_S] < plan.bin_s and due[at + k] > 0.0:
                     ahead[UNSAFE, k] = 1.0
+    if window.again != 0:
+        call_at(window.again, plan, state, window, LOOK_AHEAD, window.first_bin + at, n, 0, 0.0)
+
+
+@part
+def looks_ahead(plan: Plan, window: Window) -> int:
+    """Bins at most: what is hidden in one of them is visible again in none of them."""
+    if window.again == 0 or plan.again[ACKS] == 0.0:
+        return RUN_BINS
+    return min(RUN_BINS, int(plan.again[LAG]))
 
 
 @part
 def note_due(state: State, k: int) -> tuple[float, bool]:
-    """Into `state.classes` and `state.shares`: what is due in the k-th column ahead, by class and provider.
-    Returns all of it, and whether none of it may expire within its bin."""
-    classes = state.classes.shape[0]
+    """Into `state.classes` and `state.shares`: what is due in the k-th column ahead, by class, and what of
+    it asks each provider. Returns all newcomers, and whether none of them may expire within their bin."""
+    classes, kept = state.classes.shape[0], 1.0 - state.ahead[ENDS, k]
     for p in range(classes):
         state.classes[p, LOAD] = state.ahead[BY_CLASS + p, k]
     for v in range(state.shares.shape[0]):
-        state.shares[v] = state.providers[v, FIRSTS] = state.ahead[BY_CLASS + classes + v, k]
+        state.shares[v] = state.providers[v, FIRSTS] = state.ahead[BY_CLASS + classes + v, k] * kept
     return float(state.ahead[DUE, k]), state.ahead[UNSAFE, k] == 0.0
 
 
@@ -113,7 +127,7 @@ def joins_run(state: State, t: int, k: int) -> bool:
 def end_run(plan: Plan, state: State, window: Window, end: int) -> None:
     """What passed in the columns from RUN_FROM to `end` goes its way."""
     at = state.marks[RUN_FROM]
-    state.marks[RUN_FROM] = end
+    state.marks[RUN_FROM], state.refused[2] = end, 0.0
     if at < end:
         go_on(plan, state, window, at, end, 2)
 
@@ -122,15 +136,21 @@ def end_run(plan: Plan, state: State, window: Window, end: int) -> None:
 def go_on(plan: Plan, state: State, window: Window, at: int, end: int, taken: int) -> None:
     """What the providers took of the newcomers in these columns goes its way, and what they had arrives,
     stream by stream. taken: 0 = none, 1 = those whose provider takes all of this bin's, 2 = all."""
+    if window.again != 0:
+        first = window.first_bin
+        call_at(window.again, plan, state, window, GO_ON, first + at, first + end, taken, 0.0)
+        return
     for i in range(state.marks[ALIVE]):
         row, newcomers = state.alive[i], 0.0
         if row < window.arrivals.shape[0] and (
             taken == 2 or (taken == 1 and all_pass(state, int(plan.streams[row, PROVIDER])))
         ):
             newcomers = _admit(plan, state, window, row, at, end)
+        due = window.arrivals[row if newcomers > 0.0 else 0, at:end]
         if newcomers > 0.0:
-            _spread(plan, state, window, row, at, end)
-        _land(plan, state, window, row, at, end, newcomers > 0.0)
+            late = float(plan.streams[row, LATE_AT_ONCE])
+            spread(plan, state, row, window.first_bin + at, due, due, late)
+        land(plan, state, window, row, at, due, newcomers > 0.0)
 
 
 @part
@@ -162,36 +182,38 @@ def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) 
 
 
 @part
-def _spread(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> None:
-    """Spread a lane's newcomers ahead, over the bins in which they are delivered."""
-    v, coming = int(plan.streams[s, PROVIDER]), state.coming[s]
-    due, late, own = window.arrivals[s], plan.streams[s, LATE_AT_ONCE], state.streams[s]
+def spread(plan: Plan, state: State, s: int, first: int, taken: Floats, late_of: Floats, late: float) -> None:
+    """Spread what a lane's provider took, in bins from `first` on, over those ahead in which it is delivered;
+    the share `late` of `late_of` will be too late."""
+    v, coming, own = int(plan.streams[s, PROVIDER]), state.coming[s], state.streams[s]
     for k in range(plan.delivery_ends[v, JUMPS]):
         lag, jump = int(plan.delivery[v, k, 0]), plan.delivery[v, k, 1]
-        _lay(due, at, end, window.first_bin + lag, jump, coming[0])
+        _lay(taken, first + lag, jump, coming[0])
         if late > 0.0:
-            _lay(due, at, end, window.first_bin + lag, jump * late, coming[1])
-    last = window.first_bin + end - 1 + plan.delivery_ends[v, LAST_LAG]
+            _lay(late_of, first + lag, jump * late, coming[1])
+    last = first + taken.shape[0] - 1 + plan.delivery_ends[v, LAST_LAG]
     own[LANDS_UNTIL] = max(own[LANDS_UNTIL], float(last))
 
 
 @part
-def _lay(due: Floats, at: int, end: int, shift: int, jump: float, ring: Floats) -> None:
-    """Add `jump` times each of due[at:end] to the ring, `shift` bins later."""
-    bins, j = ring.shape[0], at
-    while j < end:
-        ahead = (j + shift) % bins
-        n = min(end - j, bins - ahead)
+def _lay(taken: Floats, first: int, jump: float, ring: Floats) -> None:
+    """Add `jump` times each of `taken` to the ring, from bin `first` on."""
+    bins, j = ring.shape[0], 0
+    while j < taken.shape[0]:
+        ahead = (first + j) % bins
+        n = min(taken.shape[0] - j, bins - ahead)
         for i in range(n):
-            ring[ahead + i] += jump * due[j + i]
+            ring[ahead + i] += jump * taken[j + i]
         j += n
 
 
 @part
-def _land(plan: Plan, state: State, window: Window, row: int, at: int, end: int, newcomers: bool) -> None:
-    """What leaves the providers in these columns: delivered or bounced."""
+def land(plan: Plan, state: State, window: Window, row: int, at: int, taken: Floats, newcomers: bool) -> None:
+    """What leaves the providers in as many columns from `at` on: delivered or bounced. taken: by the row's
+    provider in these columns, if there are `newcomers`."""
+    end = at + taken.shape[0]
     own, share, stream = state.streams[row], plan.streams[row, ARRIVING_SHARE], int(plan.streams[row, OWNER])
-    out, under_way, due = window.out, window.under_way[stream], window.arrivals[row if newcomers else 0]
+    out, under_way = window.out, window.under_way[stream]
     delivered, fresh, failed = out[DELIVERED, stream], out[FRESH, stream], out[FAILED, stream]
     coming, bins = state.coming[row], state.coming.shape[2]
     leaving, late, under, held = own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY], own[HELD]
@@ -202,7 +224,7 @@ def _land(plan: Plan, state: State, window: Window, row: int, at: int, end: int,
         coming[0, ring] = coming[1, ring] = 0.0
         ring = ring + 1 if ring + 1 < bins else 0
         if newcomers:
-            under += due[j]
+            under += taken[j - at]
         landed = min(max(leaving, 0.0), under)
         if landed >= _TINY:
             under -= landed

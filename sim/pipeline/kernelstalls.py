@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldraws import poisson
 from sim.pipeline.state import (
     LEFT_OVER,
     STALL_RATE,
@@ -18,9 +16,6 @@ from sim.pipeline.state import (
     Window,
 )
 
-_MANY = 30.0
-"""A Poisson number of so great a mean is as good as normal."""
-
 
 def stall(
     plan: Plan, state: State, window: Window, _step: int, t: int, _at: int, _row: int, _mass: float
@@ -32,25 +27,10 @@ def stall(
         return 1.0
     slot = STALLED + t % ring
     serving = min(gone[USED] * figures[STALL_SERVING], max(0.0, workers - gone[slot]))
-    began = _number(figures[STALL_RATE] * serving, window.draws[j])
+    began = poisson(figures[STALL_RATE] * serving, window.draws[j])
     for k in range(figures.shape[0] - STALL_SHARES):
         gone[STALLED + (t + k) % ring] += began * figures[STALL_SHARES + k]
     lost, gone[slot] = min(workers, gone[slot]), 0.0
     left = 1.0 - lost / workers
     gone[LEFT_OVER] = left * workers / figures[STALL_SERVING]
     return float(left)
-
-
-@part
-def _number(mean: float, normal: float) -> float:
-    """A Poisson number from a standard normal one, in the same order."""
-    if mean > _MANY:
-        return max(0.0, mean + math.sqrt(mean) * normal)
-    chance = 0.5 * math.erfc(-normal / math.sqrt(2.0))
-    number, share = 0.0, math.exp(-mean)
-    total = share
-    while total < chance and number < 4.0 * _MANY:
-        number += 1.0
-        share *= mean / number
-        total += share
-    return number

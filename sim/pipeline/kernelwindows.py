@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sim.ledger import ONCE
 from sim.pipeline.kernelagain import again
 from sim.pipeline.kernelbeyond import beyond
-from sim.pipeline.kernelcalls import address_of
+from sim.pipeline.kernelcalls import addresses_of
 from sim.pipeline.kernelfair import fair
+from sim.pipeline.kernelfeedback import feed
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelstalls import stall
 from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import REJECT, Plan, State, Window
+
+UNITS = ("beyond", "full", "fair", "stall", "again", "feed")
+"""Fields of a Window: addresses, or 0."""
 
 
 def window_of(streams: int, lanes: int, bins: int, quantities: int = ONCE) -> Window:
@@ -21,36 +27,34 @@ def window_of(streams: int, lanes: int, bins: int, quantities: int = ONCE) -> Wi
     out, under_way = np.zeros((quantities, streams, bins)), np.zeros((streams, bins))
     arrivals, held = np.zeros((lanes, bins)), np.zeros(streams)
     offer = np.zeros(bins), np.zeros(bins)
-    return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, 0, 0, 0, 0, 0)
+    return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, *[0] * len(UNITS))
 
 
 def emptied(window: Window, first_bin: int, bins: int) -> Window:
     """The same window for other bins; arrivals and capacity are still to be said."""
     if bins != window.arrivals.shape[1]:
         new = window_of(len(window.held), len(window.arrivals), bins, len(window.out))
-        return new._replace(
-            first_bin=first_bin,
-            beyond=window.beyond,
-            full=window.full,
-            fair=window.fair,
-            stall=window.stall,
-            again=window.again,
-        )
+        units = {unit: getattr(window, unit) for unit in UNITS}
+        return new._replace(first_bin=first_bin, **units)
     for filled in (window.out, window.under_way, window.held):
         filled[:] = 0.0
     return window._replace(first_bin=first_bin)
 
 
 def with_units(window: Window, plan: Plan, state: State) -> Window:
-    """With the addresses of what a plan needs beside `advance`, compiled now or taken from the cache.
-
-    To be asked for once a plan: numba takes a millisecond to tell the types of so many arrays.
-    """
-    fields = plan, state, window
-    return window._replace(
-        beyond=address_of(beyond, *fields) if goes_beyond(plan) else 0,
-        full=address_of(full, *fields) if plan.overflow != REJECT else 0,
-        fair=address_of(fair, *fields) if len(plan.bands) else 0,
-        stall=address_of(stall, *fields) if len(plan.stalls) else 0,
-        again=address_of(again, *fields) if len(plan.again) else 0,
-    )
+    """With the addresses of what a plan needs beside `advance`, compiled now or taken from the cache; those
+    that the window has hold for all plans and states of its season."""
+    asked = {
+        "beyond": beyond if goes_beyond(plan) else None,
+        "full": full if plan.overflow != REJECT else None,
+        "fair": fair if len(plan.bands) else None,
+        "stall": stall if len(plan.stalls) else None,
+        "again": again if len(plan.again) else None,
+        "feed": feed if len(state.feedback.lanes) else None,
+    }
+    new = [unit for name, unit in asked.items() if unit and not getattr(window, name)]
+    found = addresses_of(new, plan, state, window) if new else {}
+    addresses: dict[str, Any] = {
+        name: 0 if unit is None else found.get(unit) or getattr(window, name) for name, unit in asked.items()
+    }
+    return window._replace(**addresses)

@@ -12,7 +12,7 @@ from scenarios.pipeline import Workers
 from sim.pipeline.redelivery import occupied
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
-from sim.pipeline.workers import erlang_b, erlang_c, mean_s, without_long_stalls
+from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread, without_long_stalls
 
 _UTILISATIONS = 513
 _HALVES = 50
@@ -28,8 +28,8 @@ def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
     if staffing.is_open and staffing.available:
         return plan._replace(**figures_of(workers, staffing.available, plan.bin_s))
     if staffing.is_open:
-        return plan._replace(capacity=NOTHING)
-    return plan._replace(capacity=NOTHING, bound=0.0, overflow=REJECT)
+        return plan._replace(capacity=NOTHING, workers=0.0)
+    return plan._replace(capacity=NOTHING, workers=0.0, bound=0.0, overflow=REJECT)
 
 
 def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
@@ -41,9 +41,11 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
     capacity = min(count * batch * bin_s / kept_s, 1e18) if kept_s else 1e18
     return {
         "capacity": capacity,
+        "workers": float(count),
         "stalls": _stalls(workers, count, bin_s) if own is not workers else np.zeros(0),
         "residual_s": own_s * (1.0 + batch * cv2) / 2.0 / count / batch,
         "unevenness": (1.0 + batch * cv2) / (TRANSIENT * capacity),
+        "asking_spread": batch * spread(own) ** 2,
         "busy_chance": _waiting(batch, count),
     }
 

@@ -14,8 +14,10 @@ from sim import histogram
 from sim.pipeline import providers
 from sim.pipeline.bands import bands_of, empty_lines
 from sim.pipeline.eras import Era
+from sim.pipeline.feedback import Feedback, feedback_of
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
+from sim.pipeline.lines import KNOWN_LATER, SCATTERED
 from sim.pipeline.manning import figures_of
 from sim.pipeline.provisions import (
     deferred_room,
@@ -29,8 +31,9 @@ from sim.pipeline.provisions import (
 from sim.pipeline.recalls import AGAIN_PARCELS, recall_figures, recall_room
 from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.spreading import laid
+from sim.pipeline.spreading import laid, summed
 from sim.pipeline.state import (
+    AGAIN_UNTIL,
     AGE_VAR,
     ARRIVING_SHARE,
     BACK_UNTIL,
@@ -41,7 +44,7 @@ from sim.pipeline.state import (
     FIRST_OUTSIDE,
     FIRST_PARCEL,
     FRESHNESS_S,
-    KNOWN_LATER,
+    HELD_SLOPES,
     LANDS_UNTIL,
     LANE,
     LATE_AT_ONCE,
@@ -55,7 +58,6 @@ from sim.pipeline.state import (
     PRIORITY,
     PROVIDER,
     RUN_BINS,
-    SCATTERED,
     SPILL,
     STALL_SHARES,
     STALLED,
@@ -85,7 +87,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     fluids, first_rows = limit_rows(scenario)
     back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
     served_s = ended_well(scenario, POINTS) if forgets(scenario) else service_points(workers, POINTS)
-    delays_s = [_sum(served_s, points((provider.delay,))) for provider in scenario.providers]
+    delays_s = [summed(served_s, points((provider.delay,))) for provider in scenario.providers]
     deliveries = [_delivery(delay_s / bin_s, bins) for delay_s in delays_s]
     return Plan(
         bin_s=bin_s,
@@ -111,8 +113,13 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     )
 
 
-def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int) -> State:
-    """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another."""
+def empty_state(
+    scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int, feedback: Feedback | None = None
+) -> State:
+    """Nothing in hand, all buckets full, with room for each of the `plans` that follow one another.
+
+    Nobody triggers anything where no `feedback` is told.
+    """
     plan, bin_s = plans[0], plans[0].bin_s
     s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
@@ -120,8 +127,8 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
     lines = empty_lines(plan, _ahead(plan.back) + min(plan.told_bins, KNOWN_LATER))
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
-    streams = np.zeros((s, 11))
-    streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL]] = NEVER
+    streams = np.zeros((s, 12))
+    streams[:, [LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, AGAIN_UNTIL]] = NEVER
     return State(
         limits=_filled_up([each.state for each in limit_rows(scenario)[0]]),
         waiting=np.zeros(p),
@@ -134,7 +141,7 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
-        refused=np.zeros(2),
+        refused=np.zeros(3),
         outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, 2, coming + RUN_BINS)),
         streams=streams,
@@ -146,12 +153,13 @@ def empty_state(scenario: Scenario, plans: Sequence[Plan], lanes: int, bins: int
         deferred=deferred,
         deferred_level=np.zeros((deferred.shape[1], deferred.shape[0], 3)),
         queued=queued_room(scenario, carriers, bin_s, bins),
-        delays=np.zeros((2, s, histogram.BINS)),
+        delays=np.zeros((HELD_SLOPES + 1, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
         class_shares=np.zeros((len(plan.providers), p)),
         **lines,
         **recall_room(plan.again, lanes, bins, bin_s),
+        feedback=feedback or feedback_of(scenario, (), (), bins, bin_s, 1),
     )
 
 
@@ -246,14 +254,6 @@ def _filled_up(rows: Sequence[Sequence[float]]) -> Floats:
     for at, row in enumerate(rows):
         filled[at, : len(row)] = row
     return filled
-
-
-def _sum(first: Floats, second: Floats) -> Floats:
-    """Equally probable points of the sum of two independent times."""
-    if second[0] == second[-1]:
-        return np.asarray(first + second[0])
-    sums = np.sort(np.add.outer(first, second), axis=None)
-    return np.asarray(sums.reshape(len(first), -1).mean(axis=1))
 
 
 def _delivery(in_bins: Floats, bins: int) -> Floats:

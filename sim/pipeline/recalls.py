@@ -1,6 +1,6 @@
 """What a cohort plan says of messages that are taken again, and the rings that hold them.
 
-Columns and steps are shared with sim.pipeline.kernelagain, which works on them.
+Columns are shared with sim.pipeline.kernelagain, which works on them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sim.pipeline.redelivery import (
     services,
     up_share,
 )
-from sim.pipeline.state import Floats
+from sim.pipeline.state import RUN_BINS, Floats
 
 # First columns of Plan.again: shares of what is taken that a crash ends and that outlast the time-out;
 # whether there is a time-out; how many bins later it has passed, and for which share one more.
@@ -36,9 +36,15 @@ FIRST_LATE = 14
 """From here on LATE_POINTS equally probable seconds for which late services go on after the time-out, and
 then KEPT_POINTS of those of any service."""
 LATE_POINTS, KEPT_POINTS = 32, 256
-AGAIN_PARCELS = 6
+AGAIN_PARCELS = 10
 """Parcels of a lane that come again in a bin at most, and messages that late workers ask for."""
 FIRST_KEPT = FIRST_LATE + LATE_POINTS
+
+TIMES = 4
+"""State.recalled has messages apart by how often they were hidden, up to so often."""
+# Rows of State.taken, for a lane and a run of bins: what is visible again, what a crash or a fault ends then,
+# what asks the provider, and what of that will be too late.
+CAME, GONE, ASKING, TOO_LATE = range(4)
 
 # First columns of State.again: messages that a crash ended, their due times (from the bin in which they are
 # visible again), squared due times and attempts weighted by them; the same of late ones, and of those that
@@ -99,20 +105,33 @@ def _losses(scenario: Scenario, found: Services, bins: int, bin_s: float) -> Flo
         edge, share = fault.bins(scenario.starts_at, bin_s)[0], fault.share
         if workers.autoscaling is None:
             share = round(share * workers.count) / workers.count
-        for at in range(max(0, edge - math.ceil(in_bins[-1])), min(edge, bins)):
-            held = float(likely @ np.clip(in_bins - (edge - at - 1), 0.0, 1.0))
-            lost[at] = 1.0 - (1.0 - lost[at]) * (1.0 - share * held)
+        first, last = max(0, edge - math.ceil(in_bins[-1])), min(edge, bins)
+        held = np.diff(_mean_above(in_bins, likely, edge - np.arange(first, max(first, last) + 1.0)))
+        lost[first:last] = 1.0 - (1.0 - lost[first:last]) * (1.0 - share * held)
     return lost
 
 
+def _mean_above(times: Floats, likely: Floats, least: Floats) -> Floats:
+    """The mean of max(0, time - least) for each `least` (n,), of ascending times that are so likely each."""
+    from_ = np.searchsorted(times, least)
+    shares, sums = (np.append(np.cumsum(own[::-1])[::-1], 0.0) for own in (likely, likely * times))
+    return np.asarray(sums[from_] - least * shares[from_])
+
+
 def recall_room(again: Floats, rows: int, bins: int, bin_s: float) -> dict[str, Any]:
-    """State.again, State.late and State.down for `rows` lanes and what Plan.again says."""
+    """What State says of messages taken again and of workers away, for `rows` lanes and a Plan.again."""
     if not len(again):
-        return {"again": np.zeros((1, 0, KINDS)), "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
-    ahead = min(int(again[LAG]), bins) + 2
+        none = {"again": np.zeros((1, 0, KINDS)), "mixed": np.zeros(1), "recalled": np.zeros((0, TIMES, 1))}
+        return {**none, "taken": np.zeros((4, 0)), "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
+    lag = min(int(again[LAG]), bins)
+    # a run of bins takes out what comes again only when the bin behind it has hidden its own
+    ahead = lag + 2 + min(lag, RUN_BINS)
     longest = int(again[FIRST_KEPT - 1] / bin_s)
     return {
         "again": np.zeros((ahead, rows, KINDS)),
+        "mixed": np.zeros(ahead),
+        "recalled": np.zeros((rows, TIMES, ahead)),
+        "taken": np.zeros((4, RUN_BINS)),
         "late": np.zeros((min(longest, bins) + 3, rows, 3)),
         "down": np.zeros(min(int(again[GONE_LAG]), bins) + 5),
     }

@@ -8,6 +8,7 @@ meanwhile, and who asks first delivers it. What a provider takes once more is a 
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ def away_s(workers: Workers) -> float:
 def services(scenario: Scenario) -> Services:
     """The services of a scenario's workers."""
     workers, timeout_s = scenario.pipeline.workers, scenario.pipeline.queue.visibility_timeout
-    kept_s, likely = _kept(workers)
+    kept_s, likely = _kept(workers.model_copy(update={"count": 1}))
     ends = likely * np.exp(-crash_rate(workers) * kept_s)
     late = kept_s > (math.inf if timeout_s is None else timeout_s)
     return Services(kept_s, np.where(late, 0.0, ends), np.where(late, ends, 0.0))
@@ -105,9 +106,16 @@ def occupied(workers: Workers) -> tuple[float, float]:
     Of c workers one that is away leaves c - 1: of the variance that crashes bring a c-th part counts, which
     is exact for one worker (who serves an M/G/1 queue) and holds for many.
     """
-    rate, gone_s = crash_rate(workers), away_s(workers)
-    if rate == 0.0:
+    if crash_rate(workers) == 0.0:
         return mean_s(workers), spread(workers)
+    whole_s, own2, whole2 = _occupied(workers.model_copy(update={"count": 1}))
+    return whole_s, math.sqrt(max(0.0, own2 + (whole2 - own2) / workers.count))
+
+
+@functools.lru_cache(maxsize=64)
+def _occupied(workers: Workers) -> tuple[float, float, float]:
+    """Mean seconds as `occupied` has them, and variance / mean^2 without and with the time away."""
+    rate, gone_s = crash_rate(workers), away_s(workers)
     kept_s, likely = _kept(workers)
     crashed = -np.expm1(-rate * kept_s)
     busy_s = crashed / rate
@@ -117,9 +125,8 @@ def occupied(workers: Workers) -> tuple[float, float]:
     whole_s = one_s + gone_s * share
     whole = square + gone_s * (2.0 * float(likely @ both_s) + gone_s * share)
     if one_s == 0.0:
-        return whole_s, 0.0
-    own2, whole2 = (m2 / m1**2 - 1.0 for m1, m2 in ((one_s, square), (whole_s, whole)))
-    return whole_s, math.sqrt(max(0.0, own2 + (whole2 - own2) / workers.count))
+        return whole_s, 0.0, 0.0
+    return whole_s, square / one_s**2 - 1.0, whole / whole_s**2 - 1.0
 
 
 def up_share(workers: Workers) -> float:
@@ -132,11 +139,12 @@ def carried_per_s(workers: Workers) -> float:
     kept_s, _ = occupied(workers)
     likely = 1.0
     if crash_rate(workers):
-        times_s, weights = _kept(workers)
+        times_s, weights = _kept(workers.model_copy(update={"count": 1}))
         likely = float(weights @ np.exp(-crash_rate(workers) * times_s))
     return workers.count * workers.batch * likely / kept_s if kept_s else math.inf
 
 
+@functools.lru_cache(maxsize=16)
 def _kept(workers: Workers) -> tuple[Floats, Floats]:
     """Seconds that services keep their workers if nothing crashes, (n,) ascending, and how likely each is;
     finer in the tail, with the stalls counted one by one."""

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sim.pipeline.feedback import Feedback
+
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -50,30 +52,12 @@ BANDS = 6
 # the cell of State.light that tells how long, and how likely; which of their lots they are.
 LEAST_S, MOST_S, CALM, CELL, CHANCE, LOT = range(6, 12)
 
-# Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
-# messages in the line; how many of those came in this bin.
-LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
-
-# What is taken from lines in a bin is gathered by waits (sim.pipeline.kernellots): so many lots for each time
-# that a wait, in bins and one more, is doubled; so many in all. Pieces at most that a lot becomes whose waits
-# are scattered.
-LOTS_PER_OCTAVE, LOT_WAITS, SCATTERED = 3.0, 48, 4
-
-# Bins at most that a message is told to wait whose group of tenants is still known when it comes back.
-KNOWN_LATER = 60
-
-# Columns of Plan.bands: how many tenants there are, the group that they are told with.
-TENANTS, GROUP = range(2)
-
-# Rows of State.band_gone: found expired in the queue; dropped by it.
-BAND_EXPIRED, BAND_DROPPED = range(2)
-
 # Columns of State.streams: messages in backoff, with a worker or a provider, of those how many arrive or
 # bounce in this bin, of those how many too late; what a provider or a late worker holds back; last bins with
 # a change ahead in `coming`, `back`, `deferred`; most tries of what is in backoff; whether the row is among
-# `alive`; messages that are not visible again yet.
+# `alive`; messages that are not visible again yet, and the last bin in which some are.
 AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD = range(5)
-LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN = range(5, 11)
+LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN, AGAIN_UNTIL = range(5, 12)
 
 NEVER = -2
 """A bin that is over when the season begins."""
@@ -85,9 +69,9 @@ LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 RUN_BINS = 128
 """Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
 
-# Rows of State.ahead: all that is due, whether some of it may expire within its bin; behind these what is due
-# of each class, and behind those what is due for each provider.
-DUE, UNSAFE, BY_CLASS = range(3)
+# Rows of State.ahead: all that is due, whether some may expire within its bin, what comes of State.recalled,
+# the share that crashes or faults end; behind these all of each class, and then all for each provider.
+DUE, UNSAFE, AGAIN, ENDS, BY_CLASS = range(5)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
@@ -105,22 +89,9 @@ USED, LEFT_OVER, STALLED = range(3)
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
 
-# Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins.
-WAITS, SLOPES = range(2)
-
-# Steps of sim.pipeline.kernelbeyond.
-ASK, ACCEPT, ASK_ON = range(3)
-
-# Steps of sim.pipeline.kernelfair.
-COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
-# The step of sim.pipeline.kernelstalls.
-STALL = 0
-
-# Steps of sim.pipeline.kernelfull.
-COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
-
-# Steps of sim.pipeline.kernelagain.
-MAN, COME_AGAIN, TAKE_OUT = range(3)
+# Rows of State.delays: messages by bin of sim.histogram, and changes of a density over these bins; then the
+# same of messages that their provider held back once a worker had asked for them.
+WAITS, SLOPES, HELD_WAITS, HELD_SLOPES = range(4)
 
 
 class Plan(NamedTuple):
@@ -136,12 +107,16 @@ class Plan(NamedTuple):
     """REJECT, DROP or SPILL."""
     capacity: float
     """Messages that all workers together serve in a bin."""
+    workers: float
+    """Who are there, those included who are away after a crash."""
     batch: int
     """Messages that a worker takes at a time."""
     residual_s: float
     """Mean wait behind others, at a small load: S (1 + n cv^2) / 2nc with batches of n."""
     unevenness: float
     """Keeps the wait below a bin finite at full load (see sim/README.md)."""
+    asking_spread: float
+    """Variance / mean of the counts of what workers who are never idle ask, below a bin: n cv^2."""
     slope: float
     offset: float
     """Bin of sim.histogram = log(seconds) x slope + offset."""
@@ -162,10 +137,7 @@ class Plan(NamedTuple):
     back: Floats
     """(K, jumps, 2): lag (bins, >= 1) at which the share that comes back per bin changes, and by how much."""
     delivery: Floats
-    """(V, jumps, 2):
-
-    lag (bins, >= 0) at which the share that is delivered per bin changes, and by how much.
-    """
+    """(V, jumps, 2): lag (bins, >= 0) at which the share that is delivered per bin changes, by how much."""
     delivery_ends: Indices
     """(V, 2)"""
     delay_points_s: Floats
@@ -200,16 +172,13 @@ class State(NamedTuple):
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
-    """(S, K, 3):
-
-    messages that come back in this bin, their due times and squared due times weighted by them.
-    """
+    """(S, K, 3): messages that come back in this bin; their due times, and squared due times, weighted."""
     marks: Indices
     """(9,)"""
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(2,): messages set back in the last bin, and those whose worker crashed."""
+    """(3,): messages set back in the last bin; whose worker crashed; those since RUN_FROM, net."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
@@ -217,13 +186,13 @@ class State(NamedTuple):
     coming: Floats
     """(S, 2, D): changes ahead of LEAVING and LEAVING_LATE."""
     streams: Floats
-    """(S, 11)"""
+    """(S, 12)"""
     alive: Indices
     """(S,): rows in which something may happen before the columns asked for end, the first of them."""
     classes: Floats
     """(P, 3)"""
     ahead: Floats
-    """(2 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
+    """(4 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
     met: Floats
     """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider in these columns: its cell
     of `light`, and how likely it is."""
@@ -237,7 +206,7 @@ class State(NamedTuple):
     queued: Floats
     """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats
-    """(2, S, BINS): waits in the queue and in backoffs."""
+    """(4, S, BINS): waits in the queue and in backoffs, and behind a provider's door."""
     light: Floats
     """(S, LIGHT_BINS): messages that wait an exponential time below a bin, by its mean."""
     shares: Floats
@@ -260,15 +229,23 @@ class State(NamedTuple):
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats
-    """(groups, 2, S, BINS): of `delays`, what is known to be of a group of tenants."""
+    """(groups, 4, S, BINS): of `delays`, what is known to be of a group of tenants."""
     group_fresh: Floats
     """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
     again: Floats
     """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
+    mixed: Floats
+    """(bins ahead,): of all lanes, what of `again` comes in a bin."""
+    recalled: Floats
+    """(lanes, TIMES, bins ahead): those that have waited for time-outs alone, once or more often."""
+    taken: Floats
+    """(4, RUN_BINS): what sim.pipeline.kernelcalmagain is at work on."""
     late: Floats
     """(bins ahead, lanes, 3): messages late workers ask for in a bin, due times from it, their squares."""
     down: Floats
     """(1 + bins ahead,): workers who are away after a crash, and how many come back in a bin."""
+    feedback: Feedback
+    """Sends that customers trigger."""
 
 
 class Window(NamedTuple):
@@ -299,3 +276,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelstalls.stall for workers that stall for a bin or more, else 0."""
     again: int
     """Address of sim.pipeline.kernelagain.again where messages may be taken again, else 0."""
+    feed: int
+    """Address of sim.pipeline.kernelfeedback.feed for a season with triggers, else 0."""

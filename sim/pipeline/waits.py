@@ -15,6 +15,8 @@ from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
     FRESHNESS_S,
+    HELD_SLOPES,
+    HELD_WAITS,
     LANE,
     LIGHT_LEAST_S,
     LIGHT_PER_OCTAVE,
@@ -41,17 +43,19 @@ _RESIDUE = 1e-10
 def add_delays(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers, counts: Floats) -> None:
     """Add to `counts`, float64 (1 + groups, lanes, BINS), messages by delivered - due, those still with a
     provider included; of all, and then of those that waited in lines of their own, by groups of tenants."""
-    middles_s = _middles()
+    middles_s, tables = _middles(), [state.delays, *state.group_delays]
     for s, (v, lane) in enumerate(plan.streams[:, [PROVIDER, LANE]].astype(np.int64)):
-        light, waits = state.light[s], _waits(state.delays[:, s])
-        if not (light.any() or waits.any()):
+        light = state.light[s]
+        waits = np.array([_waits(table[WAITS, s], table[SLOPES, s]) for table in tables])
+        held = np.array([_waits(table[HELD_WAITS, s], table[HELD_SLOPES, s]) for table in tables])
+        if not (light.any() or waits[0].any() or held[0].any()):
             continue
-        below = _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
-        rows = np.array([waits + below, *(_waits(of_group[:, s]) for of_group in state.group_delays)])
-        ages_s = lanes[lane].ages_s
+        waits[0] += _behind_batches(light, workers) if workers.batch > 1 else _exponential(light)
+        rows, ages_s = waits + held, lanes[lane].ages_s
         if ages_s is not None:
             freshness_s = plan.streams[s, FRESHNESS_S] + lanes[lane].age_s
-            rows = _fresh(_spread(rows, middles_s, ages_s), freshness_s)
+            rows = _fresh(_spread(waits, middles_s, ages_s), freshness_s)
+            rows += _spread(held, middles_s, ages_s)
         counts[:, lane] += _spread(rows, middles_s, plan.delay_points_s[v])
 
 
@@ -64,11 +68,11 @@ def _fresh(messages: Floats, freshness_s: float) -> Floats:
     )
 
 
-def _waits(delays: Floats) -> Floats:
-    """float64 (BINS,): messages by wait, of a row (2, BINS) of one of the tables of a state."""
+def _waits(messages: Floats, slopes: Floats) -> Floats:
+    """float64 (BINS,): messages by wait, of a row of two of the tables of a state."""
     widths_s = np.diff(histogram.EDGES)
     widths_s[-1] = 0.0
-    return np.asarray(np.maximum(delays[WAITS] + np.cumsum(delays[SLOPES]) * widths_s, 0.0))
+    return np.asarray(np.maximum(messages + np.cumsum(slopes) * widths_s, 0.0))
 
 
 def _middles() -> Floats:

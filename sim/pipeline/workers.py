@@ -121,7 +121,8 @@ def served_per_bin(workers: Workers, mean: float, normals: Floats) -> Floats:
     if spread2 == 0.0:
         return np.full(len(normals), mean)
     ninth = spread2 / (9.0 * mean)
-    return np.asarray(mean * np.maximum(1.0 - ninth + math.sqrt(ninth) * normals, 0.0) ** 3)
+    root = np.maximum(1.0 - ninth + math.sqrt(ninth) * normals, 0.0)
+    return np.asarray(mean * root * root * root)
 
 
 def serve(due_s: Floats, service_s: Floats, servers: int) -> tuple[Floats, Floats]:
@@ -193,9 +194,10 @@ def next_end_points(workers: Workers, points: int) -> Floats:
     return np.interp((np.arange(points) + 0.5) / points, ended, at_s)
 
 
+@functools.lru_cache(maxsize=8)
 def service_points(workers: Workers, points: int) -> Floats:
     """float64 (points,), ascending: equally probable seconds that services keep their workers, with the exact
-    mean."""
+    mean; to be read only."""
     served_s = _served_points(workers, points)
     if workers.stalls is None:
         return served_s

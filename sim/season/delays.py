@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -49,17 +50,30 @@ class Spread:
 
 
 def points(delays: Sequence[Delay], size: int = POINTS) -> Floats:
-    """float64 (size,), ascending: equally probable values (s) of the sum of independent `delays`."""
+    """float64 (size,), ascending: equally probable values (s) of the sum of independent `delays`; to be read
+    only."""
+    return _points(tuple(delays), size)
+
+
+@lru_cache(maxsize=256)  # every era of a season and every season of a search asks for the same
+def _points(delays: tuple[Delay, ...], size: int) -> Floats:
     total = np.zeros(size)
     for delay in delays:
-        sums = np.add.outer(total, _points(delay, size)) if delay.sigma else total[:, None] + delay.median
-        total = np.sort(sums, axis=None).reshape(size, -1).mean(axis=1)
+        own = delay.median * np.exp(delay.sigma * _normal(size))
+        if not delay.sigma:
+            total = total + delay.median
+        elif total.any():
+            total = np.sort(np.add.outer(total, own), axis=None).reshape(size, -1).mean(axis=1)
+        else:
+            total = own
+    total.setflags(write=False)
     return total
 
 
-def _points(delay: Delay, size: int) -> Floats:
-    z = np.array([_NORMAL.inv_cdf((i + 0.5) / size) for i in range(size)])
-    return np.asarray(delay.median * np.exp(delay.sigma * z))
+@lru_cache
+def _normal(size: int) -> Floats:
+    """float64 (size,), ascending: equally probable standard normal values."""
+    return np.array([_NORMAL.inv_cdf((i + 0.5) / size) for i in range(size)])
 
 
 def spread(delays: Sequence[Delay], bin_s: float) -> Spread:

@@ -69,10 +69,11 @@ def growth_factor(growth: Growth | float, seed: int) -> float:
     return growth
 
 
-def _wander(scenario: Scenario, clock: Timetable, name: str, seed: int) -> Floats:
-    minutes = len(clock.minute_edges_s) - 1
+def _wander(scenario: Scenario, clock: Timetable, name: str, seed: int, noise: float | None = None) -> Floats:
+    """float64 (minutes,): how far a stream strays, by `noise` or as the season's demand does."""
+    demand, minutes = scenario.demand, len(clock.minute_edges_s) - 1
     rng = random_stream(seed, "demand", name, "noise")
-    return wander(rng, minutes, scenario.demand.noise, scenario.demand.noise_correlation)
+    return wander(rng, minutes, demand.noise if noise is None else noise, demand.noise_correlation)
 
 
 def _on_bins(clock: Timetable, per_minute: Floats) -> Whole:
@@ -88,7 +89,8 @@ def _campaign(scenario: Scenario, clock: Timetable, campaign: Campaign, seed: in
     What would be due before the season or after it is left out, its share of the suppressed with it.
     """
     to = recipients(scenario.audience, campaign)
-    since_s = _since(clock, clock.seconds_to(campaign.start), _wander(scenario, clock, campaign.name, seed))
+    pace = _wander(scenario, clock, campaign.name, seed, scenario.demand.release_noise)
+    since_s = _since(clock, clock.seconds_to(campaign.start), pace)
     released = np.rint(np.clip(campaign.release * since_s, 0.0, to.offered)).astype(np.int64)
     counts = np.diff(released)
     inside = float(counts.sum()) / to.offered if to.offered else 1.0

@@ -10,20 +10,15 @@ channel than the cause's, only to the share of customers within that channel's r
 no cause, so planned = offered). Sends due after the season's end never happen.
 
 Message face: `Answers.deliver[stream](delivered_s, fresh)` -> [(trigger stream, due_s), ...], drawn.
-Cohort face: `Feedback`: expected sends. The engine steps through the bins in order:
-    while first < bins:
-        n = any number from 1 to feedback.horizon_bins
-        arriving = feedback.arrivals(first, n)          # (S, n), each bin asked for once, in order
-        ... run the pipeline over these bins ...
-        feedback.add(first, delivered, fresh)           # (S, n) each, before the next arrivals()
-No send arrives earlier than `horizon_bins` after its cause, so the steps' length changes no number. The
-price: of each trigger, the earliest 1 % (delays.EARLY_SHARE) wait until that lag. Without triggers the
-horizon is the season. Cost: bins x triggers x about 40 breakpoints.
+Cohort face: `flows`, expected sends a delivery and when they fall due; sim.pipeline.feedback says how they
+come bin by bin. No send falls due earlier than its flow's first lag after its cause. The price: of each
+trigger, the earliest 1 % (delays.EARLY_SHARE) wait until that lag. Cost: bins x triggers x about 40
+breakpoints.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,7 +30,7 @@ from scenarios.season import Trigger
 from sim.outcome import Customers
 from sim.season.customers import customers
 from sim.season.delays import Drawn, Spread, spread
-from sim.season.laws import Law, causes, law_of, sends
+from sim.season.laws import causes, law_of, sends
 from sim.seeds import one_by_one
 from sim.seeds import stream as random_stream
 from sim.traffic import Stream
@@ -44,16 +39,17 @@ _BLOCK = 256
 """Random numbers drawn at once by the message face: few messages of many streams are answered."""
 
 Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
-Lay = Callable[[Floats, Floats, Indices, Floats], None]
 
 
 def _index(streams: Sequence[Stream], name: str) -> int:
     return next(i for i, s in enumerate(streams) if s.cause == "trigger" and s.name == name)
 
 
-def _counted(scenario: Scenario, laws: Sequence[Law], delivered: Floats, fresh: Floats) -> Customers:
-    """The expected customers of (S,) deliveries, `fresh` of them in time."""
+def expected_customers(
+    scenario: Scenario, streams: Sequence[Stream], delivered: Floats, fresh: Floats
+) -> Customers:
+    """The cohort face's customers: of (S,) deliveries, `fresh` of them in time."""
+    laws = [law_of(stream, scenario.responses) for stream in streams]
     effective = fresh + np.array([law.stale for law in laws]) * (delivered - fresh)
     bought = effective * np.array([law.purchase for law in laws])
     return customers(
@@ -67,73 +63,8 @@ def _counted(scenario: Scenario, laws: Sequence[Law], delivered: Floats, fresh: 
     )
 
 
-def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> None:
-    """Add to `slope` the changes that causes (n,) in its first n bins bring about, `lags` bins later each."""
-    for lag, jump in zip(lags.tolist(), jumps.tolist(), strict=True):
-        due = slope[lag : lag + len(caused)]
-        due += jump * caused[: due.size]
-
-
-class Feedback:
-    """The cohort face: expected triggered sends on bins. See the module's docstring for the order of calls.
-
-    streams: S of them, trigger streams among them. bins, bin_s: the season's. lay: sim.pipeline.kernel has
-    a compiled one.
-    """
-
-    def __init__(
-        self, scenario: Scenario, streams: Sequence[Stream], bins: int, bin_s: float, lay: Lay = lay_causes
-    ) -> None:
-        self._scenario = scenario
-        self._laws = [law_of(stream, scenario.responses) for stream in streams]
-        self._totals = np.zeros((2, len(streams)))
-        flows = list(_flows(scenario, streams, self._laws, bin_s))
-        self._rows = sorted({flow.row for flow in flows})
-        self._slopes = np.zeros((len(self._rows), bins))
-        self._levels = np.zeros((len(self._rows), 1))
-        self._by_fresh = np.array([flow.by_fresh - flow.by_stale for flow in flows])
-        self._by_any = np.array([flow.by_stale for flow in flows])
-        self._caused = np.zeros((len(flows), bins))
-        self._laying = [
-            _Laying(flow.laid_out, caused, self._slopes[self._rows.index(flow.row)], lay)
-            for flow, caused in zip(flows, self._caused, strict=True)
-        ]
-        self._next = 0
-        self.horizon_bins = min((laying.first_lag for laying in self._laying), default=max(1, bins))
-
-    def add(self, first_bin: int, delivered: Floats, fresh: Floats) -> None:
-        """Deliveries (S, n) in the bins from `first_bin`, `fresh` of them within their freshness."""
-        self._totals += delivered.sum(axis=1), fresh.sum(axis=1)
-        if self._laying:
-            until = first_bin + delivered.shape[1]
-            self._caused[:, first_bin:until] = self._by_fresh @ fresh + self._by_any @ delivered
-
-    def arrivals(self, first_bin: int, n: int) -> Floats:
-        """Triggered sends (S, n) due in the bins from `first_bin`; rows of other streams are 0.
-
-        Raises ValueError when bins are asked for out of order or for more than `horizon_bins` at once.
-        """
-        if first_bin != self._next or n > self.horizon_bins:
-            asked, allowed = f"{first_bin}+{n}", f"{self._next}+{self.horizon_bins}"
-            raise ValueError(f"bins {asked} asked for; next are {allowed} at most")
-        arriving = np.zeros((len(self._laws), n))
-        self._next += n
-        if self._laying:
-            for laying in self._laying:
-                laying.until(first_bin, self._next)
-            levels = self._levels + np.cumsum(self._slopes[:, first_bin : self._next], axis=1)
-            self._levels = levels[:, -1:]
-            # cumulated differences leave residues of about 1e-16 of the peak on either side of zero
-            arriving[self._rows] = np.maximum(levels, 0.0)
-        return arriving
-
-    def customers(self) -> Customers:
-        """What the customers did about everything added so far."""
-        return _counted(self._scenario, self._laws, *self._totals)
-
-
 @dataclass(frozen=True)
-class _Flow:
+class Flow:
     """Deliveries that cause sends of stream `row` after one delay; by_fresh, by_stale: (S,), sends each."""
 
     row: int
@@ -142,32 +73,9 @@ class _Flow:
     laid_out: Spread
 
 
-class _Laying:
-    """Lays what was caused on the sends' slope, how they change from bin to bin, as late as is early enough.
-
-    caused, slope: float64 (bins,), shared with the Feedback. Long blocks are cheap, so causes wait until the
-    first of them may be due.
-    """
-
-    def __init__(self, laid_out: Spread, caused: Floats, slope: Floats, lay: Lay) -> None:
-        self.first_lag = int(laid_out.lags[0])
-        self._lags, self._jumps, self._lay = laid_out.lags.astype(np.int64), laid_out.jumps, lay
-        self._caused, self._slope = caused, slope
-        self._laid = 0
-
-    def until(self, known_bins: int, due_bin: int) -> None:
-        """Lay all causes before `known_bins` unless none of them is due before `due_bin`."""
-        if due_bin <= self._laid + self.first_lag:
-            return
-        caused = self._caused[self._laid : known_bins]
-        if caused.any():
-            self._lay(caused, self._slope[self._laid :], self._lags, self._jumps)
-        self._laid = known_bins
-
-
-def _flows(
-    scenario: Scenario, streams: Sequence[Stream], laws: Sequence[Law], bin_s: float
-) -> Iterator[_Flow]:
+def flows(scenario: Scenario, streams: Sequence[Stream], bin_s: float) -> Iterator[Flow]:
+    """What the deliveries of all streams cause, a flow for each trigger and channel of its causes."""
+    laws = [law_of(stream, scenario.responses) for stream in streams]
     for trigger in scenario.triggers:
         followed = causes(trigger, streams)
         for channel in sorted({streams[i].channel for i in followed}):
@@ -179,7 +87,7 @@ def _flows(
             if weights.any():
                 delays = (*laws[members[0]].delays(trigger.after), trigger.delay)
                 row = _index(streams, trigger.name)
-                yield _Flow(row, weights[0], weights[1], spread(delays, bin_s))
+                yield Flow(row, weights[0], weights[1], spread(delays, bin_s))
 
 
 Sent = tuple[int, float]

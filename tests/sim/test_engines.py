@@ -181,6 +181,28 @@ def test_the_windows_length_changes_no_number(window_bins: int) -> None:
         )
 
 
+def thanked(**parts: Any) -> tuple[Loaded, Traffic]:
+    """Workers for all, and triggered sends."""
+    loaded = scenario(
+        300, {"count": 90, "service_time": "50ms"}, response={"email": RESPONSE}, trigger=[THANKS], **parts
+    )
+    thanks = Stream("thanks", "email", "thanks", "transactional", 60.0, "trigger")
+    return loaded, traffic([stream("sale"), thanks], [np.full(300, 400), np.zeros(300)])
+
+
+def test_sends_that_customers_trigger_come_as_much_later_as_a_stage_takes() -> None:
+    """The stage before them is one for all, so they are the same sends, half a minute later."""
+    held_up = thanked(upstream=[{"name": "approval", "to": ["thanks"], "delay": {"median": "30s"}}])
+    _, early = cohort.run(*thanked(), 1, SILENT)
+    sent, late = cohort.run(*held_up, 1, SILENT)
+    assert late.offered[1, 31:] == pytest.approx(early.offered[1, 1:-30], abs=0.01)
+    assert late.offered[1, :31].sum() == 0.0
+    assert early.offered[1].sum() > 1000
+    assert sent.planned[1] == pytest.approx(late.offered[1].sum(), abs=1.0)
+    _, other = cohort.run(*held_up, 1, SILENT, window_bins=7)
+    assert other.offered == pytest.approx(late.offered, rel=1e-6, abs=1e-6)
+
+
 def test_the_windows_length_changes_no_draw_of_single_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     delays = [{"median": "3s", "sigma": 1.0}, {"median": "2s", "sigma": 0.5}]
     stages = [{"name": f"stage {i}", "delay": delay} for i, delay in enumerate(delays)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from scenarios.catalogue import Loaded
-from sim import cohort, message
+from sim import cohort, histogram, message
 from sim.progress import SILENT
 from sim.summary import summary
 from sim.traffic import Traffic
@@ -95,3 +95,16 @@ def test_both_resolutions_tell_the_same(season: Callable[[], tuple[Loaded, Traff
         values = [r[name] for r in referee]
         spread = max(0.02 * float(np.mean(values)), 1.0, float(np.ptp(values)))
         assert np.mean([t[name] for t in told]) == pytest.approx(np.mean(values), abs=spread), name
+
+
+@pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
+def test_what_comes_back_from_a_backoff_too_old_is_gone_and_what_is_left_of_it_younger(run: Any) -> None:
+    due = traffic([stream("sale", freshness_s=40.0)], [block(300, 10, 60, 1)])
+    loaded = scenario(BINS, {"count": 15, "service_time": "50ms"}, provider=email("80/s", 80))
+    _, outcome = run(loaded, due, 1, SILENT)
+    fresh, delivered = float(outcome.fresh[0].sum()), float(outcome.delivered[0].sum())
+    assert outcome.expired[0].sum() > 0.3 * outcome.offered[0].sum()
+    assert fresh / delivered > 0.99, "a service takes 50 ms of 40 s"
+    assert histogram.quantile(outcome.delay_counts[0], 1.0) < 41.0, (
+        "within the bin in which they were looked at"
+    )

@@ -10,6 +10,7 @@ import pytest
 
 from scenarios.catalogue import Loaded
 from sim import cohort, message
+from sim.outcome import Outcome
 from sim.progress import SILENT
 from tests.sim.pipelines import scenario, stream, traffic
 
@@ -18,6 +19,8 @@ CHECK_BINS = (49, 109, 179)
 """Away from the moments at which windows open: there the resolutions may differ by a bin."""
 CALLS = 40
 """By how much a cap on concurrent calls may differ: amounts have no single ends of calls."""
+CAP = {"kind": "concurrency cap", "calls": 25, "call_duration": "316ms"}
+SEEDS = (881, 882, 883)
 KINDS: dict[str, list[dict[str, Any]]] = {
     "fixed windows": [
         {"kind": "fixed window", "messages": 15, "window": "1s"},
@@ -61,3 +64,37 @@ def test_what_fails_inside_an_accepted_request_is_lost_in_both_resolutions() -> 
     due = 12.0 * 120
     assert one[-1] == pytest.approx(0.8 * due, rel=0.08)
     assert other[-1] == pytest.approx(one[-1], rel=0.05)
+
+
+def test_workers_that_are_away_after_a_crash_leave_no_call_idle_meanwhile() -> None:
+    """Those who are there ask as often as before: only their services vary, not who is away."""
+    calls = [{"name": "p", "channels": ["email"], "limits": [CAP]}]
+    crashes = {"crashes": {"rate": "0.01/s", "restart": "12s"}}
+    queue, retries = {"visibility_timeout": "14s"}, {"attempts": 14, "backoff": "1.7s", "cap": "3.6s"}
+    workers = {"count": 4, "service_time": "22ms", "variation": 1.2, **crashes}
+    loaded = scenario(300, workers, queue=queue, provider=calls, retries=retries)
+    due = traffic([stream("sale")], [np.where(np.arange(300) < 100, 95, 0)])
+    one, other = (
+        np.mean([engine.run(loaded, due, seed, SILENT)[1].delivered[0, :100].sum() for seed in SEEDS])
+        for engine in (message, cohort)
+    )
+    assert other == pytest.approx(one, rel=0.02)
+
+
+def test_codes_from_workers_of_equal_services_find_what_opened_in_the_longer_gaps() -> None:
+    """All are busy, and a bucket passes three of ten; the gaps are those of the season's first moments."""
+    bucket = [{"name": "p", "channels": ["email"], "limits": [{"rate": "75/s", "burst": 5}]}]
+    workers = {"count": 16, "service_time": "64ms", "distribution": "deterministic"}
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    loaded = scenario(30, workers, provider=bucket, retries={"attempts": 1})
+    due = traffic(streams, [np.full(30, 230), np.random.default_rng(1).poisson(50.0, 30)])
+    found = _codes_taken(cohort.run(loaded, due, 1, SILENT)[1])
+    exact = [_codes_taken(message.run(loaded, due, seed, SILENT)[1]) for seed in range(870, 886)]
+    assert np.mean(exact) > 1.3
+    assert abs(found - np.mean(exact)) < 2.0 * np.std(exact) / 4.0
+
+
+def _codes_taken(outcome: Outcome) -> float:
+    """Of codes, against all messages: the share of calls that the bucket passes."""
+    asked, refused = outcome.attempts.sum(axis=1), outcome.limited.sum(axis=1)
+    return float((1.0 - refused[1] / asked[1]) / (1.0 - refused.sum() / asked.sum()))

@@ -94,3 +94,19 @@ def test_a_transactional_message_that_spills_waits_behind_marketing() -> None:
     ]
     assert told[0]["delay_s"]["p95"] < 1.0
     assert told[1]["delay_s"]["p95"] > 30.0
+
+
+@pytest.mark.parametrize("overflow", ["reject", "spill"])
+def test_who_finds_an_idle_worker_comes_in_however_many_are_in_backoff(overflow: str) -> None:
+    """A limit that is off and backoffs of minutes: these fill the bound, and then workers whom nobody else
+    keeps take more than half of those who come."""
+    limits = [{"kind": "daily cap", "messages": 1, "timezone": "UTC"}]
+    provider = [{"name": "p", "channels": ["email"], "limits": limits}]
+    loaded = season(
+        overflow, 1000, provider=provider, retries={"attempts": 9, "backoff": "99s", "jitter": 0.9}
+    )
+    due = traffic(STREAMS[:1], [block(300, 10, 60, BINS, 1)])
+    one, other = (engine.run(loaded, due, 1, SILENT)[1] for engine in (message, cohort))
+    for quantity in ("attempts", "rejected", "failed"):
+        exact, found = (np.cumsum(getattr(o, quantity)[0], dtype=np.float64) for o in (one, other))
+        assert found[[40, 60, -1]] == pytest.approx(exact[[40, 60, -1]], rel=0.03, abs=20.0), quantity

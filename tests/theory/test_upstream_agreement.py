@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scenarios.catalogue import Loaded
-from sim import cohort, message
+from sim import cohort, histogram, message
 from sim.progress import SILENT
 from sim.traffic import Traffic
 from tests.sim.pipelines import block, scenario, stream, traffic
@@ -67,3 +67,17 @@ def test_a_stage_for_whole_streams_holds_all_of_one_up_alike_and_the_same_in_bot
     assert shift == pytest.approx(
         (np.arange(BINS) @ offered / offered.sum()) - (np.arange(BINS) @ events / events.sum()), abs=0.05
     )
+
+
+@pytest.mark.parametrize("stage", [APPROVAL, SEGMENT], ids=["one delay for all", "a delay each"])
+@pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
+def test_as_many_delays_exceed_the_freshness_as_were_not_fresh_when_mailboxes_took_them(
+    run: Any, stage: Any
+) -> None:
+    deferring = {"kind": "mailbox deferral", "rate": "60/s", "burst": 60.0, "fall": 0.0}
+    told = {"name": "p", "channels": ["email"], "limits": [deferring], "deferred_retry": "2min"}
+    _, outcome = run(season([stage], provider=[told]), sale(120, last=40, freshness_s=100.0), 1, SILENT)
+    fresh, delivered = float(outcome.fresh[0].sum()), float(outcome.delivered[0].sum())
+    assert 0.2 < fresh / delivered < 0.9
+    in_time = histogram.share_below(outcome.delay_counts[0], 100.0)
+    assert in_time == pytest.approx(fresh / delivered, abs=0.01)

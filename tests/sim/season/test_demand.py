@@ -61,6 +61,15 @@ def test_a_noisy_campaign_strays_in_pace_but_not_in_number(season: Any) -> None:
     assert counts[95] != 50
 
 
+def test_the_pace_of_campaigns_strays_by_a_figure_of_its_own_or_as_demand_does(season: Any) -> None:
+    def counts(**demand: float) -> Any:
+        return base_traffic(season(campaign=[FLASH], background=[CODES], demand=demand), 1).counts
+
+    both, paced, people = counts(noise=0.3), counts(noise=0.3, release_noise=0.0), counts(release_noise=0.3)
+    assert (paced == [counts()[0], both[1]]).all()
+    assert (people == [both[0], counts()[1]]).all()
+
+
 def test_a_background_is_a_poisson_process_of_its_rate(season: Any) -> None:
     counts = base_traffic(season(background=[CODES], duration="2h"), 1).counts[0]
     expected = 20 * 7200

@@ -1,0 +1,159 @@
+"""Calm bins of seasons in which messages are taken again, in closed form.
+
+A crash ends a share of all that is served then; it is visible again a time-out later. Who waits for nothing
+else has waited for so many time-outs exactly (State.recalled). sim.pipeline.kernelcalm has the rest. Compiled
+into sim.pipeline.kernelagain.
+"""
+
+from __future__ import annotations
+
+from sim.ledger import EXPIRED, FAILED, REDELIVERED
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelhidden import hide, lost_share, recalled_wait_s
+from sim.pipeline.kernelrun import all_pass
+from sim.pipeline.provisions import FIRSTS
+from sim.pipeline.recalls import (
+    ACKS,
+    ENDED,
+    ENDED_LATER,
+    TIMEOUT_S,
+    TIMES,
+)
+from sim.pipeline.state import (
+    AGAIN,
+    AGAIN_UNTIL,
+    ALIVE,
+    BY_CLASS,
+    CALM,
+    CELL,
+    CHANCE,
+    DUE_S,
+    ENDS,
+    HIDDEN,
+    LEAST_S,
+    LOAD_CELL,
+    LOAD_CHANCE,
+    MASS,
+    MOST_S,
+    OWNER,
+    PIECES,
+    PRIORITY,
+    PROVIDER,
+    STREAM,
+    TRIES,
+    VAR,
+    WHOSE,
+    Floats,
+    Plan,
+    State,
+    Window,
+)
+
+_TINY = 1e-12
+"""Less than this of a message is what rounding left."""
+
+
+@part
+def end_piece(plan: Plan, state: State, window: Window, t: int, piece: Floats, ended: float) -> float:
+    """A crash ends this share of a piece. Returns how many messages will be visible again."""
+    s, gone = int(piece[STREAM]), piece[MASS] * ended
+    if gone <= _TINY:
+        return 0.0
+    piece[MASS] -= gone
+    if plan.again[ACKS] == 0.0:
+        window.out[FAILED, int(plan.streams[s, OWNER]), t - window.first_bin] += gone
+        return 0.0
+    later = piece[LEAST_S] >= 0.9 * plan.again[TIMEOUT_S]
+    hide(plan, state, t, piece, ENDED_LATER if later else ENDED, gone)
+    state.streams[s, HIDDEN] += gone
+    return float(gone)
+
+
+@part
+def take_out_calm(plan: Plan, state: State, window: Window, t: int, served: float) -> None:
+    """What crashes end of the pieces of a calm bin, which do not ask their provider then."""
+    ended = lost_share(plan, t)
+    for i in range(state.marks[PIECES]):
+        piece = state.pieces[i]
+        v, before = int(plan.streams[int(piece[STREAM]), PROVIDER]), piece[MASS]
+        end_piece(plan, state, window, t, piece, ended)
+        state.shares[v] -= before - piece[MASS]
+        if piece[TRIES] == 0.0:
+            state.providers[v, FIRSTS] += piece[MASS]
+    state.refused[1] = served * ended * plan.again[ACKS]
+
+
+@part
+def become_recalled(plan: Plan, state: State, piece: Floats, t: int, s: int, times: int) -> None:
+    """A piece is of lane `s`, was hidden so many times and is taken in bin `t`; how many messages is still to
+    be said."""
+    met, wait_s = state.classes[int(plan.streams[s, PRIORITY])], recalled_wait_s(plan, times)
+    piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, 0.0
+    piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s - wait_s, 0.0
+    piece[LEAST_S], piece[MOST_S], piece[CALM] = wait_s, wait_s, 0.0
+    piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]
+    piece[WHOSE] = -1.0
+
+
+@part
+def look_ahead_again(plan: Plan, state: State, first: int, n: int) -> None:
+    """Into `state.ahead`: what is visible again in the bins from `first` on, and what crashes will end."""
+    ahead, ring = state.ahead, state.recalled.shape[2]
+    by_provider = BY_CLASS + state.classes.shape[0]
+    for k in range(n):
+        ahead[ENDS, k] = lost_share(plan, first + k)
+    for i in range(state.marks[ALIVE]):
+        s = state.alive[i]
+        if s >= state.recalled.shape[0] or state.streams[s, AGAIN_UNTIL] < first:
+            continue
+        own, piece = plan.streams[s], state.pieces[state.marks[PIECES]]
+        of_class, of_provider = (
+            ahead[BY_CLASS + int(own[PRIORITY])],
+            ahead[by_provider + int(own[PROVIDER])],
+        )
+        for times in range(TIMES):
+            coming, at = state.recalled[s, times], first % ring
+            become_recalled(plan, state, piece, first, s, times + 1)
+            kept = 1.0 - too_old_share(first, plan.bin_s, piece, own, False)
+            for k in range(n):
+                came = coming[at]
+                at = at + 1 if at + 1 < ring else 0
+                if came > _TINY:
+                    ahead[AGAIN, k] += came
+                    of_class[k] += came * kept
+                    of_provider[k] += came * kept
+
+
+@part
+def stop_short_again(plan: Plan, state: State, window: Window, t: int) -> None:
+    """What comes again, and whose provider does not take all of this bin's, becomes pieces; of those and of
+    newcomers crashes end their share."""
+    for i in range(state.marks[ALIVE]):
+        s = state.alive[i]
+        if s >= window.arrivals.shape[0] or all_pass(state, int(plan.streams[s, PROVIDER])):
+            continue
+        ended, piece = lost_share(plan, t), state.pieces[state.marks[PIECES]]
+        become_recalled(plan, state, piece, t, s, 1)
+        piece[MASS], piece[LEAST_S], piece[MOST_S] = window.arrivals[s, t - window.first_bin], 0.0, 0.0
+        piece[CALM] = 1.0
+        end_piece(plan, state, window, t, piece, ended)
+        for times in range(TIMES):
+            _stop_times(plan, state, window, t, s, times, ended)
+
+
+@part
+def _stop_times(plan: Plan, state: State, window: Window, t: int, s: int, times: int, ended: float) -> None:
+    """Those of a lane that are visible again for the so-manieth time, counted from 0, become a piece."""
+    slot, own, j = state.recalled[s, times], int(plan.streams[s, OWNER]), t - window.first_bin
+    came, slot[t % slot.shape[0]] = slot[t % slot.shape[0]], 0.0
+    if came > _TINY:
+        piece = state.pieces[state.marks[PIECES]]
+        become_recalled(plan, state, piece, t, s, times + 1)
+        old = came * too_old_share(t, plan.bin_s, piece, plan.streams[s], False)
+        window.out[REDELIVERED, own, j] += came
+        window.out[EXPIRED, own, j] += old
+        state.streams[s, HIDDEN] -= came
+        piece[MASS] = came - old
+        end_piece(plan, state, window, t, piece, ended)
+        state.marks[PIECES] += 1

@@ -1,0 +1,21 @@
+"""What sim.pipeline.kernel asks of the units that are compiled apart from it, unit by unit."""
+
+from __future__ import annotations
+
+# sim.pipeline.kernelbeyond.
+ASK, ACCEPT, ASK_ON = range(3)
+
+# sim.pipeline.kernelfair.
+COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
+
+# sim.pipeline.kernelstalls.
+STALL = 0
+
+# sim.pipeline.kernelfull.
+COME_IN, SPILL_OVER, PLAN_DROPS, DROP_SHARE, COUNT_OUTSIDE = range(5)
+
+# sim.pipeline.kernelagain.
+MAN, COME_AGAIN, TAKE_OUT, LOOK_AHEAD, AT_ONCE, TAKE_OUT_CALM, STOP_SHORT, GO_ON = range(8)
+
+# sim.pipeline.kernelfeedback.
+SEND, CAUSE = range(2)
