@@ -50,6 +50,7 @@ def empty_lines(plan: Plan, ahead: int) -> dict[str, Any]:
         "known_level": np.zeros((groups, lanes, tries, 3)),
         "lots": np.zeros((lanes, 1 + tries, groups, 2 * LOT_WAITS), dtype=np.int64),
         "band_away": np.zeros((lanes, bands)),
+        "band_hidden": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
         "band_gone": np.zeros((2, lanes, bands)),
         "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),

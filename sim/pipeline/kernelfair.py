@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellines import serve_lines
-from sim.pipeline.lines import GROUP, KNOWN_LATER, LINE_CAME, LINE_WAITING
+from sim.pipeline.lines import GROUP, KNOWN_LATER, LINE_CAME, LINE_WAITING, RECALLED
 from sim.pipeline.state import (
     BANDS,
     END_PARCEL,
@@ -19,11 +19,12 @@ from sim.pipeline.state import (
     PIECES,
     STREAM,
     WHOSE,
+    Floats,
     Plan,
     State,
     Window,
 )
-from sim.pipeline.steps import COME_BACK, SERVE_LINES, SET_BACK, TELL_APART
+from sim.pipeline.steps import COME_BACK, HIDE, SERVE_LINES, SET_BACK, TELL_APART
 
 _HARDLY_ANY = 1e-6
 """As a share of a bin's capacity."""
@@ -42,6 +43,8 @@ def fair(
         return float(serve_lines(plan, state, window, t, at, mass))
     elif step == SET_BACK:
         _set_back(plan, state, at, row, mass)
+    elif step == HIDE:
+        _hide(plan, state, at, mass)
     return 0.0
 
 
@@ -61,10 +64,38 @@ def _from_away(plan: Plan, state: State, s: int, group: int, mass: float) -> Non
     for g in range(plan.bands.shape[0]):
         if plan.bands[g, GROUP] == group:
             total += state.band_away[s, g]
+    if total <= 0.0:  # rounding left none of those away
+        for g in range(plan.bands.shape[0]):
+            if plan.bands[g, GROUP] == group:
+                state.band_away[s, g] = plan.band_shares[s, g]
+                total += plan.band_shares[s, g]
     for g in range(plan.bands.shape[0]):
         if plan.bands[g, GROUP] == group and total > 0.0:
             state.band_back[s, g] = state.band_away[s, g] / total
             state.band_away[s, g] -= min(state.band_away[s, g], mass * state.band_back[s, g])
+
+
+@part
+def _hide(plan: Plan, state: State, i: int, mass: float) -> None:
+    """Messages of piece `i` are hidden: band by band where their group is known."""
+    s, whose = int(state.pieces[i, STREAM]), float(state.pieces[i, WHOSE])
+    if whose >= 0.0:
+        for g in range(plan.bands.shape[0]):
+            state.band_hidden[s, g] += mass * _part_of(plan, state, s, whose, g)
+
+
+@part
+def _tell_recalled(plan: Plan, state: State, s: int, parcel: Floats) -> None:
+    """Whose the messages are that are visible again: as those that were hidden; as the stream's where these
+    are not known."""
+    known = 0.0
+    for g in range(plan.bands.shape[0]):
+        known += state.band_hidden[s, g]
+    share = min(1.0, known / parcel[MASS]) if parcel[MASS] > 0.0 else 0.0
+    for g in range(plan.bands.shape[0]):
+        own = parcel[MASS] * share * (state.band_hidden[s, g] / known if known > 0.0 else 0.0)
+        state.band_hidden[s, g] = max(0.0, state.band_hidden[s, g] - own)
+        parcel[BANDS + g] = own + parcel[MASS] * (1.0 - share) * plan.band_shares[s, g]
 
 
 @part
@@ -87,10 +118,13 @@ def _tell_apart(plan: Plan, state: State, t: int) -> None:
             continue
         for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
             parcel = state.parcels[p, i % state.parcels.shape[1]]
+            s, whose = int(parcel[STREAM]), float(parcel[WHOSE])
+            if whose == RECALLED:
+                _tell_recalled(plan, state, s, parcel)
             for g in range(state.lines.shape[1]):
-                mass = parcel[MASS] * _part_of(plan, state, int(parcel[STREAM]), float(parcel[WHOSE]), g)
-                parcel[BANDS + g] = mass
-                state.lines[p, g, LINE_CAME] += mass
+                if whose != RECALLED:
+                    parcel[BANDS + g] = parcel[MASS] * _part_of(plan, state, s, whose, g)
+                state.lines[p, g, LINE_CAME] += parcel[BANDS + g]
         for g in range(state.lines.shape[1]):
             state.lines[p, g, LINE_WAITING] += state.lines[p, g, LINE_CAME]
 

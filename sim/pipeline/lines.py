@@ -17,5 +17,8 @@ KNOWN_LATER = 60
 # Columns of Plan.bands: how many tenants there are, the group that they are told with.
 TENANTS, GROUP = range(2)
 
+# What parcels and pieces have as their group that were hidden: whose they are `band_hidden` tells.
+RECALLED = -2.0
+
 # Rows of State.band_gone: found expired in the queue; dropped by it.
 BAND_EXPIRED, BAND_DROPPED = range(2)

@@ -223,6 +223,8 @@ class State(NamedTuple):
     """(lanes, 1 + K, groups, 2 LOT_WAITS): which piece a lot was last."""
     band_away: Floats
     """(lanes, G): messages in backoff whose group is known."""
+    band_hidden: Floats
+    """(lanes, G): messages not visible again yet that lines were told apart of."""
     band_back: Floats
     """(lanes, G): of each group its bands' shares in what came back from its backoff last, or was taken from
     lines last."""
