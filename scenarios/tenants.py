@@ -55,8 +55,7 @@ def are_tenants(scenario: Scenario, name: str) -> bool:
 
 
 def tenant_complaints(scenario: Scenario, streams: Sequence[tuple[KeyPath, AnyStream]]) -> list[Complaint]:
-    """Tenants that are named where there are none, or not so many; a fair share among nobody, or of what
-    comes again."""
+    """Tenants that are named where there are none, or not so many; a fair share among nobody."""
     found = held(_shared_by_somebody, scenario)
     for path, stream in streams:
         found += held(_is_there, scenario, path, stream)
@@ -67,12 +66,6 @@ def _shared_by_somebody(scenario: Scenario) -> Iterator[Complaint]:
     queue, path = scenario.pipeline.queue, ("pipeline", "queue", "fair_share")
     if queue.fair_share and scenario.tenants is None:
         yield Complaint(path, "there are no tenants to share among", _NAMED)
-    if queue.fair_share and queue.visibility_timeout is not None:
-        yield Complaint(
-            path,
-            "does not go with a `visibility_timeout`: whose messages come again is not followed",
-            "one of the two",
-        )
 
 
 def _is_there(scenario: Scenario, path: KeyPath, stream: AnyStream) -> Iterator[Complaint]:

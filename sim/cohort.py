@@ -28,6 +28,7 @@ from sim.pipeline.eras import eras
 from sim.pipeline.feedback import feedback_of
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.kernelfeedback import lay_causes
+from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import by_stream, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
@@ -77,10 +78,12 @@ class _Engine:
             scenario, list(plans.values()), len(self._lanes), self._bins, self._feedback
         )
         self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
-        self._delays = np.zeros((1, len(traffic.streams), histogram.BINS))
+        tables = 1 + len(self._state.group_delays)
+        self._delays = np.zeros((tables, len(traffic.streams), histogram.BINS))
         horizon_bins = self._feedback.horizon_bins
         self._window_bins = min(window_bins, max(1, window_bins // horizon_bins) * horizon_bins)
-        self._ledger, self._filled = ledger, np.arange(len(self._window.out))
+        self.seed, self.ledger = seed, ledger
+        self._filled = np.arange(len(self._window.out))
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
@@ -108,7 +111,7 @@ class _Engine:
         out, under_way, held = window.out, window.under_way, window.held
         if len(held) > self._own:
             out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
-        sums = self._ledger.post(first, out, under_way, held, window.busy)
+        sums = self.ledger.post(first, out, under_way, held, window.busy)
         if out is window.out:
             self._filled = np.flatnonzero(sums.any(axis=1))
 
@@ -153,10 +156,12 @@ class _Engine:
             self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
     def _close_delays(self) -> None:
-        self._delays = self._delays + delay_counts(self._era, self._state, self._lanes, self._workers)
+        self._delays += delay_counts(self._era, self._state, self._lanes, self._workers)
         self._state.delays[:] = 0.0
-        self._state.group_delays[:] = 0.0
         self._state.light[:] = 0.0
+        for row in self._state.group_delays.reshape(-1, histogram.BINS):
+            if row.any():  # what nobody wrote on takes no memory
+                row[:] = 0.0
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered: another than it was, where there may be any
@@ -168,7 +173,7 @@ class _Engine:
 
     def customers(self) -> Customers:
         """What the customers did about all that was delivered."""
-        totals = self._ledger.totals
+        totals = self.ledger.totals
         return expected_customers(self._scenario, self._offered.streams, totals[DELIVERED], totals[FRESH])
 
     def told(self) -> tuple[Floats, tuple[Group, ...]]:
@@ -176,7 +181,7 @@ class _Engine:
         self._close_delays()
         known = by_stream(self._lanes, known_of(self._era, self._state), len(self._traffic.streams))
         delays, known = self._delays[:, : self._own], known[:, : self._own]
-        return delays[0], groups(self._scenario, self._offered.streams, self._ledger.totals, delays, known)
+        return delays[0], groups(self._scenario, self._offered.streams, self.ledger.totals, delays, known)
 
 
 def _window_for(plan: Plan, state: State, traffic: Traffic, lanes: int) -> Window:
@@ -199,6 +204,16 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
         window = kernelwindows.with_units(window, plan, state)
     kernel.advance(plans[0], state, window, 0, 1, 0)
     lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
+    lay_sums(np.zeros((1, 0)), np.zeros(0), np.zeros(1), histogram.EDGES, np.zeros((1, histogram.BINS)))
+
+
+def _simulated(engine: _Engine, watcher: Watcher, watch: Stopwatch) -> tuple[Traffic, Books]:
+    """A season's traffic and what became of it; what the engine held is free when it returns."""
+    env = simpy.Environment()
+    env.run(env.process(engine.season(env, watcher)))
+    delays, told = engine.told()
+    books = Books("cohort", engine.seed, engine.ledger, delays, engine.customers(), watch, told)
+    return engine.traffic(), books
 
 
 def run(
@@ -221,12 +236,7 @@ def run(
         _compile(loaded, traffic)
     watch.compiled()
     ledger = open_books(loaded.scenario, traffic, keep)
-    engine = _Engine(loaded, traffic, seed, window_bins, ledger)
-    env = simpy.Environment()
-    env.run(env.process(engine.season(env, watcher)))
-    complete = engine.traffic()
-    delay_counts, told = engine.told()
-    books = Books("cohort", seed, ledger, delay_counts, engine.customers(), watch, told)
+    complete, books = _simulated(_Engine(loaded, traffic, seed, window_bins, ledger), watcher, watch)
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         late = held_up(loaded.scenario, traffic.streams, seed)

@@ -12,13 +12,11 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
+from sim.pipeline.lines import BAND_DROPPED, BAND_EXPIRED, GROUP, LOT_WAITS
 from sim.pipeline.state import (
-    BAND_DROPPED,
-    BAND_EXPIRED,
     BANDS,
     END_PARCEL,
     FIRST_PARCEL,
-    GROUP,
     HELD_SLOPES,
     LANE,
     STREAM,
@@ -42,13 +40,17 @@ def bands_of(scenario: Scenario, streams: Sequence[Stream]) -> dict[str, Any]:
     return {"bands": bands, "band_shares": shares(tenants, ends, streams)}
 
 
-def empty_lines(plan: Plan) -> dict[str, Any]:
-    """What a state says of tenants when nobody waits."""
+def empty_lines(plan: Plan, ahead: int) -> dict[str, Any]:
+    """What a state says of tenants when nobody waits; a backoff reaches so many bins `ahead`."""
     lanes, bands = plan.band_shares.shape
-    groups = groups_in(plan)
+    groups, tries = groups_in(plan), len(plan.back)
     return {
         "lines": np.zeros((len(PRIORITIES), bands, 4)),
+        "known_back": np.zeros((groups, ahead, lanes, tries, 3)),
+        "known_level": np.zeros((groups, lanes, tries, 3)),
+        "lots": np.zeros((lanes, 1 + tries, groups, 2 * LOT_WAITS), dtype=np.int64),
         "band_away": np.zeros((lanes, bands)),
+        "band_hidden": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
         "band_gone": np.zeros((2, lanes, bands)),
         "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),

@@ -113,7 +113,7 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
         if mass > 0.0:
             share = taken / mass
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
-            hand_out(plan, state, p, t, batch, share * kept, spans, MASS)
+            hand_out(plan, state, p, t, batch, share * kept, spans)
             if kept < 1.0:
                 dropped = share * (1.0 - kept) / (1.0 - share * kept)
                 call_at(window.full, plan, state, window, DROP_SHARE, t, p, 0, dropped)

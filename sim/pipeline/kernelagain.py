@@ -11,6 +11,7 @@ import math
 
 from sim.ledger import REDELIVERED
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelcalmagain import (
     end_piece,
     look_ahead_again,
@@ -21,6 +22,7 @@ from sim.pipeline.kernelhidden import crash, hide, man, recalled_wait_s
 from sim.pipeline.kernelnoting import share_below
 from sim.pipeline.kernelparts import put
 from sim.pipeline.kernelrunagain import go_on_again
+from sim.pipeline.lines import RECALLED
 from sim.pipeline.recalls import (
     ENDED,
     ENDED_LATER,
@@ -37,7 +39,6 @@ from sim.pipeline.state import (
     AGAIN_UNTIL,
     ALIVE,
     AWAY,
-    BAND,
     CALM,
     CELL,
     CHANCE,
@@ -47,6 +48,7 @@ from sim.pipeline.state import (
     LEAST_S,
     MASS,
     MOST_S,
+    NEXT_PARCEL,
     OWNER,
     PIECES,
     PRIORITY,
@@ -63,6 +65,7 @@ from sim.pipeline.steps import (
     AT_ONCE,
     COME_AGAIN,
     GO_ON,
+    HIDE,
     LOOK_AHEAD,
     MAN,
     STOP_SHORT,
@@ -107,7 +110,10 @@ def _take_out(plan: Plan, state: State, window: Window, t: int, ended: float) ->
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         late = piece[MASS] * plan.again[LATE]
-        state.refused[1] += end_piece(plan, state, window, t, piece, ended)
+        gone = end_piece(plan, state, window, t, piece, ended)
+        state.refused[1] += gone
+        if window.fair != 0:
+            call_at(window.fair, plan, state, window, HIDE, t, i, 0, gone + late)
         if late > 0.0:
             piece[MASS] = max(0.0, piece[MASS] - late)
             hide(plan, state, t, piece, LATE_ONES, late)
@@ -147,7 +153,7 @@ def _recall(plan: Plan, state: State, t: int, s: int) -> float:
         state.recalled[s, times, at] = 0.0
         if mass > _TINY:
             due_s = (t + 0.5) * plan.bin_s - recalled_wait_s(plan, times + 1)
-            put(plan, state, s, 0.0, mass, due_s, 0.0)
+            _put_recalled(plan, state, s, 0.0, mass, due_s, 0.0)
             back += mass
     return back
 
@@ -176,11 +182,21 @@ def _put_again(plan: Plan, state: State, t: int, s: int, moments: Floats, mass: 
             piece = state.pieces[state.marks[PIECES]]
             piece[STREAM], piece[TRIES], piece[MASS] = s, fewer + step, share
             piece[DUE_S], piece[VAR] = t * plan.bin_s + due_s, var
-            piece[BAND] = piece[WHOSE] = -1.0
+            piece[WHOSE] = -1.0
             state.marks[PIECES] += 1
             state.streams[s, AWAY] += share
         else:
-            put(plan, state, s, fewer + step, share, t * plan.bin_s + due_s, var)
+            _put_recalled(plan, state, s, fewer + step, share, t * plan.bin_s + due_s, var)
+
+
+@part
+def _put_recalled(
+    plan: Plan, state: State, s: int, tries: float, mass: float, due_s: float, var: float
+) -> None:
+    """As `put`, of what was hidden."""
+    put(plan, state, s, tries, mass, due_s, var)
+    p = int(plan.streams[s, PRIORITY])
+    state.parcels[p, (state.heads[p, NEXT_PARCEL] - 1) % state.parcels.shape[1], WHOSE] = RECALLED
 
 
 @part
@@ -245,7 +261,7 @@ def _ask_late(plan: Plan, state: State, t: int, s: int) -> None:
         piece[TRIES] = most if s >= half else min(1, most)
         piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), max(0.0, delay_s + half_s)
         piece[CALM], piece[CELL], piece[CHANCE] = 0.0, 0.0, 0.0
-        piece[WHOSE] = piece[BAND] = -1.0
+        piece[WHOSE] = -1.0
         if s < half:
             state.streams[s, HELD] -= mass
     cell[:] = 0.0

@@ -10,7 +10,6 @@ from sim.pipeline.state import (
     ALIVE,
     AWAY,
     BACK_UNTIL,
-    BAND,
     DUE_S,
     MASS,
     MOST_TRIES,
@@ -34,7 +33,8 @@ _TINY = 1e-12
 
 @part
 def come_back(plan: Plan, state: State, t: int) -> None:
-    """Make a piece of all that comes back from its backoffs in bin `t`; it is still counted as away.
+    """Make a piece of all that comes back from its backoffs in bin `t`, by groups of tenants where these are
+    known; it is still counted as away.
 
     After the last of a row's, rounding is cleared.
     """
@@ -44,28 +44,34 @@ def come_back(plan: Plan, state: State, t: int) -> None:
     for i in range(state.marks[ALIVE]):
         row = state.alive[i]
         until = state.streams[row, BACK_UNTIL]
-        if t <= until:
-            _come_back_in(plan, state, t, row)
-        elif t == until + 1.0:
-            state.back_level[row] = 0.0
-            state.back[t % state.back.shape[0], row] = 0.0
+        if until < t - 1.0:
+            continue
+        _come_back_in(plan, state, t, row, -1)
+        for group in range(state.known_level.shape[0]):
+            _come_back_in(plan, state, t, row, group)
+        if t > until:
             state.streams[row, AWAY] = state.streams[row, MOST_TRIES] = 0.0
 
 
 @part
-def _come_back_in(plan: Plan, state: State, t: int, s: int) -> None:
-    origin_s, at = state.marks[ORIGIN] * plan.bin_s, t % state.back.shape[0]
+def _come_back_in(plan: Plan, state: State, t: int, s: int, group: int) -> None:
+    """What comes back of row `s`, of a group of tenants or (-1) as the stream's."""
+    levels, ring = state.back_level, state.back
+    if group >= 0:
+        levels, ring = state.known_level[group], state.known_back[group]
+    origin_s, at, over = state.marks[ORIGIN] * plan.bin_s, t % ring.shape[0], t > state.streams[s, BACK_UNTIL]
     for k in range(int(state.streams[s, MOST_TRIES])):
-        level, change = state.back_level[s, k], state.back[at, s, k]
+        level, change = levels[s, k], ring[at, s, k]
         for moment in range(3):
-            level[moment] += change[moment]
-            change[moment] = 0.0
+            level[moment] = 0.0 if over else level[moment] + change[moment]
+            if change[moment] != 0.0:  # what nobody wrote on takes no memory
+                change[moment] = 0.0
         mass = level[0]
         if mass > _TINY:
             due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
             piece = state.pieces[state.marks[PIECES]]
             piece[STREAM], piece[TRIES], piece[MASS] = s, k + 1.0, mass
-            piece[BAND], piece[WHOSE] = -1.0, -1.0
+            piece[WHOSE] = group
             piece[DUE_S], piece[VAR] = origin_s + due_s, max(0.0, level[2] / mass - due_s * due_s)
             state.marks[PIECES] += 1
 
@@ -84,11 +90,13 @@ def join_again(plan: Plan, state: State) -> None:
 
 @part
 def set_back(
-    plan: Plan, state: State, t: int, s: int, column: int, mass: float, piece: Floats, later: int
+    plan: Plan, state: State, t: int, s: int, k: int, mass: float, piece: Floats, later: int
 ) -> None:
-    """Not taken: spread over the bins in which the backoff may end, which begins so many bins `later`, in a
-    column of `back`."""
-    k = column // (state.back_level.shape[1] // plan.back.shape[0])
+    """Not taken for the k-th time: spread over the bins in which the backoff may end, which begins so many
+    bins `later`; of the piece's group of tenants, where that is known."""
+    ring = state.back
+    if state.known_level.shape[0] > 0 and piece[WHOSE] >= 0.0:
+        ring = state.known_back[int(piece[WHOSE])]
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
     due_s, ahead = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s, 0
@@ -96,12 +104,12 @@ def set_back(
         jump = mass * plan.back[k, i, 1]
         if jump != 0.0:
             ahead = t + later + int(plan.back[k, i, 0])
-            change = state.back[ahead % state.back.shape[0], s, column]
+            change = ring[ahead % ring.shape[0], s, k]
             change[0] += jump
             change[1] += jump * due_s
             change[2] += jump * (due_s * due_s + piece[VAR])
             state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
             state.streams[s, BACK_UNTIL] = max(state.streams[s, BACK_UNTIL], ahead)
     state.streams[s, AWAY] += mass
-    state.streams[s, MOST_TRIES] = max(state.streams[s, MOST_TRIES], column + 1.0)
+    state.streams[s, MOST_TRIES] = max(state.streams[s, MOST_TRIES], k + 1.0)
     enlist(state, s)

@@ -21,7 +21,6 @@ from sim.pipeline.state import (
     AHEAD_FROM,
     ALIVE,
     AWAY,
-    BAND,
     CALM,
     CELL,
     CHANCE,
@@ -136,7 +135,7 @@ def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
             out[ACCEPTED, int(own[OWNER]), j] += window.arrivals[s, j]
             piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
             piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j] * kept
-            piece[BAND], piece[WHOSE] = -1.0, -1.0
+            piece[WHOSE] = -1.0
             piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
             piece[LEAST_S], piece[MOST_S], piece[CALM] = 0.0, 0.0, 1.0
             piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]

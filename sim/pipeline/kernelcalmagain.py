@@ -25,7 +25,6 @@ from sim.pipeline.state import (
     AGAIN_UNTIL,
     AHEAD_FROM,
     ALIVE,
-    BAND,
     BY_CLASS,
     CALM,
     CELL,
@@ -97,7 +96,7 @@ def become_recalled(plan: Plan, state: State, piece: Floats, t: int, s: int, tim
     piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s - wait_s, 0.0
     piece[LEAST_S], piece[MOST_S], piece[CALM] = wait_s, wait_s, 0.0
     piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]
-    piece[BAND], piece[WHOSE] = -1.0, -1.0
+    piece[WHOSE] = -1.0
 
 
 @part

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.lines import BAND_EXPIRED
 from sim.pipeline.state import (
     AGE_VAR,
-    BAND_EXPIRED,
     BANDS,
     DUE_S,
     END_PARCEL,

@@ -9,26 +9,22 @@ from __future__ import annotations
 from sim.ledger import EXPIRED, FAILED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import expire, take_out
-from sim.pipeline.kernelparts import hand_out, wait_spans
-from sim.pipeline.kernelrounds import left_after, rounds_for, scatter
+from sim.pipeline.kernellots import begin_lots, end_lots, gather
+from sim.pipeline.kernelparts import wait_spans
+from sim.pipeline.kernelrounds import left_after, rounds_for
+from sim.pipeline.lines import BAND_DROPPED, LINE_BATCH, LINE_CAME, LINE_LEFT, LINE_WAITING, TENANTS
 from sim.pipeline.state import (
-    BAND_DROPPED,
     BANDS,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
     FIRST_PARCEL,
     LEFT,
-    LINE_BATCH,
-    LINE_CAME,
-    LINE_LEFT,
-    LINE_WAITING,
     MASS,
     NEXT_BATCH,
     OWNER,
     PIECES,
     STREAM,
-    TENANTS,
     Floats,
     Plan,
     State,
@@ -56,14 +52,17 @@ def serve_lines(plan: Plan, state: State, window: Window, t: int, p: int, capaci
             return -1.0
     if state.drops[p] > 0.0:
         _drop(plan, state, window, t, p)
-    served = 0.0
+    served, rounds, first = 0.0, 0.0, state.marks[PIECES]
+    begin_lots(plan, state, p)
     for _ in range(_PASSES):
         left = capacity - served
         if left <= 1e-9 * plan.capacity or state.waiting[p] <= 1e-9:
             break
-        served += _serve_rounds(plan, state, window, t, p, left)
+        taken, made = _serve_rounds(plan, state, window, t, p, left, first)
+        served, rounds = served + taken, max(rounds, made)
         for g in range(state.lines.shape[1]):
             state.lines[p, g, LINE_CAME] = 0.0
+    end_lots(plan, state, first, t, p, rounds)
     _forget(state, p)
     return served
 
@@ -89,48 +88,57 @@ def _forget(state: State, p: int) -> None:
 
 
 @part
-def _serve_rounds(plan: Plan, state: State, window: Window, t: int, p: int, capacity: float) -> float:
-    """So many rounds as `capacity` allows. Returns the messages served."""
+def _serve_rounds(
+    plan: Plan, state: State, window: Window, t: int, p: int, capacity: float, first: int
+) -> tuple[float, float]:
+    """So many rounds as `capacity` allows, into pieces from `first` on. Returns the messages served, and how
+    many rounds it took where some are left."""
     served, whole = 0.0, 0.0
     for g in range(plan.bands.shape[0]):
         whole += state.lines[p, g, LINE_WAITING]
-    rounds = -1.0 if whole <= capacity else rounds_for(plan, state, p, capacity)
+    rounds = 0.0 if whole <= capacity else rounds_for(plan, state, p, capacity)
     for g in range(plan.bands.shape[0]):
         waiting = float(state.lines[p, g, LINE_WAITING])
         if waiting <= 0.0:
             state.lines[p, g, LINE_BATCH], state.lines[p, g, LINE_LEFT] = state.heads[p, NEXT_BATCH], 1.0
             continue
-        if rounds < 0.0:
+        if rounds <= 0.0:
             leaving = waiting / whole * capacity
         else:
             leaving = waiting - plan.bands[g, TENANTS] * left_after(plan, state, p, g, rounds)
-        served += _serve_line(plan, state, window, t, p, g, leaving, rounds)
-    return served
+        served += _serve_line(plan, state, window, t, (p, g, rounds), leaving, first)
+    return served, rounds
 
 
 @part
 def _serve_line(
-    plan: Plan, state: State, window: Window, t: int, p: int, g: int, leaving: float, rounds: float
+    plan: Plan,
+    state: State,
+    window: Window,
+    t: int,
+    of: tuple[int, int, float],
+    leaving: float,
+    first: int,
 ) -> float:
-    """The workers take up to `leaving` messages of one line, the oldest first. Returns how many."""
-    line, of, j = state.lines[p, g], BANDS + g, t - window.first_bin
+    """The workers take up to `leaving` messages of one line, the oldest first: that of a class and a band,
+    in so many rounds. Returns how many."""
+    p, g, rounds = of
+    line, j = state.lines[p, g], t - window.first_bin
     before, gone = max(0.0, float(line[LINE_WAITING] - line[LINE_CAME])), 0.0
     if line[LINE_BATCH] < state.heads[p, FIRST_BATCH]:
         line[LINE_BATCH], line[LINE_LEFT] = state.heads[p, FIRST_BATCH], 1.0
     while line[LINE_BATCH] < state.heads[p, NEXT_BATCH] and leaving - gone > 1e-9 * leaving:
         batch = state.batches[p, int(line[LINE_BATCH]) % state.batches.shape[1]]
         batch[LEFT], held = line[LINE_LEFT], state.waiting[p]
-        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED], of)
+        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED], BANDS + g)
         line[LINE_WAITING] -= held - state.waiting[p]
         taken = min(mass, leaving - gone)
         if mass > 0.0:
             share = taken / mass
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
-            start = state.marks[PIECES]
-            hand_out(plan, state, p, t, batch, share, spans, of)
-            # a tenant alone in its band has as many ahead as are there; expiry bounds waits otherwise
-            if plan.bands[g, TENANTS] > 1.0 and held - state.waiting[p] <= 0.0:
-                scatter(plan, state, start, float(batch[ENTERED_BIN]), rounds)
+            # expiry bounds waits otherwise
+            scattering = rounds if held - state.waiting[p] <= 0.0 else 0.0
+            gather(plan, state, first, t, (p, g, scattering), batch, share, spans)
             line[LINE_LEFT] *= 1.0 - share
             gone += taken
             state.waiting[p] -= taken

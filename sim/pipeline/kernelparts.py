@@ -8,19 +8,16 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelexpiry import leave_too_old, take_out
+from sim.pipeline.kernelexpiry import leave_too_old
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.recalls import PRESENT, WHOLE
 from sim.pipeline.state import (
     ALIVE,
-    BAND,
-    BANDS,
     CALM,
     DUE_S,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_PARCEL,
-    GROUP,
     LEAST_S,
     LEFT,
     LEFT_OVER,
@@ -100,17 +97,14 @@ def hand_out(
     batch: Floats,
     share: float,
     spans: tuple[float, float, float, float],
-    of: int,
 ) -> None:
-    """Move `share` of a batch to the pieces of bin `t`, with `spans` of wait_spans; `of` as in `expire`."""
+    """Move `share` of a batch to the pieces of bin `t`, with `spans` of wait_spans."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel, piece = state.parcels[p, i % state.parcels.shape[1]], state.pieces[state.marks[PIECES]]
-        mass = parcel[of] * share
+        mass = parcel[MASS] * share
         if mass <= 0.0:
             continue
-        piece[BAND], piece[WHOSE] = -1.0, parcel[WHOSE]
-        if of != MASS:
-            piece[BAND], piece[WHOSE] = of - BANDS, plan.bands[of - BANDS, GROUP]
+        piece[WHOSE] = parcel[WHOSE]
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
         leave_too_old(t, plan.bin_s, piece, plan.streams[int(parcel[STREAM])])
@@ -119,7 +113,7 @@ def hand_out(
             half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, spans[3] - piece[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
-        take_out(parcel, of, mass)
+        parcel[MASS] -= mass
         state.marks[PIECES] += 1
 
 

@@ -39,7 +39,8 @@ def has_room(state: State, window: Window) -> bool:
     """Whether the rings take what may come into one class in a bin: newcomers, what comes back, and all that
     waits outside."""
     rows = window.arrivals.shape[0]
-    most = rows * (1 + state.back_level.shape[1]) + AGAIN_PARCELS * state.again.shape[1]
+    columns = state.back_level.shape[1] * (1 + state.known_level.shape[0])
+    most = rows * (1 + columns) + AGAIN_PARCELS * state.again.shape[1]
     outside = state.marks[NEXT_OUTSIDE] - state.marks[FIRST_OUTSIDE]
     if outside + 2 > state.outside.shape[0] > 0:
         return False

@@ -10,19 +10,14 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.lines import LINE_CAME, LINE_WAITING, SCATTERED, TENANTS
 from sim.pipeline.state import (
-    DUE_S,
     FRESHNESS_S,
     LEAST_S,
-    LINE_CAME,
-    LINE_WAITING,
     MASS,
     MOST_S,
     PIECES,
-    SCATTERED,
     STREAM,
-    TENANTS,
-    TRIES,
     Plan,
     State,
 )
@@ -90,28 +85,27 @@ def left_after(plan: Plan, state: State, p: int, g: int, rounds: float) -> float
 
 
 @part
-def scatter(plan: Plan, state: State, start: int, entered_bin: float, rounds: float) -> None:
-    """Pieces from `start` on wait for others of their tenant, some more and some less: what they are told is
+def scatter(plan: Plan, state: State, i: int, rounds: float) -> None:
+    """Messages of piece `i` wait for others of their tenant, some more and some less: what they are told is
     the wait after the mean number of rounds."""
-    for i in range(start, state.marks[PIECES]):
-        piece = state.pieces[i]
-        middle_s = 0.5 * (piece[LEAST_S] + piece[MOST_S])
-        mean = middle_s / plan.bin_s * rounds
-        if piece[TRIES] > 0.0 or piece[DUE_S] < entered_bin * plan.bin_s or not _FEW < mean < _MANY:
-            continue
-        mass, half_s, ahead = piece[MASS], piece[MOST_S] - middle_s, _ahead(mean)
-        oldest_s = max(piece[MOST_S], plan.streams[int(piece[STREAM]), FRESHNESS_S])
-        for k in range(SCATTERED):
-            share, own_rounds, spread = _scattered(k, ahead, mean)
-            own = state.pieces[i if k == 0 else state.marks[PIECES]]
-            for column in range(piece.shape[0]):
-                own[column] = piece[column]
-            state.marks[PIECES] += min(k, 1)
-            own_s = middle_s * own_rounds / mean
-            own_half_s = max(half_s * own_rounds / mean, middle_s * spread / mean)
-            own[MASS] = mass * share
-            own[LEAST_S] = min(oldest_s, max(0.0, own_s - own_half_s))
-            own[MOST_S] = min(oldest_s, own_s + own_half_s)
+    piece = state.pieces[i]
+    middle_s = 0.5 * (piece[LEAST_S] + piece[MOST_S])
+    mean = middle_s / plan.bin_s * rounds
+    if not _FEW < mean < _MANY:
+        return
+    mass, half_s, ahead = piece[MASS], piece[MOST_S] - middle_s, _ahead(mean)
+    oldest_s = max(piece[MOST_S], plan.streams[int(piece[STREAM]), FRESHNESS_S])
+    for k in range(SCATTERED):
+        share, own_rounds, spread = _scattered(k, ahead, mean)
+        own = state.pieces[i if k == 0 else state.marks[PIECES]]
+        for column in range(piece.shape[0]):
+            own[column] = piece[column]
+        state.marks[PIECES] += min(k, 1)
+        own_s = middle_s * own_rounds / mean
+        own_half_s = max(half_s * own_rounds / mean, middle_s * spread / mean)
+        own[MASS] = mass * share
+        own[LEAST_S] = min(oldest_s, max(0.0, own_s - own_half_s))
+        own[MOST_S] = min(oldest_s, own_s + own_half_s)
 
 
 @part

@@ -75,8 +75,7 @@ def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: 
         later = max(0, min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins))
         if window.fair != 0:
             call_at(window.fair, plan, state, window, SET_BACK, t, i, later, granted)
-        else:
-            set_back(plan, state, t, s, tries - 1, granted, piece, later)
+        set_back(plan, state, t, s, tries - 1, granted, piece, later)
         state.refused[0] += granted
     if mass > granted:
         own = int(plan.streams[s, OWNER])

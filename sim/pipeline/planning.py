@@ -12,11 +12,12 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
-from sim.pipeline.bands import bands_of, empty_lines, groups_in
+from sim.pipeline.bands import bands_of, empty_lines
 from sim.pipeline.eras import Era
 from sim.pipeline.feedback import Feedback, feedback_of
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
+from sim.pipeline.lines import KNOWN_LATER, SCATTERED
 from sim.pipeline.manning import figures_of
 from sim.pipeline.provisions import (
     deferred_room,
@@ -36,7 +37,6 @@ from sim.pipeline.state import (
     AGE_VAR,
     ARRIVING_SHARE,
     BACK_UNTIL,
-    BAND,
     BANDS,
     BY_CLASS,
     DEFERRED_UNTIL,
@@ -49,6 +49,7 @@ from sim.pipeline.state import (
     LANE,
     LATE_AT_ONCE,
     LIGHT_BINS,
+    LOT,
     NEVER,
     NEXT_BATCH,
     NEXT_OUTSIDE,
@@ -58,7 +59,6 @@ from sim.pipeline.state import (
     PROVIDER,
     RECALLED_UNTIL,
     RUN_BINS,
-    SCATTERED,
     SPILL,
     STALL_SHARES,
     STALLED,
@@ -122,9 +122,10 @@ def empty_state(
     Nobody triggers anything where no `feedback` is told.
     """
     plan, bin_s = plans[0], plans[0].bin_s
-    s, k, p = len(plan.streams), len(plan.back) * max(1, groups_in(plan)), len(PRIORITIES)
+    s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
     back = _ahead(plan.back) + plan.told_bins
+    lines = empty_lines(plan, _ahead(plan.back) + min(plan.told_bins, KNOWN_LATER))
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
     streams = np.zeros((s, RECALLED_UNTIL + TIMES))
@@ -136,7 +137,7 @@ def empty_state(
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
         parcels=np.zeros((p, _PARCELS, BANDS + len(plan.bands))),
-        pieces=_pieces(p * _PARCELS, plan.bands),
+        pieces=_pieces(p * _PARCELS, lines["lots"]),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0], dtype=np.int64),
@@ -158,7 +159,7 @@ def empty_state(
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
         class_shares=np.zeros((2, len(plan.providers), p)),
-        **empty_lines(plan),
+        **lines,
         **recall_room(plan.again, lanes, bins, bin_s),
         feedback=feedback or feedback_of(scenario, (), (), bins, bin_s, 1),
     )
@@ -171,26 +172,27 @@ def waiting(state: State) -> float:
 
 
 def with_more_room(state: State) -> State:
-    """The state with rings twice as long, and longer where all that waits outside would not fit in."""
+    """The state with longer rings, and still longer where all that waits outside would not fit in."""
     outside, used = _outside(state), [_used(state, p) for p in range(len(state.waiting))]
     if len(state.outside):
         following = state.marks[[NEXT_OUTSIDE]]
         wider = _grown(state.outside[None], following, [len(outside)], 2 * len(state.outside))[0]
         state = state._replace(outside=wider)
     lanes, tries = state.back_level.shape[:2]
+    tries *= 1 + len(state.known_level)
     newcomers = lanes * (1 + tries + AGAIN_PARCELS + len(state.outside))
     batches = 2 * state.batches.shape[1]
-    parcels = max(2 * state.parcels.shape[1], max(n for _, n in used) + newcomers)
+    parcels = max(state.parcels.shape[1] * 3 // 2, max(n for _, n in used) + newcomers)
     return state._replace(
         batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
-        pieces=_pieces(len(state.waiting) * parcels, state.lines[0]),
+        pieces=_pieces(len(state.waiting) * parcels, state.lots),
     )
 
 
-def _pieces(parcels: int, bands: Floats) -> Floats:
-    """Room for the pieces of so many parcels, each of which may leave band by band, and scattered."""
-    return np.zeros((parcels * max(1, SCATTERED * len(bands)), BAND + 1))
+def _pieces(parcels: int, lots: Indices) -> Floats:
+    """Room for the pieces of so many parcels, or of all lots, half of which are scattered."""
+    return np.zeros((parcels + lots.size // 2 * (1 + SCATTERED), LOT + 1))
 
 
 def _outside(state: State) -> Indices:

@@ -49,21 +49,8 @@ STREAM, TRIES, MASS, DUE_S, VAR, WHOSE = range(6)
 # From here on, in a queue with fair share: what of a parcel is of each band of tenants.
 BANDS = 6
 # Further columns of State.pieces: least and greatest delay so far; share that waited less than a bin knows,
-# the cell of State.light that tells how long, and how likely; the band that they are of, -1 = any.
-LEAST_S, MOST_S, CALM, CELL, CHANCE, BAND = range(6, 12)
-
-# Columns of State.lines: counter of a band's oldest batch in its class; share of it that still waits;
-# messages in the line; how many of those came in this bin.
-LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME = range(4)
-
-# Pieces at most that messages of one parcel and one band become, whose waits are scattered.
-SCATTERED = 4
-
-# Columns of Plan.bands: how many tenants there are, the group that they are told with.
-TENANTS, GROUP = range(2)
-
-# Rows of State.band_gone: found expired in the queue; dropped by it.
-BAND_EXPIRED, BAND_DROPPED = range(2)
+# the cell of State.light that tells how long, and how likely; which of their lots they are.
+LEAST_S, MOST_S, CALM, CELL, CHANCE, LOT = range(6, 12)
 
 # Columns of State.streams: messages in backoff, with a worker or a provider, of those how many arrive or
 # bounce in this bin, of those how many too late; what a provider or a late worker holds back; last bins with
@@ -185,8 +172,7 @@ class State(NamedTuple):
     back: Floats
     """(R, S, K, 3): changes ahead of `back_level`."""
     back_level: Floats
-    """(S, K, 3): messages that come back in this bin, their due times and squared due times weighted by them.
-    With fair share each of the K columns is as many as there are groups of tenants."""
+    """(S, K, 3): messages that come back in this bin; their due times, and squared due times, weighted."""
     marks: Indices
     """(9,)"""
     drops: Floats
@@ -229,10 +215,19 @@ class State(NamedTuple):
     """(2, V, P): the same by class, and of what it admits the share that its mailboxes take."""
     lines: Floats
     """(P, G, 4)"""
+    known_back: Floats
+    """(groups, R at most, lanes, K, 3): as `back`, of those whose group of tenants is known."""
+    known_level: Floats
+    """(groups, lanes, K, 3): as `back_level`."""
+    lots: Indices
+    """(lanes, 1 + K, groups, 2 LOT_WAITS): which piece a lot was last."""
     band_away: Floats
-    """(lanes, G): messages in backoff."""
+    """(lanes, G): messages in backoff whose group is known."""
+    band_hidden: Floats
+    """(lanes, G): messages not visible again yet that lines were told apart of."""
     band_back: Floats
-    """(lanes, G): shares of what came back from its backoff last."""
+    """(lanes, G): of each group its bands' shares in what came back from its backoff last, or was taken from
+    lines last."""
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats

@@ -6,7 +6,7 @@ from __future__ import annotations
 ASK, ACCEPT, ASK_ON, SHARE = range(4)
 
 # sim.pipeline.kernelfair.
-COME_BACK, TELL_APART, SERVE_LINES, SET_BACK = range(4)
+COME_BACK, TELL_APART, SERVE_LINES, SET_BACK, HIDE = range(5)
 
 # sim.pipeline.kernelstalls.
 STALL = 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from scenarios.pipeline import Workers
 from sim import histogram
+from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
     FRESHNESS_S,
@@ -145,11 +146,7 @@ def _spread(messages: Floats, waits_s: Floats, served_s: Floats) -> Floats:
     for own in (great, ~great):
         services = _SUMS // max(1, int(np.count_nonzero(own)))
         finer_s = _points(served_s, min(max(services, _LEAST), _MOST))
-        at = histogram.index(np.add.outer(waits_s[own], finer_s)).ravel()
-        for row, found in zip(messages[:, own] / len(finer_s), counts, strict=True):
-            if row.any():
-                weights = np.repeat(row, len(finer_s))
-                found += np.bincount(at, weights=weights, minlength=histogram.BINS)
+        lay_sums(np.ascontiguousarray(messages[:, own]), waits_s[own], finer_s, histogram.EDGES, counts)
     return counts
 
 

@@ -85,7 +85,16 @@ def _autoscaling(random: Random, tables: Tables, _peak_per_s: float) -> None:
 def _overflow(random: Random, tables: Tables, peak_per_s: float) -> None:
     way = str(random.choice(["drop oldest", "spill"]))
     bound = int(peak_per_s * random.uniform(5.0, 30.0))
-    tables["pipeline"]["queue"] = {"bound": bound, "overflow": way}
+    tables["pipeline"]["queue"] |= {"bound": bound, "overflow": way}
+
+
+def _tenants(random: Random, tables: Tables, _peak_per_s: float) -> None:
+    """Many who share the queue fairly, the greatest of whom sends a blast of its own now and then."""
+    skew = float(random.uniform(0.6, 1.4))
+    tables["tenants"] = {"count": int(between(random, 20.0, 3000.0)), "skew": skew}
+    tables["pipeline"]["queue"]["fair_share"] = True
+    if random.random() < 0.5:
+        tables["campaign"][0]["tenant"] = 1
 
 
 def _budget(random: Random, tables: Tables, _peak_per_s: float) -> None:
@@ -142,6 +151,7 @@ EXTRAS: dict[str, Extra] = {
     "crashes": Extra(_crashes, Workers, "crashes"),
     "autoscaling": Extra(_autoscaling, Workers, "autoscaling"),
     "overflow": Extra(_overflow, Queue, "overflow"),
+    "tenants": Extra(_tenants, Queue, "fair_share"),
     "retry budget": Extra(_budget, Retries, "budget"),
     "Retry-After": Extra(_retry_after, Provider, "retry_after"),
     "breaker": Extra(_breaker, Pipeline, "breaker"),
