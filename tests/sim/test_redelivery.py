@@ -22,7 +22,7 @@ from sim.pipeline.lanes import lanes_of
 from sim.pipeline.planning import empty_state, plan_of
 from sim.progress import SILENT
 from sim.season.upstream import HoldUp
-from sim.summary import messages
+from sim.summary import messages, summary
 from tests.sim.pipelines import STARTS_AT, block, scenario, stream, traffic
 
 BINS = 80
@@ -179,3 +179,25 @@ def test_only_a_season_in_which_messages_are_taken_again_pays_for_it() -> None:
         asks[name] = with_units(window_of(2, len(STREAMS), 1), plan, state).again != 0
         assert (crew_for(loaded.scenario) is CrashingStaff) == asks[name]
     assert [name for name, asked in asks.items() if asked] == ["crashes", "a worker loss", "stalls"]
+
+
+CRASHING = {"count": 2, "service_time": "10ms", "crashes": {"rate": "0.02/s", "restart": "10s"}}
+
+
+def test_how_many_workers_crash_is_chance_as_poissons() -> None:
+    """Amounts of messages, but whole workers: what they had in hand is counted in each of sixty seasons."""
+    loaded = scenario(500, CRASHING, queue={"visibility_timeout": "5s"})
+    due = traffic(STREAMS[1:], [block(50.0, 0, 480, 500, 3)])
+    crashed = [cohort.run(loaded, due, seed, SILENT)[1].redelivered.sum() for seed in range(60)]
+    expected = 0.02 * 0.01 * due.counts.sum()
+    assert np.mean(crashed) == pytest.approx(expected, abs=3.0 * np.sqrt(expected / 60.0))
+    assert np.var(crashed) == pytest.approx(expected, rel=0.5)
+
+
+def test_who_is_away_for_bins_makes_nobody_wait_below_a_bin() -> None:
+    """Of two workers one is away now and then: nineteen of twenty wait for services, not for its return."""
+    loaded = scenario(60, CRASHING, queue={"visibility_timeout": "5s"})
+    due = traffic(STREAMS[1:], [block(50.0, 0, 50, 60, 3)])
+    told = ([summary(run(loaded, due, s, SILENT)[1]) for s in range(15)] for run in (message.run, cohort.run))
+    one, other = (np.median([each["delay_s"]["p95"] for each in seasons]) for seasons in told)
+    assert other == pytest.approx(one, rel=0.3)
