@@ -83,18 +83,19 @@ def _share(plan: Plan, busy: float, served: float, share: float, firsts: float, 
     if asking <= 0.0:  # only a standby is asked so, by the others' refusals
         classes[:] = share
     elif plan.batch > 1:
-        _share_batches(served / max(1.0, plan.batch * busy), busy >= 1.0, share * asking, classes)
+        batches, varied = served / max(1.0, plan.batch * busy), plan.asking_spread >= _REGULAR
+        _share_batches(batches, busy >= 1.0, varied, share * asking, classes)
     else:
         _share_longer_gaps(plan.workers, served, share, firsts, asking, classes)
 
 
 @part
-def _share_batches(batches: float, full: bool, left: float, classes: Floats) -> None:
+def _share_batches(batches: float, full: bool, varied: bool, left: float, classes: Floats) -> None:
     """Of a batch the higher classes ask first, and take what opened since the last one, `left` in all.
 
     Batches are taken and end at random moments: an exponential number of mean `opened` has opened for one,
-    and of a class that goes first it holds a geometric number, of all as well if it is not full. What earlier
-    batches left over passes as much more as makes all that pass.
+    and of a class that goes first it holds a geometric number (the mean where services do not vary), of all
+    as well if it is not full. What earlier batches left over passes as much more as makes all that pass.
     """
     rest = 0.0
     for p in range(classes.shape[0]):
@@ -109,6 +110,9 @@ def _share_batches(batches: float, full: bool, left: float, classes: Floats) -> 
             opened, passes = left / batches, left / rest
             of_all, least = passes * (1.0 - math.exp(-1.0 / passes)), 1.0 - math.exp(-1.0 / opened)
             of_first = opened * least / (1.0 + asking / batches * least)
+            if not varied:
+                first = max(1.0, asking / batches)
+                of_first = opened / first * (1.0 - math.exp(-first / opened))
             if not full:
                 of_all = opened * least / (1.0 + rest / batches * least)
             saved = max(0.0, (passes - of_all) / (1.0 - of_all))
