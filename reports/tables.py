@@ -20,6 +20,16 @@ from sim.traffic import Stream
 QUANTILES = (
     0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999,
 )  # fmt: skip
+_FATE_COLUMNS = (
+    Column("offered", "messages"),
+    Column("delivered", "messages"),
+    Column("expired", "messages"),
+    Column("rejected or failed", "messages"),
+    Column("fresh", "share"),
+    Column("delay p50", "s"),
+    Column("delay p99", "s"),
+)
+"""What `_fate` and `_lateness` tell."""
 
 
 def gauge(peak: Spread, ceiling: Interval) -> Table:
@@ -76,13 +86,7 @@ def streams(outcome: Outcome) -> Table:
         Column("channel"),
         Column("priority"),
         Column("cause"),
-        Column("offered", "messages"),
-        Column("delivered", "messages"),
-        Column("expired", "messages"),
-        Column("rejected or failed", "messages"),
-        Column("fresh", "share"),
-        Column("delay p50", "s"),
-        Column("delay p99", "s"),
+        *_FATE_COLUMNS,
         Column("drain", "s"),
         Column("cost"),
     )
@@ -97,16 +101,7 @@ def streams(outcome: Outcome) -> Table:
 
 def tenants(outcome: Outcome) -> Table:
     """Every group of tenants: its messages' fate and how late they arrived; no rows in a season without."""
-    columns = (
-        Column("tenants"),
-        Column("offered", "messages"),
-        Column("delivered", "messages"),
-        Column("expired", "messages"),
-        Column("rejected or failed", "messages"),
-        Column("fresh", "share"),
-        Column("delay p50", "s"),
-        Column("delay p99", "s"),
-    )
+    columns = (Column("tenants"), *_FATE_COLUMNS)
     rows = tuple((told["name"], *_fate(told), *_lateness(told)) for told in by_group(outcome))
     return Table("tenants", "Tenants, by rank", "SIMULATED", columns, rows)
 

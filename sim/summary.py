@@ -125,7 +125,11 @@ def drained_s(backlog: Floats, bin_s: float) -> float:
 def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:
     """Delivered within their freshness, of all offered; None when nothing was offered."""
     offered = float(outcome.totals[OFFERED, list(streams)].sum())
-    return float(outcome.totals[FRESH, list(streams)].sum()) / offered if offered else None
+    return _of_offered(float(outcome.totals[FRESH, list(streams)].sum()), offered)
+
+
+def _of_offered(fresh: float, offered: float) -> float | None:
+    return fresh / offered if offered else None
 
 
 def by_stream(outcome: Outcome) -> list[dict[str, Any]]:
@@ -155,12 +159,11 @@ def by_group(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _group(group: Group) -> dict[str, Any]:
-    offered = float(group.totals[OFFERED])
     return {
         "name": group.name,
         "messages": _fates(group.totals),
         "delay_s": delays(group.delay_counts),
-        "fresh_share": float(group.totals[FRESH]) / offered if offered else None,
+        "fresh_share": _of_offered(float(group.totals[FRESH]), float(group.totals[OFFERED])),
     }
 
 
