@@ -15,9 +15,11 @@ def table(seed: int, seeds: int, drawn: Sequence[Drawn], found: Sequence[Cell], 
     """Agreement by quantity and in all, every scenario with what it has, the worst cells by name."""
     good, gross = sum(cell.agrees for cell in found), [cell for cell in found if cell.gross]
     tiny, rest = sum(cell.tiny for cell in gross), sum(not cell.tiny for cell in gross)
+    counted = sum(cell.agrees_as_a_count for cell in found)
     bar = f"{good} of {len(found)} cells agree ({good / len(found):.1%}, stated >= 95 %)"
     lines = [
         f"{len(drawn)} drawn scenarios x {seeds} seeds, drawn from seed {seed}: {bar}.",
+        f"{counted} of them are counts of few, by their exact interval alone.",
         f"{len(gross)} are off by more than 10 % and by more than is allowed (stated: none):",
         f"{tiny} of these by one message or one bin at most, {rest} by more.",
         f"Half the window changes no number by more than {halved:.1g} of the greatest.",

@@ -10,7 +10,7 @@ from sim import cohort, message
 from sim.progress import SILENT
 from sim.season.demand import base_traffic
 from tests.study.agreement import EPSILON, HALVED_BINS, README, changed
-from tests.study.cells import Cell, cells
+from tests.study.cells import Cell, cells, counted
 from tests.study.drawing import LIMITS, draw
 from tests.study.extras import EXTRAS
 from tests.study.telling import BEGIN, END, between_marks, table
@@ -69,6 +69,27 @@ def test_times_agree_within_a_twentieth_of_a_bin_and_quantiles_within_a_third_of
     assert not replace(CELL, referee=0.5, found=0.54, own=0.0, quantity="failed").agrees
     assert replace(CELL, found=20.0, quantity="delay p99", points=0.003).agrees
     assert not replace(CELL, found=20.0, quantity="delay p99", points=0.0031).agrees
+
+
+@pytest.mark.parametrize(
+    ("seen", "of", "found", "agrees"),
+    [
+        (0, 50_000, 0.73, True),
+        (0, 50_000, 0.75, False),
+        (0, 50_000, 3.0, False),
+        (2, 50_000, 1.44, True),
+        (2, 50_000, 1.45, False),
+        (50_000, 50_000, 9_999.3, True),
+        (50_000, 50_000, 9_700.0, False),
+    ],
+)
+def test_of_few_messages_five_seeds_know_what_an_exact_interval_says(
+    seen: int, of: int, found: float, agrees: bool
+) -> None:
+    """Garwood's Poisson limits of 0 and of 2 are 3.689 and 7.225; of five seeds a fifth of that each."""
+    cell = replace(CELL, quantity="expired", referee=seen / 5, own=0.0, found=found)
+    assert replace(cell, counted=counted(seen, of, 5)).agrees == agrees
+    assert cell.agrees == (seen == of and agrees), "Student's interval of five equal counts is a point"
 
 
 def test_the_table_goes_between_the_marks_and_nowhere_else() -> None:
