@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sim import histogram
+from sim.draining import drain_of
 from sim.judging import QUANTILES, TOO_LITTLE, Reading, enough
 from sim.ledger import OFFERED, QUANTITIES
 from sim.outcome import Outcome
-from sim.summary import drained_s
 from sim.tenants import Group, groups_named
 
 FATES = ("delivered", "expired", "rejected", "failed")
@@ -70,11 +70,8 @@ class Season:
         return series[: len(series) // width * width].reshape(-1, width)
 
     def _drain(self, rows: list[int]) -> Reading:
-        backlog, bin_s = self.outcome.total("backlog", rows), self.outcome.bin_s
-        took_s = drained_s(backlog, bin_s)
-        left_s = (len(backlog) - int(np.argmax(backlog))) * bin_s
-        # a drain that lasts until the season's end is not known to have ended
-        return Reading(took_s if took_s < left_s else math.inf)
+        drain = drain_of(self.outcome.total("backlog", rows), self.outcome.bin_s)
+        return Reading(drain.took_s if drain.ended else math.inf)
 
     def _rows(self, stream: str) -> list[int]:
         return [i for i, s in enumerate(self.outcome.streams) if stream in ("", s.name)]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim import histogram
+from sim.draining import drain_of
 from sim.ledger import (
     ACCEPTED,
     DELIVERED,
@@ -24,11 +25,6 @@ from sim.outcome import Outcome
 from sim.tenants import Group
 from sim.traffic import peak
 
-DRAINED_SHARE = 0.01
-"""The backlog has drained when this share of its rise above its usual level is left."""
-
-DRAINED_FOR_S = 60.0
-"""And no more for so long."""
 _FATES = {
     "offered": OFFERED,
     "accepted": ACCEPTED,
@@ -74,7 +70,7 @@ def headline(outcome: Outcome) -> dict[str, Any]:
         },
         "delay_s": delays(outcome.delay_counts.sum(axis=0)),
         "backlog_max": float(backlog.max(initial=0.0)),
-        "drain_s": drained_s(backlog, outcome.bin_s),
+        "drain_s": drain_of(backlog, outcome.bin_s).took_s,
         "cost": sum(known) if len(known) == len(costs) else None,
     }
 
@@ -103,25 +99,6 @@ def delays(counts: Floats) -> dict[str, float | None]:
     return {"mean": histogram.mean(counts), **quantiles}
 
 
-def drained_s(backlog: Floats, bin_s: float) -> float:
-    """How long a backlog, float64 (bins,), takes from its maximum back to its usual level, in whole bins.
-
-    The usual level is the run's median. It begins in the last bin with 99 % of the greatest rise above that:
-    on a plateau, such as a full queue, where it ends and not where chance has it highest. It ends where 1 %
-    of the rise is left and no more for a minute, so that not every lull of a few messages ends it. A backlog
-    still there at the end counts until the end; `in_backlog` tells so. Less than half a message is none.
-    """
-    if backlog.max(initial=0.0) <= 0.5:
-        return 0.0
-    usual = float(np.median(backlog))
-    left = DRAINED_SHARE * (float(backlog.max()) - usual)
-    top = int(np.flatnonzero(backlog >= backlog.max() - left)[-1])
-    more = np.concatenate(([0], np.cumsum(backlog[top:] > usual + left)))
-    lasts = max(1, round(DRAINED_FOR_S / bin_s))
-    ahead = np.minimum(np.arange(len(more)) + lasts, len(more) - 1)
-    return int(np.argmax(more[ahead] == more)) * bin_s
-
-
 def fresh_share(outcome: Outcome, streams: Sequence[int]) -> float | None:
     """Delivered within their freshness, of all offered; None when nothing was offered."""
     offered = float(outcome.totals[OFFERED, list(streams)].sum())
@@ -148,7 +125,7 @@ def _stream(outcome: Outcome, i: int) -> dict[str, Any]:
         "delay_s": delays(outcome.delay_counts[i]),
         "fresh_share": fresh_share(outcome, alone),
         "backlog_max": float(backlog.max(initial=0.0)),
-        "drain_s": drained_s(backlog, outcome.bin_s),
+        "drain_s": drain_of(backlog, outcome.bin_s).took_s,
         "cost": outcome.cost(i),
     }
 

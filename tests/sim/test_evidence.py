@@ -106,6 +106,9 @@ def test_a_backlog_that_never_drains_never_meets_its_objective() -> None:
     growing = np.cumsum(np.ones_like(o.backlog), axis=1)
     result = judged("drain<=1h", outcome(backlog=growing))
     assert (result.holds, result.value) == (False, math.inf)
+    full = np.minimum(np.cumsum(np.ones_like(o.backlog), axis=1) * 10.0, 600.0)
+    result = judged("drain<=1h", outcome(backlog=full))
+    assert (result.holds, result.value) == (False, math.inf), "a queue that is full at the end"
 
 
 def test_windows_count_the_fates_that_fell_into_them() -> None:

@@ -17,7 +17,7 @@ from sim.outcome import Outcome
 from sim.outcomefile import read_outcome, write_outcome
 from sim.progress import SILENT
 from sim.shelf import Memory
-from sim.summary import drained_s, summary
+from sim.summary import summary
 from tests.sim.pipelines import scenario, stream, traffic
 
 STREAMS = [stream("sale", freshness_s=5.0), stream("code [otp]", priority="transactional")]
@@ -105,19 +105,3 @@ def test_a_summary_without_messages_has_no_delays(outcome: Outcome) -> None:
     assert told["delay_s"] == {"mean": None, "p50": None, "p95": None, "p99": None}
     assert told["drain_s"] == 0.0
     assert told["streams"][0]["fresh_share"] is None
-
-
-@pytest.mark.parametrize(
-    ("backlog", "took_s"),
-    [
-        ([0, 0, 50, 100, 50, 2, 1, 0, 0, 0, 0, 0, 0, 0], 3.0),
-        ([3, 3, 3, 100, 60, 3, 3, 3, 3, 3, 3, 3], 2.0),
-        ([0, 0, 0, 0, 0, 0, 10, 20, 30], 1.0),
-        ([0, 0, 0, 100, 99.5, 100.1, 100, 0, 0, 0, 0, 0], 1.0),
-        ([0] * 500 + [20] + [0] * 30 + [3] * 40 + [0] * 500, 71.0),
-        ([0] * 500 + [20] + [0] * 61 + [3] * 40 + [0] * 500, 1.0),
-    ],
-    ids=["1 % of its rise", "its usual level", "never drained", "plateau", "lull", "later rise"],
-)
-def test_drain_is_from_the_maximum_to_the_usual_level(backlog: list[float], took_s: float) -> None:
-    assert drained_s(np.array(backlog), 1.0) == took_s

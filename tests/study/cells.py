@@ -19,9 +19,9 @@ import numpy as np
 from scipy.special import betaincinv, stdtrit
 
 from sim import histogram
+from sim.draining import drain_of
 from sim.ledger import DELIVERED, EXPIRED, FAILED, OFFERED, REJECTED
 from sim.outcome import Outcome
-from sim.summary import drained_s
 
 SHARE, BIN_SHARE, POINTS, GROSS = 0.02, 0.05, 0.003, 0.10
 ROUNDING = 1e-6
@@ -118,7 +118,7 @@ def _figures(outcome: Outcome, i: int) -> dict[str, float]:
     counts, backlog = outcome.delay_counts[i], outcome.total("backlog", [i])
     delays = {name: histogram.quantile(counts, q) for name, q in QUANTILES.items()}
     fates = {name: float(outcome.totals[row, i]) for name, row in FATES.items()}
-    top, drain = float(backlog.max(initial=0.0)), drained_s(backlog, outcome.bin_s)
+    top, drain = float(backlog.max(initial=0.0)), drain_of(backlog, outcome.bin_s).took_s
     return {"delay mean": histogram.mean(counts), **delays, "backlog max": top, "drain": drain, **fates}
 
 
