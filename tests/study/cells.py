@@ -74,11 +74,6 @@ class Cell:
         return abs(self.found - self.referee) <= allowed or self.points <= POINTS
 
     @property
-    def tiny(self) -> bool:
-        """Whether the difference is a message or a bin at most: less than either resolution tells apart."""
-        return abs(self.found - self.referee) <= (self.bin_s if self.quantity in TIMES else 1.0)
-
-    @property
     def gross(self) -> bool:
         """Whether it is off by more than anything allows and by more than 10 %."""
         return not self.agrees and self.off > GROSS
