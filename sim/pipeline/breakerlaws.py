@@ -51,12 +51,6 @@ def breaker_note(state: State, figures: Figures, now_s: float, calls: float, fai
     state[FAILED] += failures
 
 
-def breaker_open(state: State, figures: Figures, now_s: float, span_s: float) -> float:
-    """The share of a span from `now_s` on in which calls may be made."""
-    wait_s = breaker_wait(state, figures, now_s)
-    return max(0.0, 1.0 - wait_s / span_s)
-
-
 def breaker_probes(state: State, asking: float, opened: float) -> float:
     """How many of `asking` calls are made when `opened` of them would pass: all, unless a probe fails."""
     if state[TO_PASS] > 0.0 and opened < min(asking, state[TO_PASS]):

@@ -42,7 +42,7 @@ _mail_open, _mail_take, _mail_wait = (_deferrals[f"reputation_{what}"] for what 
 _warm_open, _warm_take, _warm_wait = (_deferrals[f"warm_up_{what}"] for what in ("open", "take", "wait"))
 _mail_refuse = _deferrals["reputation_refuse"]
 breaker_wait, breaker_note = _breaker["breaker_wait"], _breaker["breaker_note"]
-breaker_open, breaker_probes = _breaker["breaker_open"], _breaker["breaker_probes"]
+breaker_probes = _breaker["breaker_probes"]
 budget_earn, budget_spend = _retries["budget_earn"], _retries["budget_spend"]
 
 

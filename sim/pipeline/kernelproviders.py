@@ -8,7 +8,6 @@ from sim.pipeline.breakerlaws import TO_PASS
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import (
     breaker_note,
-    breaker_open,
     breaker_probes,
     breaker_wait,
     left_idle,
@@ -78,23 +77,31 @@ def ask_standbys(plan: Plan, state: State, t: int, shares: Floats) -> None:
 
 @part
 def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
-    """The share of `asking` messages that provider `v` takes in bin `t`."""
-    now_s, figures, own = t * plan.bin_s, plan.providers[v], state.providers[v]
+    """The share of `asking` messages that provider `v` takes in bin `t`.
+
+    A breaker that is open at its beginning lets them ask in the rest of it, in which limits open.
+    """
+    from_s, figures, own = t * plan.bin_s, plan.providers[v], state.providers[v]
+    shut_s = 0.0
+    if figures[BREAKS] > 0.0:
+        shut_s = min(plan.bin_s, breaker_wait(own[:BREAKER_STATE], figures[:BREAKER_FIGURES], from_s))
+    from_s, for_s = from_s + shut_s, plan.bin_s - shut_s
+    let_in = asking * for_s / plan.bin_s if for_s > 0.0 else 0.0
     first, last = plan.limit_first[v], plan.limit_first[v + 1]
-    opened = 0.0 if figures[OUT] > 0.0 else asking
+    opened = 0.0 if figures[OUT] > 0.0 else let_in
     for row in range(first, last):
-        own_open = limit_open(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s)
-        own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.asking_spread, plan.bin_s, asking)
+        own_open = limit_open(state.limits[row], plan.limit_figures[row], from_s, for_s)
+        own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.asking_spread, for_s, let_in)
         if own_open < opened:
             opened, own[BINDS] = own_open, plan.limit_figures[row, -1]
-    asked = asking
+    asked = let_in
     if figures[BREAKS] > 0.0:
-        asked = _through_breaker(plan, state, t, v, asking, opened)
+        asked = _through_breaker(plan, state, v, from_s, let_in, opened)
     admitted = max(0.0, min(asked, opened))
     for row in range(first, last):
         if admitted < asked:
-            _refuse(state.limits[row], plan.limit_figures[row], now_s, plan.bin_s, asked)
-        limit_take(state.limits[row], plan.limit_figures[row], now_s, admitted)
+            _refuse(state.limits[row], plan.limit_figures[row], from_s, for_s, asked)
+        limit_take(state.limits[row], plan.limit_figures[row], from_s, admitted)
     own[ASKING], own[TOLD_S], own[AT_ONCE] = asking, 0.0, 1.0
     own[ASKED_SHARE] = asked / asking if asking > 0.0 else 1.0
     if admitted < asking and figures[HEEDS] > 0.0:
@@ -113,24 +120,21 @@ def _refuse(limit: Floats, figures: Floats, now_s: float, span_s: float, asked: 
 
 
 @part
-def _through_breaker(plan: Plan, state: State, t: int, v: int, asking: float, opened: float) -> float:
-    """How many of `asking` messages the breaker lets through, when `opened` of them would be taken."""
+def _through_breaker(plan: Plan, state: State, v: int, now_s: float, let_in: float, opened: float) -> float:
+    """How many of `let_in` messages that come from `now_s` on ask, when `opened` of them would be taken."""
     breaker, figures = state.providers[v, :BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES]
-    now_s = t * plan.bin_s
-    shut_s = breaker_wait(breaker, figures, now_s)
-    let_in = asking * breaker_open(breaker, figures, now_s, plan.bin_s)
     if let_in <= _TINY:
         return 0.0
     asked = breaker_probes(breaker, let_in, opened)
     probes = min(asked, breaker[TO_PASS])
     if 0.0 < probes <= opened:
-        breaker_note(breaker, figures, now_s + shut_s, probes, 0.0)
+        breaker_note(breaker, figures, now_s, probes, 0.0)
     else:
         probes = 0.0
     failed = max(0.0, asked - max(0.0, opened))
     if asked > probes:
         failed = failed if failed > 1e-9 * asked else 0.0
-        breaker_note(breaker, figures, now_s + shut_s, asked - probes, failed)
+        breaker_note(breaker, figures, now_s, asked - probes, failed)
     return float(asked)
 
 

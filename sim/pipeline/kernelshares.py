@@ -9,7 +9,7 @@ import math
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.limits import REPUTATION, TRICKLING
-from sim.pipeline.provisions import BINDS, DEFERS, MAIL_BINDS, MAIL_FIRSTS, MAIL_SHARE, PACE_ROW
+from sim.pipeline.provisions import ASKED_SHARE, BINDS, DEFERS, MAIL_BINDS, MAIL_FIRSTS, MAIL_SHARE, PACE_ROW
 from sim.pipeline.state import BEHIND, DOOR, MASS, PIECES, PRIORITY, PROVIDER, STREAM, Floats, Plan, State
 
 _REGULAR = 1e-9
@@ -18,13 +18,19 @@ _REGULAR = 1e-9
 
 @part
 def share_by_class(plan: Plan, state: State, busy: float) -> None:
-    """Into `state.class_shares` at the doors; busy: the workers' share of this bin."""
+    """Into `state.class_shares` at the doors; busy: the workers' share of this bin.
+
+    What a breaker withholds it withholds of all alike: the limit is met in the rest of the bin.
+    """
     for v in range(state.shares.shape[0]):
-        shares, share = state.class_shares[DOOR, v], state.shares[v]
-        shares[:] = share
+        shares, asked = state.class_shares[DOOR, v], state.providers[v, ASKED_SHARE]
+        shares[:] = state.shares[v]
+        share = state.shares[v] / asked if asked > 0.0 else 0.0
         if 0.0 < share < 1.0 and int(state.providers[v, BINDS]) in TRICKLING and _apart(plan, busy):
             _ask_by_class(plan, state, v, shares)
             _share(plan, busy, _served(plan, state, busy), share, 1.0, shares)
+            for p in range(shares.shape[0]):
+                shares[p] *= asked
 
 
 @part

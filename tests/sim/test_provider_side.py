@@ -157,6 +157,29 @@ def test_in_an_outage_an_open_breaker_spares_the_provider_and_the_standby_takes_
 
 
 @both
+def test_a_bucket_behind_a_breaker_is_full_when_it_opens_and_not_fuller(run: Run) -> None:
+    """Every 15 s, 12.6 s after the last window: a burst and 2.4 s of its rate pass, then the window failed.
+
+    Who asks in the bin in which it opens is let in by time, whatever the class, though workers take batches.
+    """
+    limits = [{"kind": "token bucket", "rate": "100/s", "burst": 100}]
+    breaker = {"share": 0.5, "window": "5s", "calls": 20, "open": "12.6s", "probes": 3}
+    told = {"name": "p", "channels": ["email"], "limits": limits}
+    crew = {**FAST, "count": 4, "batch": 3}
+    loaded = scenario(305, crew, provider=[told], breaker=breaker, retries={"attempts": 1})
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    due = traffic(streams, [np.full(305, 240), np.full(305, 60)])
+    outcome = run(loaded, due, 1, SILENT)[1]
+    taken = outcome.delivered.sum(axis=0)
+    assert taken[:5].sum() == pytest.approx(600.0, abs=2.0)
+    cycles = taken[5:].reshape(20, 15).sum(axis=1)
+    assert cycles.max() <= 340.0 + 2.0
+    assert cycles.mean() == pytest.approx(340.0, abs=2.0)
+    asked = outcome.rows("attempts")[1, 5:].reshape(20, 15)[:, 12]
+    assert asked.sum() == pytest.approx(20 * 0.4 * 60, abs=60.0)
+
+
+@both
 def test_attempts_used_up_and_retries_beyond_the_budget_are_dead_letters(run: Run) -> None:
     loaded = season(
         120,
