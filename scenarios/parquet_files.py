@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 import pyarrow.parquet
 
 from scenarios.columns import Column, Table, column_complaint
@@ -44,7 +43,7 @@ def _column(chunked: Any, file: str, name: str) -> Column:
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         raise user_error(f"holds {kind}, not plain values", where=file, key=name)
     if pa.types.is_timestamp(kind):
-        chunked = pa.compute.cast(chunked, pa.timestamp("us", kind.tz), safe=False)
+        chunked = chunked.cast(pa.timestamp("us", kind.tz), safe=False)
     if not pa.types.is_dictionary(kind):
         chunked = chunked.dictionary_encode()
     whole = chunked.unify_dictionaries()

@@ -30,7 +30,7 @@ class UnreadError(AttributeError):
 class Word(BaseModel):
     """A table of a TOML file. Unknown keys are refused; values never change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def prepared(cls, table: dict[str, Any]) -> dict[str, Any]:
