@@ -28,6 +28,7 @@ from sim.pipeline.eras import eras
 from sim.pipeline.feedback import feedback_of
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.kernelfeedback import lay_causes
+from sim.pipeline.kernelstanding import stand
 from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import by_stream, lanes_of
 from sim.pipeline.limits import bring_up
@@ -84,6 +85,7 @@ class _Engine:
         self._window_bins = min(window_bins, max(1, window_bins // horizon_bins) * horizon_bins)
         self.seed, self.ledger = seed, ledger
         self._filled = np.arange(len(self._window.out))
+        self._waited, self._backlog = np.zeros(self._own), np.zeros((self._own, 1))
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
@@ -111,7 +113,10 @@ class _Engine:
         out, under_way, held = window.out, window.under_way, window.held
         if len(held) > self._own:
             out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
-        sums = self.ledger.post(first, out, under_way, held, window.busy)
+        if self._backlog.shape != under_way.shape:
+            self._backlog = np.zeros(under_way.shape)
+        stand(out, self.ledger.in_hand(), self._waited, under_way, self._backlog)
+        sums = self.ledger.post(first, out, (self._backlog, under_way), held, window.busy)
         if out is window.out:
             self._filled = np.flatnonzero(sums.any(axis=1))
 
@@ -203,6 +208,7 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     for plan in plans[1:]:
         window = kernelwindows.with_units(window, plan, state)
     kernel.advance(plans[0], state, window, 0, 1, 0)
+    stand(window.out, np.zeros(1), np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1)))
     lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
     lay_sums(np.zeros((1, 0)), np.zeros(0), np.zeros(1), histogram.EDGES, np.zeros((1, histogram.BINS)))
 

@@ -91,13 +91,11 @@ class Moments:
 class Page:
     """One window of the diary.
 
-    counts: float64 (quantities, streams, n). under_way: float64 (streams, n), messages with a worker or on
-    their way from a provider at each bin's end; standing: the same shape, the least number that waits at any
-    moment of a bin. busy_s: float64 (n,), seconds that workers spent serving.
+    counts: float64 (quantities, streams, n). standing: float64 (streams, n), the least number that waits at
+    any moment of a bin. busy_s: float64 (n,), seconds that workers spent serving.
     """
 
     counts: Floats
-    under_way: Floats
     standing: Floats
     busy_s: Floats
 
@@ -130,7 +128,7 @@ class Diary:
             (DEAD_LETTERED, self.exhausted),
         )
         self._serving = 0
-        self._under_way, self._waiting = np.zeros(self._rows), np.zeros(self._rows // crowd.width)
+        self._waiting = np.zeros(self._rows // crowd.width)
         self.delay_counts = np.zeros((self._rows, histogram.BINS))
         self.totals = np.zeros((len(QUANTITIES), self._rows))
 
@@ -149,10 +147,8 @@ class Diary:
         turned_away, dropped = (each.take(until_s)[:2] for each in (self.turned_away, self.dropped))
         back, out = (self._counted(*each, first_bin, n) for each in (turned_away, dropped))
         waits = window[ACCEPTED] + back - window[DEAD_LETTERED] - window[EXPIRED] - out
-        left = window[FAILED] + back
         window[FAILED] += window[DEAD_LETTERED] + out
-        lapsed = self._taken(self.lapsed, first_bin, n)
-        window[EXPIRED] += lapsed
+        window[EXPIRED] += self._taken(self.lapsed, first_bin, n)
         window[BY_STANDBY] = self._taken(self.by_standby, first_bin, n)
         self._close_deliveries(window, first_bin, until_s)
         streams, ended_s, started_s = self.attempts.take(until_s)
@@ -164,8 +160,6 @@ class Diary:
         streams = np.concatenate((streams, serving[0]))[now]
         started_s = np.concatenate((started_s, serving[1]))[now]
         taken = self._counted(streams, started_s, first_bin, n)
-        under_way = self._under_way[:, None] + np.cumsum(taken - left - lapsed - window[DELIVERED], axis=1)
-        self._under_way = under_way[:, -1]
         begin = [happened[OFFERED], turned_away]
         gone = [happened[row] for row in (REJECTED, DEAD_LETTERED, EXPIRED)]
         cease = [*gone, dropped, (streams, started_s)]
@@ -173,7 +167,7 @@ class Diary:
         standing = self._standing(by_stream(waits - taken), first_bin, (begin, cease))
         self.totals += window.sum(axis=2)
         busy_s = self._busy_s(started_s, ended_s, first_bin, n)
-        return Page(by_stream(window), by_stream(under_way), standing, busy_s)
+        return Page(by_stream(window), standing, busy_s)
 
     def _standing(
         self, changes: Floats, first_bin: int, steps: tuple[list[Happened], list[Happened]]

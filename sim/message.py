@@ -40,6 +40,7 @@ from sim.progress import Interrupted, Watcher
 from sim.season.response import Answers
 from sim.season.upstream import Upstream, held_up
 from sim.seeds import stream as random_stream
+from sim.standing import levels
 from sim.tenants import Group, groups_of
 from sim.traffic import Traffic, at_door, with_triggered
 
@@ -122,7 +123,8 @@ class _Engine:
             counts, own = page.counts, slice(self._own)
             if len(self._traffic.streams) > self._own:
                 counts = without_echoes(counts, self._own)
-            ledger.post(first, counts, page.under_way[own], self._held()[own], busy, page.standing[own])
+            told = levels(ledger.in_hand(), counts, page.standing[own])
+            ledger.post(first, counts, told, self._held()[own], busy)
             watcher.tell("simulate", first + n, bins, "every message")
 
     def traffic(self) -> Traffic:

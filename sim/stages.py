@@ -41,8 +41,11 @@ class Stages:
         """
         shares = np.zeros((len(self.names), len(worker_share)))
         shares[0] = worker_share
-        asked, refused = self._carried @ window[ATTEMPTS], self._carried @ window[LIMITED]
-        np.divide(asked - refused, self._open, out=shares[1:])
-        if refused.any():
+        asked = self._carried @ window[ATTEMPTS]
+        if not window[LIMITED].any():
+            np.divide(asked, self._open, out=shares[1:])
+        else:
+            refused = self._carried @ window[LIMITED]
+            np.divide(asked - refused, self._open, out=shares[1:])
             np.maximum(shares[1:], refused / np.maximum(asked, 1e-9), out=shares[1:])
         return np.clip(shares, 0.0, 1.0, out=shares)

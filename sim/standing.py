@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from sim.ledger import DELIVERED, OFFERED, OTHER_FATES
+
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Happened = tuple[Indices, Floats]
@@ -50,6 +52,17 @@ def least(
             own = levels[inside[j] : inside[j + 1] if j + 1 < len(inside) else None]
             found[stream, j] = min(found[stream, j], own.min(initial=np.inf))
     return found
+
+
+def levels(in_hand: Floats, window: Floats, standing: Floats) -> tuple[Floats, Floats]:
+    """Backlog and under_way as sim.ledger takes them: what stands in a window's bins, float64 (streams, n),
+    and what else is in hand at their ends. in_hand: float64 (streams,), before the window."""
+    ends: Floats = window[OFFERED] - window[DELIVERED]
+    for fate in OTHER_FATES:
+        ends -= window[fate]
+    np.cumsum(ends, axis=1, out=ends)
+    ends += in_hand[:, None]
+    return np.maximum(standing, 0.0), ends - standing
 
 
 def _own(stream: int, happened: Sequence[Happened]) -> Floats:

@@ -57,6 +57,7 @@ _SOURCES = (
     "kernelsettle.py",
     "kernelshares.py",
     "kernelstalls.py",
+    "kernelstanding.py",
     "kernelsums.py",
     "limitlaws.py",
     "limits.py",

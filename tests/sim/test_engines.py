@@ -246,9 +246,10 @@ def test_a_lost_message_is_an_error_that_names_stream_and_bin() -> None:
         traffic([stream("a"), stream("b")], window[0]),
     )
     first, second = (open_books(loaded.scenario, due) for _ in range(2))
-    first.post(0, window, np.zeros((2, 5)), np.array([0.0, 3.0]), np.zeros(5))
+    levels = np.zeros((2, 5)), np.zeros((2, 5))
+    first.post(0, window, levels, np.array([0.0, 3.0]), np.zeros(5))
     with pytest.raises(ConservationError, match=r"stream 1, end of bin 5: .*3\.0.*2\.0"):
-        second.post(0, window, np.zeros((2, 5)), np.array([0.0, 2.0]), np.zeros(5))
+        second.post(0, window, levels, np.array([0.0, 2.0]), np.zeros(5))
 
 
 def test_a_bin_in_closed_form_is_the_bin_that_goes_the_long_way() -> None:
