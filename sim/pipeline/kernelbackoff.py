@@ -29,6 +29,8 @@ from sim.pipeline.state import (
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
+_AT_ONCE = 1e-6
+"""Of a bin: waits that differ by less are equal."""
 
 
 @part
@@ -90,26 +92,52 @@ def join_again(plan: Plan, state: State) -> None:
 
 @part
 def set_back(
-    plan: Plan, state: State, t: int, s: int, k: int, mass: float, piece: Floats, later: int
+    plan: Plan, state: State, t: int, s: int, k: int, mass: float, piece: Floats, told: float
 ) -> None:
-    """Not taken for the k-th time: spread over the bins in which the backoff may end, which begins so many
-    bins `later`; of the piece's group of tenants, where that is known."""
+    """Not taken for the k-th time: spread over the bins in which the backoff may end, of the piece's group of
+    tenants, where that is known. told, in bins: above 0 the moment at which the backoff begins; else how much
+    later, the sign turned, than it would if nothing was told."""
     ring = state.back
     if state.known_level.shape[0] > 0 and piece[WHOSE] >= 0.0:
         ring = state.known_back[int(piece[WHOSE])]
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
-    due_s, ahead = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s, 0
-    for i in range(plan.back.shape[1]):
-        jump = mass * plan.back[k, i, 1]
-        if jump != 0.0:
-            ahead = t + later + int(plan.back[k, i, 0])
-            change = ring[ahead % ring.shape[0], s, k]
-            change[0] += jump
-            change[1] += jump * due_s
-            change[2] += jump * (due_s * due_s + piece[VAR])
-            state.marks[UNTIL] = max(state.marks[UNTIL], ahead)
-            state.streams[s, BACK_UNTIL] = max(state.streams[s, BACK_UNTIL], ahead)
+    if told > 0.0:
+        _lay_even(plan, state, ring, s, k, mass, piece, told)
+    else:
+        first = t + int(0.5 - told)
+        for i in range(plan.back.shape[1]):
+            _lay(plan, state, ring, s, k, first + int(plan.back[k, i, 0]), mass * plan.back[k, i, 1], piece)
     state.streams[s, AWAY] += mass
     state.streams[s, MOST_TRIES] = max(state.streams[s, MOST_TRIES], k + 1.0)
     enlist(state, s)
+
+
+@part
+def _lay_even(
+    plan: Plan, state: State, ring: Floats, s: int, k: int, mass: float, piece: Floats, moment: float
+) -> None:
+    """All waits begin at one moment, in bins: they end evenly between two, in parts of the first and the last
+    bin of these."""
+    least, most = moment + plan.back_ends[k, 0], moment + plan.back_ends[k, 1]
+    most = max(most, least + _AT_ONCE)
+    first, last = int(least), int(most)
+    before, rate = 0.0, mass / (most - least)
+    for i in range(4):
+        at = first + i if i < 2 else last + i - 2
+        if i < 2 or at > first + 1:
+            comes = rate * max(0.0, min(most, at + 1.0) - max(least, at))
+            _lay(plan, state, ring, s, k, at, comes - before, piece)
+            before = comes
+
+
+@part
+def _lay(plan: Plan, state: State, ring: Floats, s: int, k: int, at: int, jump: float, piece: Floats) -> None:
+    """From bin `at` on so many more messages a bin come back, of the due times of a piece."""
+    if jump != 0.0:
+        due_s, change = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s, ring[at % ring.shape[0], s, k]
+        change[0] += jump
+        change[1] += jump * due_s
+        change[2] += jump * (due_s * due_s + piece[VAR])
+        state.marks[UNTIL] = max(state.marks[UNTIL], at)
+        state.streams[s, BACK_UNTIL] = max(state.streams[s, BACK_UNTIL], at)

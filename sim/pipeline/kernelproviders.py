@@ -16,6 +16,7 @@ from sim.pipeline.kernellimits import (
     limit_take,
     limit_wait,
 )
+from sim.pipeline.limits import LITTLE_BY_LITTLE
 from sim.pipeline.provisions import (
     ASKED_SHARE,
     ASKING,
@@ -140,14 +141,21 @@ def _through_breaker(plan: Plan, state: State, v: int, now_s: float, let_in: flo
 
 @part
 def _told(plan: Plan, state: State, t: int, v: int, withheld: bool) -> float:
-    """The moment until which messages that are not taken in bin `t` are told to wait; 0.0 = not told."""
-    ends_s, wait_s = (t + 1) * plan.bin_s, 0.0
+    """The moment until which messages that are not taken in bin `t` are told to wait; below 0, for how long
+    from then on, where a limit opens little by little; 0.0 = not told."""
+    ends_s, wait_s, own = (t + 1) * plan.bin_s, 0.0, state.providers[v]
     if withheld:
-        wait_s = breaker_wait(state.providers[v, :BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES], ends_s)
-    elif plan.providers[v, TELLS] > 0.0:
-        for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
-            wait_s = max(wait_s, limit_wait(state.limits[row], plan.limit_figures[row], ends_s))
-    return ends_s + wait_s if wait_s > 0.0 else 0.0
+        wait_s = breaker_wait(own[:BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES], ends_s)
+        return ends_s + wait_s if wait_s > 0.0 else 0.0
+    if plan.providers[v, TELLS] == 0.0 or plan.providers[v, OUT] > 0.0:
+        return 0.0
+    law = int(own[BINDS])
+    for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+        figures = plan.limit_figures[row]
+        own_s = limit_wait(state.limits[row], figures, ends_s)
+        if own_s > wait_s:
+            wait_s, law = own_s, int(figures[-1])
+    return -wait_s if law in LITTLE_BY_LITTLE else ends_s + wait_s
 
 
 @part

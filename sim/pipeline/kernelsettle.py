@@ -72,10 +72,13 @@ def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: 
     granted, out, j = 0.0, window.out, t - window.first_bin
     if tries <= plan.back.shape[0]:
         granted = mass * state.providers[int(plan.streams[s, PROVIDER]), GRANTED]
-        later = max(0, min(int(told_s / plan.bin_s + 1e-9) - t, plan.told_bins))
+        told = min(max(told_s / plan.bin_s, -plan.told_bins), t + plan.told_bins + 0.5)
+        later = 0
+        if told > 0.0:
+            later = int(told) - t
         if window.fair != 0:
             call_at(window.fair, plan, state, window, SET_BACK, t, i, later, granted)
-        set_back(plan, state, t, s, tries - 1, granted, piece, later)
+        set_back(plan, state, t, s, tries - 1, granted, piece, told)
         state.refused[0] += granted
     if mass > granted:
         own = int(plan.streams[s, OWNER])

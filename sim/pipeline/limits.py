@@ -48,6 +48,8 @@ BUCKET, WINDOW, ROLLING, SWITCH, PACED, REPUTATION, WARM_UP, STARTED = range(8)
 """Laws of amounts, as the kernel tells them apart."""
 TRICKLING = (BUCKET, PACED, STARTED)
 """Laws by which what passes opens little by little."""
+LITTLE_BY_LITTLE = (*TRICKLING, REPUTATION)
+"""Those, and what mailboxes pass."""
 PLAIN_LAWS = (BUCKET, WINDOW, ROLLING, SWITCH, STARTED)
 
 

@@ -86,7 +86,8 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
     scenario = era.scenario
     workers = scenario.pipeline.workers
     fluids, first_rows = limit_rows(scenario)
-    back = [_backoff(scenario, attempt, bin_s) for attempt in range(1, scenario.pipeline.retries.attempts)]
+    retries = scenario.pipeline.retries
+    ends_s = [backoff_range_s(retries, attempt) for attempt in range(1, retries.attempts)]
     served_s = ended_well(scenario, POINTS) if forgets(scenario) else service_points(workers, POINTS)
     delays_s = [summed(served_s, points((provider.delay,))) for provider in scenario.providers]
     deliveries = [_delivery(delay_s / bin_s, bins) for delay_s in delays_s]
@@ -102,7 +103,8 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         providers=provider_figures(era, bin_s, first_rows),
         limit_first=first_rows,
         limit_figures=_figures(fluids),
-        back=_stacked(back),
+        back=_stacked([_backoff(ends, mean_s(workers), bin_s) for ends in ends_s]),
+        back_ends=np.array(ends_s).reshape(-1, 2) / bin_s,
         delivery=_stacked(deliveries),
         delivery_ends=np.array([(len(own), own[-1, 0]) for own in deliveries], dtype=np.int64).reshape(-1, 2),
         delay_points_s=np.array(delays_s).reshape(-1, POINTS),
@@ -266,10 +268,8 @@ def _delivery(in_bins: Floats, bins: int) -> Floats:
     return laid(in_bins, np.array(lags, dtype=np.int64))
 
 
-def _backoff(scenario: Scenario, attempt: int, bin_s: float) -> Floats:
+def _backoff(ends_s: tuple[float, float], service_s: float, bin_s: float) -> Floats:
     """From being served in a bin to coming back: service, then a wait that is even between its ends."""
-    service_s = mean_s(scenario.pipeline.workers)
-    ends_s = backoff_range_s(scenario.pipeline.retries, attempt)
     least, most = ((end_s + service_s) / bin_s for end_s in ends_s)
     in_bins = np.linspace(least, most, 2 * POINTS + 1)[1::2]
     lags = {max(1, math.floor(end) + step) for end in (least, most) for step in (0, 1, 2)}

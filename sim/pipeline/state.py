@@ -136,6 +136,8 @@ class Plan(NamedTuple):
     """(L, figures): of the limits' fluid laws, filled up with zeros; the last says which law it is."""
     back: Floats
     """(K, jumps, 2): lag (bins, >= 1) at which the share that comes back per bin changes, and by how much."""
+    back_ends: Floats
+    """(K, 2): the least and the greatest backoff, in bins."""
     delivery: Floats
     """(V, jumps, 2): lag (bins, >= 0) at which the share that is delivered per bin changes, by how much."""
     delivery_ends: Indices

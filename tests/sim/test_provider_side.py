@@ -180,6 +180,25 @@ def test_a_bucket_behind_a_breaker_is_full_when_it_opens_and_not_fuller(run: Run
 
 
 @both
+@pytest.mark.parametrize("fixed_wait", [True, False])
+def test_who_was_told_to_wait_backs_off_from_that_moment_on(run: Run, fixed_wait: bool) -> None:
+    """400 in bin 1, of which 100 pass each 7.5 s: those told to wait ask 1.8 s to 2.2 s after the end of that."""
+    limits = [{"kind": "fixed window", "messages": 100, "window": "7.5s"}]
+    jitter = 0.0 if fixed_wait else 0.1
+    loaded = season(
+        40,
+        {"limits": limits, "retry_after": True},
+        retries={"attempts": 9, "backoff": "2s", "cap": "2s", "jitter": jitter},
+    )
+    asked = run(loaded, at_once(40, 1, 400), 1, SILENT)[1].rows("attempts")[0]
+    assert asked[1] == pytest.approx(400.0)
+    assert asked[9] == pytest.approx(300.0)
+    assert asked[16] + asked[17] == pytest.approx(200.0)
+    assert asked[17] == pytest.approx(200.0 if fixed_wait else 100.0, abs=30.0)
+    assert asked.sum() == pytest.approx(1000.0)
+
+
+@both
 def test_attempts_used_up_and_retries_beyond_the_budget_are_dead_letters(run: Run) -> None:
     loaded = season(
         120,
