@@ -59,6 +59,7 @@ from sim.pipeline.steps import (
     SEND,
     SERVE_LINES,
     STALL,
+    START_LATE,
     TAKE_OUT,
     TELL_APART,
 )
@@ -213,6 +214,10 @@ def _begin(plan: Plan, state: State, window: Window, t: int) -> None:
         left = call_at(window.stall, plan, state, window, STALL, t, 0, 0, 0.0)
         window.capacity[t - window.first_bin] *= left
     come_back(plan, state, t)
+    if window.beyond != 0 and state.marks[PIECES] > 0:
+        call_at(
+            window.beyond, plan, state, window, START_LATE, t, 0, 0, window.capacity[t - window.first_bin]
+        )
     if window.fair != 0 and state.marks[PIECES] > 0:
         call_at(window.fair, plan, state, window, COME_BACK, t, 0, 0, 0.0)
     if window.again != 0:

@@ -1,11 +1,12 @@
 """Backoffs: what is not taken is spread over bins ahead, and comes back. Compiled into
-sim.pipeline.kernel.
+sim.pipeline.kernel and sim.pipeline.kernelbeyond.
 """
 
 from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelparts import enlist, put
+from sim.pipeline.provisions import TOLD_LAST
 from sim.pipeline.state import (
     ALIVE,
     AWAY,
@@ -17,6 +18,7 @@ from sim.pipeline.state import (
     ORIGIN,
     PIECES,
     PRIORITY,
+    PROVIDER,
     STREAM,
     TRIES,
     UNTIL,
@@ -79,6 +81,44 @@ def _come_back_in(plan: Plan, state: State, t: int, s: int, group: int) -> None:
 
 
 @part
+def start_late(plan: Plan, state: State, t: int, capacity: float) -> None:
+    """Of what comes back only in a part of bin `t`, for it was told to wait for a moment, the workers take no
+    more than in that part, the highest class first: what is too much comes a bin later."""
+    taken = 0.0
+    for p in range(state.waiting.shape[0]):
+        mass, first = 0.0, 1.0
+        for i in range(state.marks[PIECES]):
+            late = _starts_late(plan, state, t, p, state.pieces[i])
+            if late > 0.0:
+                mass, first = mass + state.pieces[i, MASS], min(first, late)
+        room = max(0.0, capacity * (1.0 - first) - taken)
+        if mass > room:
+            for i in range(state.marks[PIECES]):
+                if _starts_late(plan, state, t, p, state.pieces[i]) > 0.0:
+                    _put_off(plan, state, t, state.pieces[i], 1.0 - room / mass)
+        taken += min(mass, room)
+
+
+@part
+def _starts_late(plan: Plan, state: State, t: int, p: int, piece: Floats) -> float:
+    """The part of bin `t` that is over when the first of a piece of class `p` comes; 0.0 = it may come at
+    any time, or is of another class."""
+    s = int(piece[STREAM])
+    told = state.providers[int(plan.streams[s, PROVIDER]), TOLD_LAST] / plan.bin_s
+    least = told + plan.back_ends[int(piece[TRIES]) - 1, 0]
+    return float(least - t) if int(plan.streams[s, PRIORITY]) == p and int(least) == t else 0.0
+
+
+@part
+def _put_off(plan: Plan, state: State, t: int, piece: Floats, share: float) -> None:
+    """A share of a piece that would come back in bin `t` comes in the next one."""
+    s, k, mass = int(piece[STREAM]), int(piece[TRIES]) - 1, piece[MASS] * share
+    _lay(plan, state, s, k, t + 1, mass, piece)
+    _lay(plan, state, s, k, t + 2, -mass, piece)
+    piece[MASS] -= mass
+
+
+@part
 def join_again(plan: Plan, state: State) -> None:
     """What came back joins its class."""
     for i in range(state.marks[PIECES]):
@@ -94,29 +134,23 @@ def join_again(plan: Plan, state: State) -> None:
 def set_back(
     plan: Plan, state: State, t: int, s: int, k: int, mass: float, piece: Floats, told: float
 ) -> None:
-    """Not taken for the k-th time: spread over the bins in which the backoff may end, of the piece's group of
-    tenants, where that is known. told, in bins: above 0 the moment at which the backoff begins; else how much
-    later, the sign turned, than it would if nothing was told."""
-    ring = state.back
-    if state.known_level.shape[0] > 0 and piece[WHOSE] >= 0.0:
-        ring = state.known_back[int(piece[WHOSE])]
+    """Not taken for the k-th time: spread over the bins in which the backoff may end. told, in bins: above 0
+    the moment at which it begins; else how much later, with its sign turned, than where nothing is told."""
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
     if told > 0.0:
-        _lay_even(plan, state, ring, s, k, mass, piece, told)
+        _lay_even(plan, state, s, k, mass, piece, told)
     else:
         first = t + int(0.5 - told)
         for i in range(plan.back.shape[1]):
-            _lay(plan, state, ring, s, k, first + int(plan.back[k, i, 0]), mass * plan.back[k, i, 1], piece)
+            _lay(plan, state, s, k, first + int(plan.back[k, i, 0]), mass * plan.back[k, i, 1], piece)
     state.streams[s, AWAY] += mass
     state.streams[s, MOST_TRIES] = max(state.streams[s, MOST_TRIES], k + 1.0)
     enlist(state, s)
 
 
 @part
-def _lay_even(
-    plan: Plan, state: State, ring: Floats, s: int, k: int, mass: float, piece: Floats, moment: float
-) -> None:
+def _lay_even(plan: Plan, state: State, s: int, k: int, mass: float, piece: Floats, moment: float) -> None:
     """All waits begin at one moment, in bins: they end evenly between two, in parts of the first and the last
     bin of these."""
     least, most = moment + plan.back_ends[k, 0], moment + plan.back_ends[k, 1]
@@ -127,14 +161,17 @@ def _lay_even(
         at = first + i if i < 2 else last + i - 2
         if i < 2 or at > first + 1:
             comes = rate * max(0.0, min(most, at + 1.0) - max(least, at))
-            _lay(plan, state, ring, s, k, at, comes - before, piece)
+            _lay(plan, state, s, k, at, comes - before, piece)
             before = comes
 
 
 @part
-def _lay(plan: Plan, state: State, ring: Floats, s: int, k: int, at: int, jump: float, piece: Floats) -> None:
-    """From bin `at` on so many more messages a bin come back, of the due times of a piece."""
+def _lay(plan: Plan, state: State, s: int, k: int, at: int, jump: float, piece: Floats) -> None:
+    """From bin `at` on so many more messages a bin come back, of a piece's group of tenants and due times."""
     if jump != 0.0:
+        ring = state.back
+        if state.known_level.shape[0] > 0 and piece[WHOSE] >= 0.0:
+            ring = state.known_back[int(piece[WHOSE])]
         due_s, change = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s, ring[at % ring.shape[0], s, k]
         change[0] += jump
         change[1] += jump * due_s

@@ -4,6 +4,7 @@ from sim.pipeline.kernel, when a plan needs it.
 
 from __future__ import annotations
 
+from sim.pipeline.kernelbackoff import start_late
 from sim.pipeline.kernelbehind import accept, try_again
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import budget_earn, budget_spend
@@ -11,20 +12,22 @@ from sim.pipeline.kernelproviders import ask_one, ask_standbys
 from sim.pipeline.kernelshares import share_mailboxes
 from sim.pipeline.provisions import BUDGET_MOST, BUDGET_SHARE, BUDGETED, FIRSTS, GRANTED, SAVED
 from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, TRIES, Floats, Plan, State, Window
-from sim.pipeline.steps import ACCEPT, ASK, ASK_ON, SHARE
+from sim.pipeline.steps import ACCEPT, ASK, ASK_ON, SHARE, START_LATE
 
 
 def beyond(
     plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a provider or a piece, `mass` at
-    SHARE the workers' busy share."""
+    SHARE the workers' busy share, at START_LATE what they can serve."""
     if step == ASK:
         return float(ask_one(plan, state, t, at, mass))
     if step == ACCEPT:
         accept(plan, state, window, t, row, mass, state.pieces[at])
     elif step == SHARE:
         share_mailboxes(plan, state, mass)
+    elif step == START_LATE:
+        start_late(plan, state, t, mass)
     elif step == ASK_ON:
         if state.marks[PIECES] > 0:
             ask_standbys(plan, state, t, state.shares)

@@ -40,6 +40,7 @@ from sim.pipeline.provisions import (
     PACE_ROW,
     STANDBY,
     TELLS,
+    TOLD_LAST,
     TOLD_S,
     TURN_FROM_S,
     TURN_TO_S,
@@ -107,6 +108,7 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
     own[ASKED_SHARE] = asked / asking if asking > 0.0 else 1.0
     if admitted < asking and figures[HEEDS] > 0.0:
         own[TOLD_S] = _told(plan, state, t, v, asked < asking)
+        own[TOLD_LAST] = max(own[TOLD_S], own[TOLD_LAST])
     if figures[PACE_ROW] >= 0.0 or figures[DEFERS] > 0.0:
         _go_behind(plan, state, t, v, admitted)
     return admitted / asking if asking > 0.0 else 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # sim.pipeline.kernelbeyond.
-ASK, ACCEPT, ASK_ON, SHARE = range(4)
+ASK, ACCEPT, ASK_ON, SHARE, START_LATE = range(5)
 
 # sim.pipeline.kernelfair.
 COME_BACK, TELL_APART, SERVE_LINES, SET_BACK, HIDE = range(5)

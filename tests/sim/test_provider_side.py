@@ -182,7 +182,7 @@ def test_a_bucket_behind_a_breaker_is_full_when_it_opens_and_not_fuller(run: Run
 @both
 @pytest.mark.parametrize("fixed_wait", [True, False])
 def test_who_was_told_to_wait_backs_off_from_that_moment_on(run: Run, fixed_wait: bool) -> None:
-    """400 in bin 1, of which 100 pass each 7.5 s: those told to wait ask 1.8 s to 2.2 s after the end of that."""
+    """400 in bin 1, 100 of which pass each 7.5 s: those told to wait ask 1.8 s to 2.2 s after its end."""
     limits = [{"kind": "fixed window", "messages": 100, "window": "7.5s"}]
     jitter = 0.0 if fixed_wait else 0.1
     loaded = season(
