@@ -21,28 +21,33 @@ def started_roll(state: State, figures: Figures, now_s: float) -> None:
     ring = int(figures[CALL_SLOTS]) + 1
     slot_s = figures[CALL_S] / figures[CALL_SLOTS]
     number = math.floor(now_s / slot_s + 1e-9) * 1.0
-    for i in range(int(min(max(0.0, number - state[NEWEST_CALLS]), ring))):
-        state[STARTS + int(number - i) % ring] = 0.0
-    state[NEWEST_CALLS] = max(number, state[NEWEST_CALLS])
+    newest = max(number, state[NEWEST_CALLS])
+    slot = int(newest) % ring
+    for _ in range(int(min(max(0.0, number - state[NEWEST_CALLS]), ring))):
+        state[STARTS + slot] = 0.0
+        slot = slot - 1 if slot > 0 else ring - 1
+    state[NEWEST_CALLS] = newest
     if state[BOOKED] > 0.0:
         from_s, ends_s = state[BOOKED_FROM_S], state[BOOKED_FROM_S] + state[BOOKED_FOR_S]
+        per_s, slot = state[BOOKED] / state[BOOKED_FOR_S], int(newest) % ring
         for i in range(ring):
-            at_s = (state[NEWEST_CALLS] - i) * slot_s
+            at_s = (newest - i) * slot_s
             inside_s = min(ends_s, at_s + slot_s) - max(from_s, at_s)
             if inside_s > 0.0:
-                share = inside_s / state[BOOKED_FOR_S]
-                state[STARTS + int(state[NEWEST_CALLS] - i) % ring] += state[BOOKED] * share
+                state[STARTS + slot] += per_s * inside_s
+            slot = slot - 1 if slot > 0 else ring - 1
         state[BOOKED] = 0.0
 
 
 def started_since(state: State, figures: Figures, since_s: float) -> float:
     """How many calls started after `since_s`, each slot's evenly."""
     ring, slot_s, total = int(figures[CALL_SLOTS]) + 1, figures[CALL_S] / figures[CALL_SLOTS], 0.0
-    for i in range(ring):
-        share = ((state[NEWEST_CALLS] - i + 1.0) * slot_s - since_s) / slot_s
+    share, slot = state[NEWEST_CALLS] + 1.0 - since_s / slot_s, int(state[NEWEST_CALLS]) % ring
+    for _ in range(ring):
         if share <= 0.0:
             break
-        total += min(1.0, share) * state[STARTS + int(state[NEWEST_CALLS] - i) % ring]
+        total += min(1.0, share) * state[STARTS + slot]
+        share, slot = share - 1.0, slot - 1 if slot > 0 else ring - 1
     return total
 
 

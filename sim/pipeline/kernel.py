@@ -24,11 +24,12 @@ from sim.pipeline.kernelparts import (
     wait_spans,
 )
 from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
-from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, looks_ahead, note_due
+from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
 from sim.pipeline.state import (
     AGAIN,
     AHEAD_FROM,
+    AHEAD_UNTIL,
     CELL,
     CHANCE,
     DROP,
@@ -187,7 +188,6 @@ def _is_looked_at(state: State, window: Window, j: int, every: int) -> bool:
 def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every: int) -> int:
     """As `advance`, through columns whose arrivals are known."""
     list_alive(plan, state, window, at, end)
-    reach = looks_ahead(plan, window)
     for j in range(at, end):
         if j > at and _is_looked_at(state, window, j, every):
             end_run(plan, state, window, j)
@@ -195,7 +195,7 @@ def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every:
         if not has_room(state, window):
             end_run(plan, state, window, j)
             return -1 - j
-        if j == at or j - state.marks[AHEAD_FROM] == reach:
+        if j == at or window.first_bin + j == state.marks[AHEAD_UNTIL]:
             end_run(plan, state, window, j)
             look_ahead(plan, state, window, j, end)
         _bin(plan, state, window, j)

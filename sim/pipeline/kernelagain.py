@@ -21,7 +21,7 @@ from sim.pipeline.kernelcalmagain import (
 from sim.pipeline.kernelhidden import crash, hide, man, recalled_wait_s
 from sim.pipeline.kernelnoting import share_below
 from sim.pipeline.kernelparts import put
-from sim.pipeline.kernelrunagain import go_on_again
+from sim.pipeline.kernelrunagain import turn_over
 from sim.pipeline.lines import RECALLED
 from sim.pipeline.recalls import (
     ENDED,
@@ -64,13 +64,13 @@ from sim.pipeline.state import (
 from sim.pipeline.steps import (
     AT_ONCE,
     COME_AGAIN,
-    GO_ON,
     HIDE,
     LOOK_AHEAD,
     MAN,
     STOP_SHORT,
     TAKE_OUT,
     TAKE_OUT_CALM,
+    TURN_OVER,
 )
 
 _TINY = 1e-12
@@ -78,7 +78,7 @@ _TINY = 1e-12
 
 
 def again(
-    plan: Plan, state: State, window: Window, step: int, t: int, at: int, taken: int, mass: float
+    plan: Plan, state: State, window: Window, step: int, t: int, at: int, row: int, mass: float
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.steps names; `mass`: what the workers took."""
     if step == MAN:
@@ -96,9 +96,9 @@ def again(
     elif step == LOOK_AHEAD:
         look_ahead_again(plan, state, t, at)
     elif step == STOP_SHORT:
-        stop_short_again(plan, state, window, t)
-    elif step == GO_ON:
-        go_on_again(plan, state, window, t, at, taken)
+        stop_short_again(plan, state, window, t, at)
+    elif step == TURN_OVER:
+        return float(turn_over(plan, state, window, t, at, row))
     return 0.0
 
 

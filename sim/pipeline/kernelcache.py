@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core.compiler import Compiler
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -52,6 +53,7 @@ _SOURCES = (
     "kernelproviders.py",
     "kernelrings.py",
     "kernelrounds.py",
+    "kernelrows.py",
     "kernelrun.py",
     "kernelrunagain.py",
     "kernelsettle.py",
@@ -92,6 +94,26 @@ def part(function: F) -> F:
     without the way in from Python, which is slow to compile.
     """
     made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **LEAN)(function)
+    return made
+
+
+class _Vectorising(Compiler):  # type: ignore[misc]  # numba is untyped
+    """Compiles one function with its loops vectorised."""
+
+    def _compile_core(self) -> Any:
+        usual = numba.config.LOOP_VECTORIZE
+        numba.config.LOOP_VECTORIZE = 1
+        try:
+            return super()._compile_core()
+        finally:
+            numba.config.LOOP_VECTORIZE = usual
+
+
+def vectorised(function: F) -> F:
+    """As `part`: a small function that goes along contiguous rows."""
+    made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_Vectorising, **LEAN)(
+        function
+    )
     return made
 
 
@@ -150,7 +172,7 @@ def _ours(folder: Path) -> bool:
     return private and stat.S_ISDIR(found.st_mode) and os.access(folder, os.W_OK)
 
 
-# amounts go bin by bin: vectorised loops gain nothing and take time to compile
+# most loops go bin by bin: vectorised they gain nothing and take time to compile
 numba.config.LOOP_VECTORIZE = numba.config.SLP_VECTORIZE = 0
 if not numba.config.CACHE_DIR:  # NUMBA_CACHE_DIR, the user's own wish, comes first
     numba.config.CACHE_DIR = str(cache_folder() or "")

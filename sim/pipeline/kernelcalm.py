@@ -18,14 +18,12 @@ from sim.pipeline.kernelrun import all_pass
 from sim.pipeline.recalls import LATE
 from sim.pipeline.state import (
     AGAIN,
-    AHEAD_FROM,
     ALIVE,
     AWAY,
     CALM,
     CELL,
     CHANCE,
     DUE_S,
-    ENDS,
     FIRST_BATCH,
     FIRST_OUTSIDE,
     LEAST_S,
@@ -124,7 +122,7 @@ def _serve_again(plan: Plan, state: State, window: Window, t: int, i: int) -> No
 def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
     """Newcomers that their provider does not take whole come in and become pieces."""
     out, j = window.out, t - window.first_bin
-    kept = 1.0 - state.ahead[ENDS, j - state.marks[AHEAD_FROM]]
+    start = state.marks[PIECES]
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
         if s >= window.arrivals.shape[0] or window.arrivals[s, j] <= 0.0:
@@ -134,11 +132,11 @@ def stop_short(plan: Plan, state: State, window: Window, t: int) -> None:
             out[OFFERED, int(own[OWNER]), j] += window.arrivals[s, j]
             out[ACCEPTED, int(own[OWNER]), j] += window.arrivals[s, j]
             piece, met = state.pieces[state.marks[PIECES]], state.classes[int(own[PRIORITY])]
-            piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j] * kept
+            piece[STREAM], piece[TRIES], piece[MASS] = s, 0.0, window.arrivals[s, j]
             piece[WHOSE] = -1.0
             piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
             piece[LEAST_S], piece[MOST_S], piece[CALM] = 0.0, 0.0, 1.0
             piece[CELL], piece[CHANCE] = met[LOAD_CELL], met[LOAD_CHANCE]
             state.marks[PIECES] += 1
     if window.again != 0:
-        call_at(window.again, plan, state, window, STOP_SHORT, t, 0, 0, 0.0)
+        call_at(window.again, plan, state, window, STOP_SHORT, t, start, 0, 0.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sim.ledger import EXPIRED, FAILED, REDELIVERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import too_old_share
-from sim.pipeline.kernelhidden import hide, recalled_wait_s
+from sim.pipeline.kernelhidden import hide, recalled_wait_s, tell_hidden
 from sim.pipeline.kernelrun import all_pass
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.recalls import (
@@ -41,7 +41,6 @@ from sim.pipeline.state import (
     PIECES,
     PRIORITY,
     PROVIDER,
-    RECALLED_UNTIL,
     STREAM,
     TRIES,
     VAR,
@@ -75,16 +74,19 @@ def end_piece(plan: Plan, state: State, window: Window, t: int, piece: Floats, e
 @part
 def take_out_calm(plan: Plan, state: State, window: Window, t: int, served: float, ended: float) -> None:
     """What crashes end of a calm bin, so great a share, does not ask its provider then."""
-    state.ahead[ENDS, t - window.first_bin - state.marks[AHEAD_FROM]] = ended
-    for v in range(state.shares.shape[0]):
-        state.shares[v] *= 1.0 - ended
-        state.providers[v, FIRSTS] *= 1.0 - ended
+    state.refused[1] = served * ended * plan.again[ACKS]
+    if ended > 0.0:
+        state.ahead[ENDS, t - window.first_bin - state.marks[AHEAD_FROM]] = ended
+        if plan.again[ACKS] > 0.0:
+            tell_hidden(plan, state, t)
+        for v in range(state.shares.shape[0]):
+            state.shares[v] *= 1.0 - ended
+            state.providers[v, FIRSTS] *= 1.0 - ended
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         end_piece(plan, state, window, t, piece, ended)
         if piece[TRIES] == 0.0:
             state.providers[int(plan.streams[int(piece[STREAM]), PROVIDER]), FIRSTS] += piece[MASS]
-    state.refused[1] = served * ended * plan.again[ACKS]
 
 
 @part
@@ -102,62 +104,62 @@ def become_recalled(plan: Plan, state: State, piece: Floats, t: int, s: int, tim
 @part
 def look_ahead_again(plan: Plan, state: State, first: int, n: int) -> None:
     """Into `state.ahead`: what is visible again in the bins from `first` on."""
-    ahead, ring = state.ahead, state.recalled.shape[2]
-    by_provider = BY_CLASS + state.classes.shape[0]
+    ring = state.recalled.shape[2]
+    at = first % ring
+    for k in range(n):
+        if state.recalled_for[at] == first + k:
+            _look_at(plan, state, first + k, k, at)
+        at = at + 1 if at + 1 < ring else 0
+
+
+@part
+def _look_at(plan: Plan, state: State, t: int, k: int, at: int) -> None:
+    """The same of bin `t`, the k-th ahead and cell `at` of State.recalled."""
+    ahead, by_provider = state.ahead, BY_CLASS + state.classes.shape[0]
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
-        if s >= state.recalled.shape[0] or state.streams[s, AGAIN_UNTIL] < first:
+        if s >= state.recalled.shape[0] or state.streams[s, AGAIN_UNTIL] < t:
             continue
         own, piece = plan.streams[s], state.pieces[state.marks[PIECES]]
-        of_class, of_provider = (
-            ahead[BY_CLASS + int(own[PRIORITY])],
-            ahead[by_provider + int(own[PROVIDER])],
-        )
         for times in range(TIMES):
-            if state.streams[s, RECALLED_UNTIL + times] < first:
-                continue
-            coming, at = state.recalled[s, times], first % ring
-            become_recalled(plan, state, piece, first, s, times + 1)
-            kept = 1.0 - too_old_share(first, plan.bin_s, piece, own, False)
-            for k in range(n):
-                came = coming[at]
-                at = at + 1 if at + 1 < ring else 0
-                if came > _TINY:
-                    ahead[AGAIN, k] += came
-                    of_class[k] += came * kept
-                    of_provider[k] += came * kept
+            came = state.recalled[s, times, at]
+            if came > _TINY:
+                become_recalled(plan, state, piece, t, s, times + 1)
+                kept = 1.0 - too_old_share(t, plan.bin_s, piece, own, False)
+                ahead[AGAIN, k] += came
+                ahead[BY_CLASS + int(own[PRIORITY]), k] += came * kept
+                ahead[by_provider + int(own[PROVIDER]), k] += came * kept
 
 
 @part
-def stop_short_again(plan: Plan, state: State, window: Window, t: int) -> None:
-    """What comes again, and whose provider does not take all of this bin's, becomes pieces; of those and of
-    newcomers crashes end their share."""
+def stop_short_again(plan: Plan, state: State, window: Window, t: int, start: int) -> None:
+    """Crashes end their share of newcomers whose provider does not take all of this bin's, the pieces from
+    `start` on, and of what comes again and becomes a piece then."""
     ended = float(state.ahead[ENDS, t - window.first_bin - state.marks[AHEAD_FROM]])
+    for i in range(start, state.marks[PIECES]):
+        end_piece(plan, state, window, t, state.pieces[i], ended)
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
-        if s >= window.arrivals.shape[0] or all_pass(state, int(plan.streams[s, PROVIDER])):
-            continue
-        piece = state.pieces[state.marks[PIECES]]
-        become_recalled(plan, state, piece, t, s, 1)
-        piece[MASS], piece[LEAST_S], piece[MOST_S] = window.arrivals[s, t - window.first_bin], 0.0, 0.0
-        piece[CALM] = 1.0
-        end_piece(plan, state, window, t, piece, ended)
-        for times in range(TIMES):
-            _stop_times(plan, state, window, t, s, times, ended)
+        if s < window.arrivals.shape[0] and not all_pass(state, int(plan.streams[s, PROVIDER])):
+            for times in range(TIMES):
+                if take_recalled(plan, state, window, t, s, times, ended):
+                    state.marks[PIECES] += 1
 
 
 @part
-def _stop_times(plan: Plan, state: State, window: Window, t: int, s: int, times: int, ended: float) -> None:
-    """Those of a lane that are visible again for the so-manieth time, counted from 0, become a piece."""
+def take_recalled(plan: Plan, state: State, window: Window, t: int, s: int, times: int, ended: float) -> bool:
+    """Those of a lane that are visible again in bin `t` for the so-manieth time, counted from 0, are taken,
+    and crashes end a share: what is left is the piece behind the last one. Returns whether there are any."""
     slot, own, j = state.recalled[s, times], int(plan.streams[s, OWNER]), t - window.first_bin
     came, slot[t % slot.shape[0]] = slot[t % slot.shape[0]], 0.0
-    if came > _TINY:
-        piece = state.pieces[state.marks[PIECES]]
-        become_recalled(plan, state, piece, t, s, times + 1)
-        old = came * too_old_share(t, plan.bin_s, piece, plan.streams[s], False)
-        window.out[REDELIVERED, own, j] += came
-        window.out[EXPIRED, own, j] += old
-        state.streams[s, HIDDEN] -= came
-        piece[MASS] = came - old
-        end_piece(plan, state, window, t, piece, ended)
-        state.marks[PIECES] += 1
+    if came <= _TINY:
+        return False
+    piece = state.pieces[state.marks[PIECES]]
+    become_recalled(plan, state, piece, t, s, times + 1)
+    old = came * too_old_share(t, plan.bin_s, piece, plan.streams[s], False)
+    window.out[REDELIVERED, own, j] += came
+    window.out[EXPIRED, own, j] += old
+    state.streams[s, HIDDEN] -= came
+    piece[MASS] = came - old
+    end_piece(plan, state, window, t, piece, ended)
+    return True

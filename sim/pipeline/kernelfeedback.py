@@ -7,6 +7,7 @@ from sim.ledger import DELIVERED, FRESH
 from sim.pipeline.feedback import BEGAN, BY_FRESH, BY_STALE, HELD_UP, KNOWN_UNTIL, Feedback
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kerneldraws import poisson
+from sim.pipeline.kernelrows import add
 from sim.pipeline.state import Floats, Indices, Plan, State, Window
 from sim.pipeline.steps import SEND
 
@@ -57,23 +58,16 @@ def cause(feedback: Feedback, out: Floats, first_bin: int) -> None:
         for s in range(feedback.weights.shape[1]):
             by_fresh, by_stale = feedback.weights[f, s, BY_FRESH], feedback.weights[f, s, BY_STALE]
             if by_fresh > 0.0 or by_stale > 0.0:
-                own = out[:, s, began - first_bin : until - first_bin]
-                _add(by_stale, own[DELIVERED], caused)
-                _add(by_fresh - by_stale, own[FRESH], caused)
+                at, end = began - first_bin, until - first_bin
+                add(by_stale, out[DELIVERED, s, at:end], caused)
+                add(by_fresh - by_stale, out[FRESH, s, at:end], caused)
         for k in range(feedback.jumps.shape[1]):
             due = began + int(feedback.jumps[f, k, 0])
-            _add(feedback.jumps[f, k, 1], caused, feedback.slopes[feedback.triggers[f], due:])
-
-
-@part
-def _add(factor: float, what: Floats, to: Floats) -> None:
-    """Add `factor` times (n,) to the first n of (m,), of the first m where those are fewer."""
-    for i in range(min(what.shape[0], to.shape[0])):
-        to[i] += factor * what[i]
+            add(feedback.jumps[f, k, 1], caused, feedback.slopes[feedback.triggers[f], due:])
 
 
 @compiled
 def lay_causes(caused: Floats, slope: Floats, lags: Indices, jumps: Floats) -> None:
     """Add to `slope` the changes that causes (n,) in its first n bins bring about, `lags` bins later each."""
     for k in range(lags.shape[0]):
-        _add(jumps[k], caused, slope[lags[k] :])
+        add(jumps[k], caused, slope[lags[k] :])

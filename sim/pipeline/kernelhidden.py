@@ -25,6 +25,7 @@ from sim.pipeline.recalls import (
 )
 from sim.pipeline.state import (
     AGAIN_UNTIL,
+    AHEAD_UNTIL,
     CALM,
     LEAST_S,
     MOST_S,
@@ -104,17 +105,40 @@ def _times(plan: Plan, piece: Floats) -> int:
 
 
 @part
+def tell_hidden(plan: Plan, state: State, t: int) -> None:
+    """What is hidden in bin `t` is visible again in bins that were looked ahead at."""
+    state.marks[AHEAD_UNTIL] = min(state.marks[AHEAD_UNTIL], t + int(plan.again[LAG]))
+
+
+@part
+def hide_exactly(plan: Plan, state: State, t: int, s: int, times: int, mass: float) -> None:
+    """Messages of lane `s` that were hidden `times` times and waited for nothing else are so once more, from
+    bin `t` on."""
+    lag, later, ring = int(plan.again[LAG]), plan.again[NEXT], state.recalled.shape[2]
+    own = state.streams[s]
+    own[AGAIN_UNTIL] = own[RECALLED_UNTIL + times] = max(own[AGAIN_UNTIL], t + lag + 1.0)
+    if t + lag + 1 >= plan.bins:
+        return
+    tell_hidden(plan, state, t)
+    at = (t + lag) % ring
+    following = at + 1 if at + 1 < ring else 0
+    state.recalled[s, times, at] += mass * (1.0 - later)
+    state.recalled_for[at] = t + lag
+    if later > 0.0:
+        state.recalled[s, times, following] += mass * later
+        state.recalled_for[following] = t + lag + 1
+
+
+@part
 def hide(plan: Plan, state: State, t: int, piece: Floats, kind: int, mass: float) -> None:
     """`mass` of a piece is visible again when the time-out has passed, if the season lasts so long."""
-    s, lag, later = int(piece[STREAM]), int(plan.again[LAG]), plan.again[NEXT]
+    s, lag, later, ring = int(piece[STREAM]), int(plan.again[LAG]), plan.again[NEXT], state.again.shape[0]
+    times = _times(plan, piece)
+    if kind != LATE_ONES and 0 <= times < TIMES:
+        hide_exactly(plan, state, t, s, times, mass)
+        return
     state.streams[s, AGAIN_UNTIL] = max(state.streams[s, AGAIN_UNTIL], t + lag + 1.0)
     if t + lag + 1 >= plan.bins or mass <= 0.0:
-        return
-    times, ring = _times(plan, piece), state.again.shape[0]
-    if kind != LATE_ONES and 0 <= times < TIMES:
-        state.streams[s, RECALLED_UNTIL + times] = state.streams[s, AGAIN_UNTIL]
-        state.recalled[s, times, (t + lag) % ring] += mass * (1.0 - later)
-        state.recalled[s, times, (t + lag + 1) % ring] += mass * later
         return
     waited_s, square = piece_moments(piece)
     for step in range(2):

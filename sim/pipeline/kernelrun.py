@@ -12,14 +12,18 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
+from sim.pipeline.kernelrows import add
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
-from sim.pipeline.recalls import ACKS, LAG
+from sim.pipeline.recalls import ASKING, TOO_LATE
 from sim.pipeline.state import (
+    AGAIN,
     AHEAD_FROM,
+    AHEAD_UNTIL,
     ALIVE,
     ARRIVING_SHARE,
     BY_CLASS,
     DUE,
+    ENDS,
     FRESHNESS_S,
     HELD,
     HELD_UNTIL,
@@ -38,6 +42,7 @@ from sim.pipeline.state import (
     PROVIDER,
     RUN_BINS,
     RUN_FROM,
+    TURNS,
     UNDER_WAY,
     UNSAFE,
     WAITS,
@@ -46,7 +51,7 @@ from sim.pipeline.state import (
     State,
     Window,
 )
-from sim.pipeline.steps import GO_ON, LOOK_AHEAD
+from sim.pipeline.steps import LOOK_AHEAD, TURN_OVER
 
 _TINY = 1e-12
 """Less than this of a message is what rounding left."""
@@ -54,37 +59,29 @@ _TINY = 1e-12
 
 @part
 def look_ahead(plan: Plan, state: State, window: Window, at: int, end: int) -> None:
-    """Into `state.ahead`: what is due in the columns from `at` on, up to `end` and as far as one looks."""
-    ahead, n = state.ahead, min(end - at, looks_ahead(plan, window))
+    """Into `state.ahead`: what is due in the columns from `at` on, up to `end` and RUN_BINS at most; what is
+    hidden meanwhile says until when it tells all (sim.pipeline.kernelhidden)."""
+    ahead, n = state.ahead, min(end - at, RUN_BINS)
+    classes = state.classes.shape[0]
     state.marks[AHEAD_FROM] = state.marks[RUN_FROM] = at
-    by_provider = BY_CLASS + state.classes.shape[0]
+    state.marks[AHEAD_UNTIL] = window.first_bin + at + n
     for what in range(ahead.shape[0]):
         for k in range(n):
             ahead[what, k] = 0.0
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
         if s < window.arrivals.shape[0]:
-            due, own = window.arrivals[s], plan.streams[s]
-            of_class, of_provider = (
-                ahead[BY_CLASS + int(own[PRIORITY])],
-                ahead[by_provider + int(own[PROVIDER])],
-            )
-            for k in range(n):
-                ahead[DUE, k] += due[at + k]
-                of_class[k] += due[at + k]
-                of_provider[k] += due[at + k]
-                if own[FRESHNESS_S] < plan.bin_s and due[at + k] > 0.0:
-                    ahead[UNSAFE, k] = 1.0
+            due, own = window.arrivals[s, at : at + n], plan.streams[s]
+            add(1.0, due, ahead[BY_CLASS + int(own[PRIORITY])])
+            add(1.0, due, ahead[BY_CLASS + classes + int(own[PROVIDER])])
+            if own[FRESHNESS_S] < plan.bin_s:
+                for k in range(n):
+                    if due[k] > 0.0:
+                        ahead[UNSAFE, k] = 1.0
+    for p in range(classes):
+        add(1.0, ahead[BY_CLASS + p, :n], ahead[DUE])
     if window.again != 0:
         call_at(window.again, plan, state, window, LOOK_AHEAD, window.first_bin + at, n, 0, 0.0)
-
-
-@part
-def looks_ahead(plan: Plan, window: Window) -> int:
-    """Bins at most: what is hidden in one of them is visible again in none of them."""
-    if window.again == 0 or plan.again[ACKS] == 0.0:
-        return RUN_BINS
-    return min(RUN_BINS, int(plan.again[LAG]))
 
 
 @part
@@ -135,53 +132,72 @@ def end_run(plan: Plan, state: State, window: Window, end: int) -> None:
 def go_on(plan: Plan, state: State, window: Window, at: int, end: int, taken: int) -> None:
     """What the providers took of the newcomers in these columns goes its way, and what they had arrives,
     stream by stream. taken: 0 = none, 1 = those whose provider takes all of this bin's, 2 = all."""
-    if window.again != 0:
-        first = window.first_bin
-        call_at(window.again, plan, state, window, GO_ON, first + at, first + end, taken, 0.0)
-        return
+    _list_turns(state, window, at, end, taken)
     for i in range(state.marks[ALIVE]):
-        row, newcomers = state.alive[i], 0.0
+        row, newcomers = state.alive[i], False
+        due = window.arrivals[0, at:end]
         if row < window.arrivals.shape[0] and (
             taken == 2 or (taken == 1 and all_pass(state, int(plan.streams[row, PROVIDER])))
         ):
-            newcomers = _admit(plan, state, window, row, at, end)
-        due = window.arrivals[row if newcomers > 0.0 else 0, at:end]
-        if newcomers > 0.0:
-            late = float(plan.streams[row, LATE_AT_ONCE])
-            spread(plan, state, row, window.first_bin + at, due, due, late)
-        land(plan, state, window, row, at, due, newcomers > 0.0)
+            due = window.arrivals[row, at:end]
+            late_of, late = due, float(plan.streams[row, LATE_AT_ONCE])
+            newcomers = _admit(plan, state, window, row, at, end) > 0.0
+            if state.marks[TURNS] > 0:
+                t = window.first_bin + at
+                again = call_at(window.again, plan, state, window, TURN_OVER, t, end, row, 0.0)
+                if again >= 0.0:
+                    due, late_of = state.taken[ASKING, : end - at], state.taken[TOO_LATE, : end - at]
+                    newcomers, late = True, 1.0 if again > 0.0 else 0.0
+            if newcomers:
+                _spread(plan, state, row, window.first_bin + at, due, late_of, late)
+        _land(plan, state, window, row, at, due, newcomers)
+
+
+@part
+def _list_turns(state: State, window: Window, at: int, end: int, taken: int) -> None:
+    """Into `state.turns`: the columns in which what is taken is more or less than what is due."""
+    state.marks[TURNS] = 0
+    if window.again == 0 or taken == 0:
+        return
+    for k in range(at - state.marks[AHEAD_FROM], end - state.marks[AHEAD_FROM]):
+        if state.ahead[AGAIN, k] > 0.0 or state.ahead[ENDS, k] > 0.0:
+            state.turns[state.marks[TURNS]] = k
+            state.marks[TURNS] += 1
 
 
 @part
 def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> float:
     """All newcomers of a lane are taken by their provider. Returns how many."""
-    out, due, own = window.out, window.arrivals[s], plan.streams[s]
-    offered, accepted, attempts = (
-        out[OFFERED, int(own[OWNER])],
-        out[ACCEPTED, int(own[OWNER])],
-        out[ATTEMPTS, int(own[OWNER])],
-    )
-    met, first = state.met[int(own[PROVIDER]), int(own[PRIORITY])], state.marks[AHEAD_FROM]
-    passed, came, waits, light, v = 0.0, 0.0, 0.0, state.light[s], int(own[PROVIDER])
+    due, own, first = window.arrivals[s, at:end], plan.streams[s], state.marks[AHEAD_FROM]
+    row, v, share = int(own[OWNER]), int(own[PROVIDER]), float(own[ARRIVING_SHARE])
+    add(1.0, due, window.out[OFFERED, row, at:end])
+    add(1.0, due, window.out[ACCEPTED, row, at:end])
+    add(1.0, due, window.out[ATTEMPTS, row, at:end])
+    met = state.met[v, int(own[PRIORITY])]
+    cells, chances = met[0, at - first : end - first], met[1, at - first : end - first]
+    passed, came, waits, light = 0.0, 0.0, 0.0, state.light[s]
+    cell, of_cell = 0, 0.0
     all_land = landing_share(plan, window.first_bin + end, v) >= 1.0
-    for j in range(at, end):
-        mass = due[j]
-        if mass > 0.0:
-            offered[j] += mass
-            accepted[j] += mass
-            attempts[j] += mass
-            passed += mass
-            if not all_land:
-                mass *= landing_share(plan, window.first_bin + j, v)
-            waits += mass * met[1, j - first]
-            light[int(met[0, j - first])] += mass * own[ARRIVING_SHARE] * met[1, j - first]
-            came += mass
-    state.delays[WAITS, s, 0] += (came - waits) * own[ARRIVING_SHARE]
+    for k in range(end - at):
+        mass = due[k]
+        passed += mass
+        if not all_land:
+            mass *= landing_share(plan, window.first_bin + at + k, v)
+        came += mass
+        if int(cells[k]) != cell:
+            light[cell] += of_cell * share
+            waits += of_cell
+            cell, of_cell = int(cells[k]), 0.0
+        of_cell += mass * chances[k]
+    light[cell] += of_cell * share
+    state.delays[WAITS, s, 0] += (came - waits - of_cell) * share
     return passed
 
 
 @part
-def spread(plan: Plan, state: State, s: int, first: int, taken: Floats, late_of: Floats, late: float) -> None:
+def _spread(
+    plan: Plan, state: State, s: int, first: int, taken: Floats, late_of: Floats, late: float
+) -> None:
     """Spread what a lane's provider took, in bins from `first` on, over those ahead in which it is delivered;
     the share `late` of `late_of` will be too late."""
     v, coming, own = int(plan.streams[s, PROVIDER]), state.coming[s], state.streams[s]
@@ -196,42 +212,47 @@ def spread(plan: Plan, state: State, s: int, first: int, taken: Floats, late_of:
 
 @part
 def _lay(taken: Floats, first: int, jump: float, ring: Floats) -> None:
-    """Add `jump` times each of `taken` to the ring, from bin `first` on."""
-    bins, j = ring.shape[0], 0
-    while j < taken.shape[0]:
-        ahead = (first + j) % bins
-        n = min(taken.shape[0] - j, bins - ahead)
-        for i in range(n):
-            ring[ahead + i] += jump * taken[j + i]
-        j += n
+    """Add `jump` times each of `taken` to the ring, which is no shorter, from bin `first` on."""
+    at = first % ring.shape[0]
+    here = min(taken.shape[0], ring.shape[0] - at)
+    add(jump, taken[:here], ring[at:])
+    add(jump, taken[here:], ring)
 
 
 @part
-def land(plan: Plan, state: State, window: Window, row: int, at: int, taken: Floats, newcomers: bool) -> None:
+def _land(
+    plan: Plan, state: State, window: Window, row: int, at: int, taken: Floats, newcomers: bool
+) -> None:
     """What leaves the providers in as many columns from `at` on: delivered or bounced. taken: by the row's
     provider in these columns, if there are `newcomers`."""
-    end = at + taken.shape[0]
     own, share, stream = state.streams[row], plan.streams[row, ARRIVING_SHARE], int(plan.streams[row, OWNER])
-    out, under_way = window.out, window.under_way[stream]
-    delivered, fresh, failed = out[DELIVERED, stream], out[FRESH, stream], out[FAILED, stream]
-    coming, bins = state.coming[row], state.coming.shape[2]
+    coming, t, done, n = state.coming[row], window.first_bin + at, 0, taken.shape[0]
     leaving, late, under, held = own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY], own[HELD]
-    ring = (window.first_bin + at) % bins
-    for j in range(at, end):
-        leaving += coming[0, ring]
-        late += coming[1, ring]
-        coming[0, ring] = coming[1, ring] = 0.0
-        ring = ring + 1 if ring + 1 < bins else 0
-        if newcomers:
-            under += taken[j - at]
-        landed = min(max(leaving, 0.0), under)
-        if landed >= _TINY:
-            under -= landed
-            arrived = landed * share
-            delivered[j] += arrived
-            fresh[j] += min(max(landed - late, 0.0) * share, arrived)
-            failed[j] += landed - arrived
-        under_way[j] += under + held
-    if window.first_bin + end > own[LANDS_UNTIL]:
+    while done < n:
+        ring, j = (t + done) % coming.shape[1], at + done
+        to = min(j + n - done, j + coming.shape[1] - ring)
+        leaves, leaves_late = coming[0, ring:], coming[1, ring:]
+        delivered, fresh = window.out[DELIVERED, stream, j:to], window.out[FRESH, stream, j:to]
+        failed, under_way, asked = (
+            window.out[FAILED, stream, j:to],
+            window.under_way[stream, j:to],
+            taken[done:],
+        )
+        for k in range(to - j):
+            leaving += leaves[k]
+            late += leaves_late[k]
+            leaves[k] = leaves_late[k] = 0.0
+            if newcomers:
+                under += asked[k]
+            landed = min(max(leaving, 0.0), under)
+            if landed >= _TINY:
+                under -= landed
+                arrived = landed * share
+                delivered[k] += arrived
+                fresh[k] += min(max(landed - late, 0.0) * share, arrived)
+                failed[k] += landed - arrived
+            under_way[k] += under + held
+        done += to - j
+    if t + n > own[LANDS_UNTIL]:
         leaving = late = 0.0
     own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY] = leaving, late, under

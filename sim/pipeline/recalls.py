@@ -23,7 +23,7 @@ from sim.pipeline.redelivery import (
     services,
     up_share,
 )
-from sim.pipeline.state import RUN_BINS, Floats
+from sim.pipeline.state import NEVER, RUN_BINS, Floats, Indices
 
 # First columns of Plan.again: shares of what is taken that a crash ends and that outlast the time-out;
 # whether there is a time-out; how many bins later it has passed, and for which share one more.
@@ -43,9 +43,8 @@ FIRST_KEPT = FIRST_LATE + LATE_POINTS
 
 TIMES = 4
 """State.recalled has messages apart by how often they were hidden, up to so often."""
-# Rows of State.taken, for a lane and a run of bins: what is visible again, what a crash or a fault ends then,
-# what asks the provider, and what of that will be too late.
-CAME, GONE, ASKING, TOO_LATE = range(4)
+# Rows of State.taken, for a lane and a run of bins: what asks the provider, and what of it will be too late.
+ASKING, TOO_LATE = range(2)
 
 # First columns of State.again: messages that a crash ended, their due times (from the bin in which they are
 # visible again), squared due times and attempts weighted by them; the same of late ones, and of those that
@@ -120,16 +119,23 @@ def recall_room(again: Floats, rows: int, bins: int, bin_s: float) -> dict[str, 
     """What State says of messages taken again and of workers away, for `rows` lanes and a Plan.again."""
     if not len(again):
         none = {"again": np.zeros((1, 0, KINDS)), "mixed": np.zeros(1), "recalled": np.zeros((0, TIMES, 1))}
-        return {**none, "taken": np.zeros((4, 0)), "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
-    lag = min(int(again[LAG]), bins)
+        at_work = {"recalled_for": _no_bins(1), "turns": _no_bins(0), "taken": np.zeros((2, 0))}
+        return {**none, **at_work, "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
     # a run of bins takes out what comes again only when the bin behind it has hidden its own
-    ahead = lag + 2 + min(lag, RUN_BINS)
+    ahead = min(int(again[LAG]), bins) + 2 + min(RUN_BINS, bins)
     longest = int(again[FIRST_KEPT - 1] / bin_s)
     return {
         "again": np.zeros((ahead, rows, KINDS)),
         "mixed": np.zeros(ahead),
         "recalled": np.zeros((rows, TIMES, ahead)),
-        "taken": np.zeros((4, RUN_BINS)),
+        "recalled_for": _no_bins(ahead),
+        "turns": _no_bins(RUN_BINS),
+        "taken": np.zeros((2, RUN_BINS)),
         "late": np.zeros((min(longest, bins) + 3, rows, 3)),
         "down": np.zeros(min(int(again[GONE_LAG]), bins) + 5),
     }
+
+
+def _no_bins(cells: int) -> Indices:
+    """(cells,), each for a bin that never comes."""
+    return np.full(cells, NEVER, dtype=np.int64)
