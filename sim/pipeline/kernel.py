@@ -231,7 +231,7 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     due, safe = note_due(state, k)
     _begin(plan, state, window, t)
     again = visible_again(plan, state, window, t, k)
-    calm = safe and is_calm(plan, state, due + again, window.capacity[j])
+    calm = safe and is_calm(plan, state, due + again, window.capacity[j], j)
     if calm:
         served = serve_at_once(plan, state, window, t)
     else:

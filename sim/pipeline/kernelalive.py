@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelparts import enlist
+from sim.pipeline.kernelrows import count_some
 from sim.pipeline.recalls import LATE
 from sim.pipeline.state import (
     AGAIN_UNTIL,
@@ -29,8 +30,11 @@ def list_alive(plan: Plan, state: State, window: Window, at: int, end: int) -> N
         own = state.streams[row]
         own[LISTED] = 0.0
         ahead = max(own[LANDS_UNTIL], own[BACK_UNTIL] + 1.0, own[DEFERRED_UNTIL] + 1.0, own[AGAIN_UNTIL])
-        j = at if row < window.arrivals.shape[0] else end
-        while j < end and window.arrivals[row, j] <= 0.0:
-            j += 1
-        if j < end or ahead >= t or own[HELD] > 0.0 or late:
+        if ahead >= t or own[HELD] > 0.0 or late or _has_newcomers(window, row, at, end):
             enlist(state, row)
+
+
+@part
+def _has_newcomers(window: Window, row: int, at: int, end: int) -> bool:
+    """Whether anything is due in a row, which may be a standby's, in these columns."""
+    return bool(row < window.arrivals.shape[0] and count_some(window.arrivals[row, at:end]) > 0)

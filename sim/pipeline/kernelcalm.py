@@ -11,7 +11,7 @@ import math
 from sim.ledger import ACCEPTED, EXPIRED, OFFERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
-from sim.pipeline.kerneldoor import room
+from sim.pipeline.kerneldoor import elsewhere
 from sim.pipeline.kernelexpiry import leave_too_old, too_old_share
 from sim.pipeline.kernelparts import light_wait, usual_capacity
 from sim.pipeline.kernelrun import all_pass
@@ -39,6 +39,7 @@ from sim.pipeline.state import (
     PRIORITY,
     PROVIDER,
     REJECT,
+    RUN_FROM,
     STREAM,
     TRIES,
     VAR,
@@ -51,9 +52,9 @@ from sim.pipeline.steps import AT_ONCE, STOP_SHORT, TAKE_OUT_CALM
 
 
 @part
-def is_calm(plan: Plan, state: State, due: float, capacity: float) -> bool:
-    """Nobody waits; the workers can take all that is `due` and the pieces that come back; there is room for
-    them while the places of those in backoff, or not visible yet, are kept."""
+def is_calm(plan: Plan, state: State, due: float, capacity: float, j: int) -> bool:
+    """Nobody waits; the workers can take all that is `due` in column `j` and the pieces that come back; there
+    is room for them while the places of those in backoff, or not visible yet, are kept."""
     total = due
     for i in range(state.marks[PIECES]):
         total += state.pieces[i, MASS]
@@ -62,7 +63,11 @@ def is_calm(plan: Plan, state: State, due: float, capacity: float) -> bool:
     for p in range(state.waiting.shape[0]):
         if state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]:
             return False
-    return plan.overflow != REJECT or plan.bound == math.inf or room(plan, state) >= 0.0
+    if plan.overflow != REJECT or plan.bound == math.inf:
+        return True
+    if state.marks[RUN_FROM] == j:
+        state.refused[3] = elsewhere(state)
+    return bool(plan.bound >= state.refused[0] + state.refused[1] + state.refused[2] + state.refused[3])
 
 
 @part

@@ -29,10 +29,16 @@ def queued(state: State) -> float:
 def room(plan: Plan, state: State) -> float:
     """Messages that may wait besides those in backoff or not visible yet, and those that will be refused or
     hidden in this bin: as many as in the last one. Below 0 if those are too many already."""
-    away = float(state.refused[0] + state.refused[1] + state.refused[2])
+    return plan.bound - float(state.refused[0] + state.refused[1] + state.refused[2]) - elsewhere(state)
+
+
+@part
+def elsewhere(state: State) -> float:
+    """Messages in backoff or not visible yet."""
+    away = 0.0
     for i in range(state.marks[ALIVE]):
         away += state.streams[state.alive[i], AWAY] + state.streams[state.alive[i], HIDDEN]
-    return plan.bound - away
+    return away
 
 
 @part

@@ -10,6 +10,9 @@ from sim.pipeline.kernelcache import part
 MANY = 30.0
 """From this mean on Poisson numbers come from an expansion."""
 
+SURELY_NONE = 0.15
+"""Up to this mean nothing is drawn at up to one deviation: more than so many numbers are as likely above."""
+
 
 @part
 def poisson(mean: float, normal: float) -> float:
@@ -22,6 +25,8 @@ def poisson(mean: float, normal: float) -> float:
         root, square = math.sqrt(mean), normal * normal
         skewed = (square - 1.0) / 6.0 - (2.0 + square) * normal / (72.0 * root)
         return max(0.0, math.floor(mean + root * normal + skewed + 0.5))
+    if mean <= SURELY_NONE and normal <= 1.0:
+        return 0.0
     chance = 0.5 * math.erfc(-normal / math.sqrt(2.0))
     number, share = 0.0, math.exp(-mean)
     total = share

@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.pipeline import breakerlaws, calllaws, deferrallaws, limitlaws, retries
 from sim.pipeline.calllaws import CALL_S, CALLS
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.limits import PACED, REPUTATION, ROLLING, STARTED, SWITCH, WARM_UP, WINDOW
 from sim.pipeline.state import Floats
 
@@ -46,7 +46,7 @@ breaker_probes = _breaker["breaker_probes"]
 budget_earn, budget_spend = _retries["budget_earn"], _retries["budget_spend"]
 
 
-@part
+@inlined
 def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
     """The most that a limit passes in [now_s, now_s + span_s); the last of its figures says which law: one of
     PLAIN_LAWS."""
@@ -62,21 +62,28 @@ def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
     return float(_bucket_open(state, figures, now_s, span_s))
 
 
-@part
+@inlined
 def left_idle(figures: Floats, capacity: float, served_spread: float, span_s: float, asking: float) -> float:
     """What of a limit nobody is there to use at the moment it opens, when so many ask in a span: of calls.
 
     capacity, served_spread: Plan.capacity, .asking_spread; workers never idle ask as evenly as they serve.
     """
+    return _calls_idle(figures, capacity, served_spread, span_s, asking) if figures[-1] == STARTED else 0.0
+
+
+@part
+def _calls_idle(
+    figures: Floats, capacity: float, served_spread: float, span_s: float, asking: float
+) -> float:
     offered = asking * figures[CALL_S] / span_s
-    if int(figures[-1]) != STARTED or offered <= figures[CALLS]:
+    if offered <= figures[CALLS]:
         return 0.0
     spread = 1.0 - min(1.0, asking / capacity) * (1.0 - served_spread)
     idle = float(_started_idle(figures, offered, max(spread, _LEAST_SPREAD)))
     return float(idle * math.ceil(span_s / figures[CALL_S] - 1e-9))
 
 
-@part
+@inlined
 def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
     """The same of a limit of any law."""
     law = int(figures[-1])
@@ -89,7 +96,7 @@ def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
     return float(plain_open(state, figures, now_s, span_s))
 
 
-@part
+@inlined
 def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
     """Book an amount with a limit of one of PLAIN_LAWS."""
     law = int(figures[-1])
@@ -105,7 +112,7 @@ def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
         _bucket_take(state, figures, now_s, messages)
 
 
-@part
+@inlined
 def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
     """The same with a limit of any law."""
     law = int(figures[-1])

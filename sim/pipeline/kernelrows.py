@@ -1,4 +1,4 @@
-"""Rows of amounts, bin by bin, added to each other. Compiled into sim.pipeline.kernel and kernelfeedback."""
+"""Rows of amounts, bin by bin, at one go. Compiled into sim.pipeline.kernel and its units."""
 
 from __future__ import annotations
 
@@ -11,3 +11,19 @@ def add(factor: float, what: Floats, to: Floats) -> None:
     """Add `factor` times (n,) to the first n of (m,), of the first m where those are fewer."""
     for i in range(min(what.shape[0], to.shape[0])):
         to[i] += factor * what[i]
+
+
+@vectorised
+def multiply(factor: float, what: Floats, to: Floats) -> None:
+    """Into the first n of (m,): `factor` times (n,)."""
+    for i in range(what.shape[0]):
+        to[i] = factor * what[i]
+
+
+@vectorised
+def count_some(what: Floats) -> int:
+    """How many of these are above 0."""
+    some = 0
+    for i in range(what.shape[0]):
+        some += 1 if what[i] > 0.0 else 0
+    return some

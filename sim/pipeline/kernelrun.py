@@ -201,22 +201,26 @@ def _spread(
     """Spread what a lane's provider took, in bins from `first` on, over those ahead in which it is delivered;
     the share `late` of `late_of` will be too late."""
     v, coming, own = int(plan.streams[s, PROVIDER]), state.coming[s], state.streams[s]
+    bins = coming.shape[1]
+    at = first % bins
     for k in range(plan.delivery_ends[v, JUMPS]):
-        lag, jump = int(plan.delivery[v, k, 0]), plan.delivery[v, k, 1]
-        _lay(taken, first + lag, jump, coming[0])
+        ring, jump = at + int(plan.delivery[v, k, 0]), plan.delivery[v, k, 1]
+        if ring >= bins:
+            ring -= bins
+        _lay(taken, ring, jump, coming[0])
         if late > 0.0:
-            _lay(late_of, first + lag, jump * late, coming[1])
+            _lay(late_of, ring, jump * late, coming[1])
     last = first + taken.shape[0] - 1 + plan.delivery_ends[v, LAST_LAG]
     own[LANDS_UNTIL] = max(own[LANDS_UNTIL], float(last))
 
 
 @part
-def _lay(taken: Floats, first: int, jump: float, ring: Floats) -> None:
-    """Add `jump` times each of `taken` to the ring, which is no shorter, from bin `first` on."""
-    at = first % ring.shape[0]
-    here = min(taken.shape[0], ring.shape[0] - at)
-    add(jump, taken[:here], ring[at:])
-    add(jump, taken[here:], ring)
+def _lay(taken: Floats, at: int, jump: float, ring: Floats) -> None:
+    """Add `jump` times each of `taken` to the ring, which is no shorter, from its cell `at` on."""
+    add(jump, taken, ring[at:])
+    here = ring.shape[0] - at
+    if here < taken.shape[0]:
+        add(jump, taken[here:], ring)
 
 
 @part

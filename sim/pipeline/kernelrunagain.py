@@ -9,6 +9,7 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalmagain import take_recalled
 from sim.pipeline.kernelhidden import hide_exactly
 from sim.pipeline.kernelnoting import cell_of, fresh_share, landing_share
+from sim.pipeline.kernelrows import multiply
 from sim.pipeline.recalls import ACKS, ASKING, TIMES, TOO_LATE
 from sim.pipeline.state import (
     AHEAD_FROM,
@@ -44,10 +45,8 @@ def turn_over(plan: Plan, state: State, window: Window, t: int, end: int, s: int
     """
     own, at = plan.streams[s], t - window.first_bin
     due, late = window.arrivals[s, at:end], float(own[LATE_AT_ONCE])
-    asking, too_late = state.taken[ASKING], state.taken[TOO_LATE]
-    for k in range(end - at):
-        asking[k] = due[k]
-        too_late[k] = due[k] * late
+    multiply(1.0, due, state.taken[ASKING])
+    multiply(late, due, state.taken[TOO_LATE])
     other, some_late = _end_newcomers(plan, state, window, at, s), late > 0.0
     for times in range(TIMES):
         if state.streams[s, RECALLED_UNTIL + times] >= t:
