@@ -84,7 +84,7 @@ class _Engine:
         horizon_bins = self._feedback.horizon_bins
         self._window_bins = min(window_bins, max(1, window_bins // horizon_bins) * horizon_bins)
         self.seed, self.ledger = seed, ledger
-        self._filled = np.arange(len(self._window.out))
+        self._counts = kernelwindows.filled(np.ones(self._window.out.shape[:2]))
         self._waited, self._backlog = np.zeros(self._own), np.zeros((self._own, 1))
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
@@ -101,7 +101,7 @@ class _Engine:
 
     def _go(self, first: int, n: int) -> None:
         """One window."""
-        window = self._window = kernelwindows.emptied(self._window, first, n, self._filled)
+        window = self._window = kernelwindows.emptied(self._window, first, n, self._counts)
         normals = self._services.standard_normal(n)
         self._draw_capacity(normals, 0)
         if self._steady is not self._workers:
@@ -118,7 +118,7 @@ class _Engine:
         stand(out, self.ledger.in_hand(), self._waited, under_way, self._backlog)
         sums = self.ledger.post(first, out, (self._backlog, under_way), held, window.busy)
         if out is window.out:
-            self._filled = np.flatnonzero(sums.any(axis=1))
+            self._counts = kernelwindows.filled(sums)
 
     def _pass(self, normals: Floats) -> None:
         """The window's bins, in as many stretches as there are plans."""
@@ -182,10 +182,13 @@ class _Engine:
         return expected_customers(self._scenario, self._offered.streams, totals[DELIVERED], totals[FRESH])
 
     def told(self) -> tuple[Floats, tuple[Group, ...]]:
-        """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end."""
+        """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end.
+        What the engine had in hand is free afterwards: the traffic is copied once more, a week: 100 MB.
+        """
         self._close_delays()
         known = by_stream(self._lanes, known_of(self._era, self._state), len(self._traffic.streams))
         delays, known = self._delays[:, : self._own], known[:, : self._own]
+        del self._state, self._window
         return delays[0], groups(self._scenario, self._offered.streams, self.ledger.totals, delays, known)
 
 

@@ -55,8 +55,8 @@ PAGE_BINS = 300
 """Windows are checked one by one; they go to the shelf so many bins at a time, which costs a third."""
 
 Floats = npt.NDArray[np.float64]
-BusyShare = Callable[[Floats, Floats], Floats]
-"""From a window's counts and the workers' share of it to the stages' shares: see sim.stages."""
+BusyShare = Callable[[Floats, Floats | None, Floats], Floats]
+"""From what was asked and refused and the workers' share to the stages' shares: see sim.stages."""
 
 
 class ConservationError(AssertionError):
@@ -133,12 +133,13 @@ class Ledger:
         happened = np.any([each.sums.any(axis=1) for each in self._windows], axis=0)
         page = {QUANTITIES[row]: window[row] for row in np.flatnonzero(happened)}
         worker_share = _joined([each.worker_share for each in self._windows])
-        page[BUSY_SHARE] = self._busy_share(window, worker_share)
+        refused = window[LIMITED] if happened[LIMITED] else None
+        page[BUSY_SHARE] = self._busy_share(window[ATTEMPTS], refused, worker_share)
         backlog = _joined([each.backlog for each in self._windows])
-        if backlog.any():
+        if backlog.max(initial=0.0) > 0.0:
             page["backlog"] = backlog
         under_way = _joined([each.under_way for each in self._windows])
-        if under_way.any():
+        if under_way.max(initial=0.0) > 0.0:
             page["under_way"] = under_way
         self._windows, self._bins = [], 0
         self.shelf.put(page)

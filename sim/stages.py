@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from scenarios.scenario import Scenario
-from sim.ledger import ATTEMPTS, LIMITED
 from sim.pipeline.providers import carriers, open_per
 from sim.traffic import Stream
 
@@ -31,8 +30,8 @@ class Stages:
         self._carried = np.array(carried, dtype=np.float64).reshape(-1, len(streams))
         self._open = np.array(open_)[:, None]
 
-    def busy_share(self, window: Floats, worker_share: Floats) -> Floats:
-        """float64 (stages, n) in 0-1. window: counts (quantities of sim.ledger, streams, n);
+    def busy_share(self, asked: Floats, refused: Floats | None, worker_share: Floats) -> Floats:
+        """float64 (stages, n) in 0-1. asked, refused: attempts and those limited, (streams, n); None = none.
         worker_share: (n,).
 
         A provider is as busy as it admitted of what its limits let pass in a bin, or as the share of what was
@@ -41,11 +40,11 @@ class Stages:
         """
         shares = np.zeros((len(self.names), len(worker_share)))
         shares[0] = worker_share
-        asked = self._carried @ window[ATTEMPTS]
-        if not window[LIMITED].any():
+        asked = self._carried @ asked
+        if refused is None:
             np.divide(asked, self._open, out=shares[1:])
         else:
-            refused = self._carried @ window[LIMITED]
+            refused = self._carried @ refused
             np.divide(asked - refused, self._open, out=shares[1:])
             np.maximum(shares[1:], refused / np.maximum(asked, 1e-9), out=shares[1:])
         return np.clip(shares, 0.0, 1.0, out=shares)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sim.pipeline.feedback import BEGAN, KNOWN_UNTIL, Feedback
 from sim.pipeline.kernelfeedback import lay_causes
 from sim.pipeline.lanes import Approach, Doors, Lane
@@ -27,6 +29,7 @@ class Entrance:
         self._sent_rows = [triggered.index(i) for i in self._caused]
         self._on_its_way = Approach(lanes, self._planned, traffic.bin_s, lay_causes)
         self._sent_on_its_way = Approach(lanes, self._caused, traffic.bin_s, lay_causes)
+        self._eventful = np.flatnonzero(traffic.counts[self._planned].any(axis=0))
         self._let_in_until = 0
 
     def open(self, window: Window) -> None:
@@ -36,7 +39,8 @@ class Entrance:
             own[:n] = draw(n)
         events = self._counts[:, first : first + n]
         self._doors.let_in(events, window.arrivals)
-        if self._planned:
+        began, ended = np.searchsorted(self._eventful, (first, first + n)).tolist()
+        if began < ended or self._on_its_way.any:
             self._on_its_way.let_in(events[self._planned], window.arrivals)
 
     def let_in_sent(self, window: Window) -> None:

@@ -121,6 +121,11 @@ class Approach:
         self._levels = np.zeros((len(self._rows), 1))
         self._ahead = 0
 
+    @property
+    def any(self) -> bool:
+        """Whether anything may be on its way."""
+        return self._ahead > 0
+
     def let_in(self, events: npt.NDArray[np.int64], arrivals: Floats) -> None:
         """Into `arrivals` (lanes, n): what `events` (streams, n) of the n bins that follow, and those before
         them, bring to the door."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ def manned(plan: Plan, workers: Workers, staffing: Staffing) -> Plan:
     return plan._replace(capacity=NOTHING, workers=0.0, bound=0.0, overflow=REJECT)
 
 
-def figures_of(workers: Workers, count: int, bin_s: float) -> dict[str, Any]:
-    """What a plan says of `count` workers."""
+@functools.lru_cache(maxsize=256)
+def figures_of(workers: Workers, count: int, bin_s: float) -> Mapping[str, Any]:
+    """What a plan says of `count` workers; to be read only."""
     batch, own = workers.batch, without_long_stalls(workers, bin_s)
     kept_s, _ = occupied(workers.model_copy(update={"count": count}))
     met = own.model_copy(update={"crashes": None}) if away_for_bins(workers, bin_s) else own

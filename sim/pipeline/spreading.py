@@ -11,15 +11,25 @@ Floats = npt.NDArray[np.float64]
 
 
 def laid(in_bins: Floats, lags: npt.NDArray[np.int64]) -> Floats:
-    """A delay (in bins) on bins, for causes even over their bin: float64 (lags, 2), lags and jumps.
+    """A delay (in bins) on bins, for causes even over their bin: float64 (lags, 2), lags and jumps; to be
+    read only.
 
     Between two lags the share per bin is even; at a lag it changes by its jump. What comes before the
     first lag waits until then; what comes after the last is dropped, for it is beyond the season.
     """
+    return _laid(in_bins.tobytes(), lags.tobytes())
+
+
+@lru_cache(maxsize=256)  # eras differ in what one provider does
+def _laid(points: bytes, ends: bytes) -> Floats:
+    """The same of float64 and int64 values."""
+    in_bins, lags = np.frombuffer(points), np.frombuffer(ends, dtype=np.int64)
     arrived = np.clip(lags[:, None] - in_bins[None, :], 0.0, 1.0).mean(axis=1)
     arrived[0] = 0.0
     heights = np.diff(arrived) / np.diff(lags)
-    return np.column_stack((lags, np.diff(heights, prepend=0.0, append=0.0)))
+    found = np.column_stack((lags, np.diff(heights, prepend=0.0, append=0.0)))
+    found.setflags(write=False)
+    return found
 
 
 def summed(first: Floats, second: Floats) -> Floats:

@@ -112,11 +112,17 @@ def _below(light: Floats, workers: Workers) -> Floats:
         return np.zeros((len(light), histogram.BINS))
     means_s = LIGHT_LEAST_S * np.exp2((cells + 0.5) / LIGHT_PER_OCTAVE)
     if workers.batch == 1:
-        return np.asarray(light[:, cells] @ _by_wait(_exponential(means_s)))
+        return _mixed(light[:, cells], _by_wait(_exponential(means_s)))
     least_s, next_s = batch_step_s(workers), next_end_points(workers, _EXPONENTIAL_POINTS)
     share = (means_s / (means_s + least_s))[:, None]
     behind = _by_wait(np.add.outer(_exponential(means_s + least_s), next_s))
-    return np.asarray(light[:, cells] @ (share * behind + (1.0 - share) * _by_wait(next_s[None])))
+    return _mixed(light[:, cells], share * behind + (1.0 - share) * _by_wait(next_s[None]))
+
+
+def _mixed(amounts: Floats, histograms: Floats) -> Floats:
+    """float64 (S, BINS): of amounts (S, n) and histograms (n, BINS). A matrix product would be shared among
+    threads, which then wait for more at this process's expense."""
+    return np.asarray(np.einsum("sn,nb->sb", amounts, histograms))
 
 
 def _exponential(means_s: Floats) -> Floats:
