@@ -84,7 +84,7 @@ class _Engine:
         horizon_bins = self._feedback.horizon_bins
         self._window_bins = min(window_bins, max(1, window_bins // horizon_bins) * horizon_bins)
         self.seed, self.ledger = seed, ledger
-        self._counts = kernelwindows.filled(np.ones(self._window.out.shape[:2]))
+        self._filled = np.arange(len(self._window.out))
         self._waited, self._backlog = np.zeros(self._own), np.zeros((self._own, 1))
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
@@ -101,7 +101,7 @@ class _Engine:
 
     def _go(self, first: int, n: int) -> None:
         """One window."""
-        window = self._window = kernelwindows.emptied(self._window, first, n, self._counts)
+        window = self._window = kernelwindows.emptied(self._window, first, n, self._filled)
         normals = self._services.standard_normal(n)
         self._draw_capacity(normals, 0)
         if self._steady is not self._workers:
@@ -118,7 +118,7 @@ class _Engine:
         stand(out, self.ledger.in_hand(), self._waited, under_way, self._backlog)
         sums = self.ledger.post(first, out, (self._backlog, under_way), held, window.busy)
         if out is window.out:
-            self._counts = kernelwindows.filled(sums)
+            self._filled = np.flatnonzero(sums.any(axis=1))
 
     def _pass(self, normals: Floats) -> None:
         """The window's bins, in as many stretches as there are plans."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from sim.pipeline.kernelfeedback import feed
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelstalls import stall
 from sim.pipeline.provisions import goes_beyond
-from sim.pipeline.state import REJECT, Floats, Plan, State, Window
+from sim.pipeline.state import REJECT, Indices, Plan, State, Window
 
 UNITS = ("beyond", "full", "fair", "stall", "again", "feed")
 """Fields of a Window: addresses, or 0."""
@@ -31,23 +30,15 @@ def window_of(streams: int, lanes: int, bins: int, quantities: int = ONCE) -> Wi
     return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, *[0] * len(UNITS))
 
 
-def filled(sums: Floats) -> list[tuple[int, slice]]:
-    """Quantities, and streams of each, whose counts in a window are not all zero, by their sums (quantities,
-    streams)."""
-    some = sums != 0.0
-    first, last = some.argmax(axis=1).tolist(), some.shape[1] - some[:, ::-1].argmax(axis=1)
-    return [(q, slice(first[q], int(last[q]))) for q in np.flatnonzero(some.any(axis=1)).tolist()]
-
-
-def emptied(window: Window, first_bin: int, bins: int, counts: Sequence[tuple[int, slice]]) -> Window:
-    """The same window for other bins, in which only the `counts` that `filled` told are not zero; arrivals
-    and capacity are still to be said."""
+def emptied(window: Window, first_bin: int, bins: int, filled: Indices) -> Window:
+    """The same window for other bins, in which only the counts of the quantities `filled` are not zero;
+    arrivals and capacity are still to be said."""
     if bins != window.arrivals.shape[1]:
         new = window_of(len(window.held), len(window.arrivals), bins, len(window.out))
         units = {unit: getattr(window, unit) for unit in UNITS}
         return new._replace(first_bin=first_bin, **units)
-    for quantity, streams in counts:
-        window.out[quantity, streams] = 0.0
+    for quantity in filled:
+        window.out[quantity] = 0.0
     window.under_way[:], window.held[:] = 0.0, 0.0
     return window._replace(first_bin=first_bin)
 
