@@ -15,6 +15,13 @@ from sim.pipeline.limitlaws import Figures, State
 CALLS, CALL_S, CALL_SLOTS = range(3)
 NEWEST_CALLS, BOOKED, BOOKED_FROM_S, BOOKED_FOR_S, STARTS = range(5)
 
+LEAST_SPREAD = 0.05
+"""Of the counts of those who ask, against a Poisson stream's."""
+_SPARE = 4.0
+"""Standard deviations that a cap has to spare where chance refuses none: less than one of 1e5."""
+_STEEP = 5.0
+"""From here on erfc's asymptote serves: a fiftieth off."""
+
 
 def started_roll(state: State, figures: Figures, now_s: float) -> None:
     """Bring the ring of starts to `now_s`: what was booked for a span is laid evenly on the slots of it."""
@@ -71,6 +78,43 @@ def started_idle(figures: Figures, offered: float, spread: float) -> float:
     """
     calls, asked = figures[CALLS] / spread, offered / spread
     return max(0.0, calls - asked * (1.0 - blocked_share(calls, asked))) * spread
+
+
+def idle_in_rhythm(asks: float, starts: float) -> float:
+    """The same where a crew asks at so many moments of every service, always the same ones, random once, and
+    `starts` calls, fewer, start in that time.
+
+    Free calls are a queue that every ask shortens. Over one service the moments stray from an even pace as a
+    Brownian bridge of variance `asks`, and every later one repeats it: so many wait as its greatest excess
+    over a line that falls by asks - starts, whose mean this is (P(> y) = exp(-2 y (y + fall) / asks)).
+    """
+    fall = (asks - starts) / math.sqrt(2.0 * asks)
+    if fall > _STEEP:
+        return asks / (2.0 * (asks - starts))
+    return math.sqrt(math.pi * asks / 8.0) * math.exp(fall * fall) * math.erfc(fall)
+
+
+def blocked_by_chance(
+    state: State, figures: Figures, now_s: float, span_s: float, asking: tuple[float, float, float]
+) -> float:
+    """The share of those asking in a span that find no call free, though the mean would leave some.
+
+    asking: how many; spread of their counts that the amounts of spans tell, and that they do not. Of the
+    variance over a call's time spans tell what is not at its ends: half a span of it, and half of it in a
+    shorter one (by trial: on average it is a third, but the fullest moments count). `started_open` must have
+    been asked about the same span.
+    """
+    calls, messages, told, untold = figures[CALLS], asking[0], asking[1], asking[2]
+    spans = figures[CALL_S] / span_s
+    if spans < 1.0:
+        under_way, spread = messages * spans, untold + told * (1.0 - 0.5 * spans)
+    else:
+        since_s = now_s + span_s - figures[CALL_S]
+        under_way, spread = started_since(state, figures, since_s) + messages, untold + told * 0.5 / spans
+    spread = max(spread, LEAST_SPREAD)
+    if under_way <= 0.0 or calls - under_way > _SPARE * math.sqrt(calls * spread):
+        return 0.0
+    return blocked_share(calls / spread, under_way / spread)
 
 
 def blocked_share(servers: float, offered: float) -> float:

@@ -20,8 +20,9 @@ def beyond(
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a provider or a piece, `mass` at
     SHARE the workers' busy share, at START_LATE what they can serve."""
+    busy = window.busy[t - window.first_bin]
     if step == ASK:
-        return float(ask_one(plan, state, t, at, mass))
+        return float(ask_one(plan, state, t, at, mass, busy))
     if step == ACCEPT:
         accept(plan, state, window, t, row, mass, state.pieces[at])
     elif step == SHARE:
@@ -30,7 +31,7 @@ def beyond(
         start_late(plan, state, t, mass)
     elif step == ASK_ON:
         if state.marks[PIECES] > 0:
-            ask_standbys(plan, state, t, state.shares)
+            ask_standbys(plan, state, t, busy, state.shares)
         try_again(plan, state, window, t)
         _grant_retries(plan, state, state.shares)
     return 0.0

@@ -7,13 +7,14 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from sim.pipeline import breakerlaws, calllaws, deferrallaws, limitlaws, retries
-from sim.pipeline.calllaws import CALL_S, CALLS
+from sim.pipeline.calllaws import CALL_S, CALLS, LEAST_SPREAD
 from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.limits import PACED, REPUTATION, ROLLING, STARTED, SWITCH, WARM_UP, WINDOW
-from sim.pipeline.state import Floats
+from sim.pipeline.state import Floats, Plan
 
-_LEAST_SPREAD = 0.05
-"""Of the counts of those who ask, against a Poisson stream's."""
+BEHIND_LAWS = (PACED, REPUTATION, WARM_UP)
+_AMPLE = 25.0
+"""Squares of what a cap on calls has to spare, against the calls: nobody who asks is blocked by chance."""
 
 
 def _compiled_laws(module: ModuleType) -> dict[str, Any]:
@@ -34,6 +35,9 @@ _rolling_open, _rolling_take = _laws["rolling_open"], _laws["rolling_take"]
 _switch_open, _switch_take = _laws["switch_open"], _laws["switch_take"]
 _started_open, _started_take = _calls["started_open"], _calls["started_take"]
 _started_idle, blocked_share = _calls["started_idle"], _calls["blocked_share"]
+_idle_in_rhythm, _blocked_by_chance = _calls["idle_in_rhythm"], _calls["blocked_by_chance"]
+_window_pass, _window_book = _laws["window_pass"], _laws["window_book"]
+_switch_pass, _switch_book = _laws["switch_pass"], _laws["switch_book"]
 _bucket_wait, _window_wait = _laws["token_bucket_wait"], _laws["window_wait"]
 _rolling_wait, _switch_wait = _laws["rolling_wait"], _laws["switch_wait"]
 _started_wait = _calls["started_wait"]
@@ -63,24 +67,50 @@ def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
 
 
 @inlined
-def left_idle(figures: Floats, capacity: float, served_spread: float, span_s: float, asking: float) -> float:
-    """What of a limit nobody is there to use at the moment it opens, when so many ask in a span: of calls.
+def plain_pass(
+    plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
+) -> float:
+    """The most that a limit of one of PLAIN_LAWS passes of `asking` messages of a span.
 
-    capacity, served_spread: Plan.capacity, .asking_spread; workers never idle ask as evenly as they serve.
+    busy: the share of it that their workers are.
     """
-    return _calls_idle(figures, capacity, served_spread, span_s, asking) if figures[-1] == STARTED else 0.0
+    law = int(figures[-1])
+    if law == WINDOW:
+        return float(_window_pass(state, figures, now_s, span_s, asking))
+    if law == SWITCH:
+        return float(_switch_pass(state, figures, now_s, span_s, asking))
+    if law == STARTED:
+        return float(_calls_pass(plan, state, figures, now_s, span_s, asking, busy))
+    return float(plain_open(state, figures, now_s, span_s))
 
 
 @part
-def _calls_idle(
-    figures: Floats, capacity: float, served_spread: float, span_s: float, asking: float
+def _calls_pass(
+    plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
 ) -> float:
+    """The same of a cap on calls.
+
+    Workers who are never idle ask as evenly as they serve, and where they serve evenly in a rhythm; of others
+    the moments are those of what comes, made even by sqrt(c) workers (Whitt 1983).
+    """
+    opened = float(_started_open(state, figures, now_s, span_s))
     offered = asking * figures[CALL_S] / span_s
-    if offered <= figures[CALLS]:
-        return 0.0
-    spread = 1.0 - min(1.0, asking / capacity) * (1.0 - served_spread)
-    idle = float(_started_idle(figures, offered, max(spread, _LEAST_SPREAD)))
-    return float(idle * math.ceil(span_s / figures[CALL_S] - 1e-9))
+    spare = figures[CALLS] - offered
+    if figures[CALL_S] < span_s and spare > 0.0 and spare * spare > _AMPLE * figures[CALLS]:
+        return opened
+    share = min(1.0, asking / plan.capacity * plan.bin_s / span_s)
+    excess, always = share * (plan.asking_spread - 1.0), busy >= 1.0
+    if plan.batch == 1 and not always:
+        excess *= busy / math.sqrt(max(1.0, plan.workers))
+    if offered > figures[CALLS]:
+        idle = float(_started_idle(figures, offered, max(1.0 + excess, LEAST_SPREAD)))
+        if always and excess < 0.0 and plan.workers > 1.0:
+            starts = figures[CALLS] / figures[CALL_S] * plan.bin_s * plan.workers / plan.capacity
+            idle -= excess * float(_idle_in_rhythm(max(starts, share * plan.workers), starts))
+        opened -= idle * math.ceil(span_s / figures[CALL_S] - 1e-9)
+    told = share * plan.asking_spread if always else 1.0 + excess
+    asks = (asking, told, 1.0 - share if always else 0.0)
+    return min(opened, asking * (1.0 - float(_blocked_by_chance(state, figures, now_s, span_s, asks))))
 
 
 @inlined
@@ -110,6 +140,43 @@ def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
         _started_take(state, figures, now_s, messages)
     else:
         _bucket_take(state, figures, now_s, messages)
+
+
+@part
+def limit_pass(
+    plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
+) -> float:
+    """The same as `plain_pass` of a limit of any law; a span may be over before it begins."""
+    law = int(figures[-1])
+    if span_s <= 0.0 or law in BEHIND_LAWS:
+        return float(limit_open(state, figures, now_s, span_s))
+    return float(plain_pass(plan, state, figures, now_s, span_s, asking, busy))
+
+
+@inlined
+def plain_book(
+    state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, messages: float
+) -> None:
+    """Book with a limit of one of PLAIN_LAWS those of `asking` messages of a span who pass."""
+    law = int(figures[-1])
+    if law == WINDOW:
+        _window_book(state, figures, now_s, span_s, asking, messages)
+    elif law == SWITCH:
+        _switch_book(state, figures, now_s, span_s, asking, messages)
+    else:
+        plain_take(state, figures, now_s, messages)
+
+
+@part
+def limit_book(
+    state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, messages: float
+) -> None:
+    """The same with a limit of any law."""
+    law = int(figures[-1])
+    if span_s <= 0.0 or law in BEHIND_LAWS:
+        limit_take(state, figures, now_s, messages)
+    else:
+        plain_book(state, figures, now_s, span_s, asking, messages)
 
 
 @inlined

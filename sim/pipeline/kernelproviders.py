@@ -10,8 +10,9 @@ from sim.pipeline.kernellimits import (
     breaker_note,
     breaker_probes,
     breaker_wait,
-    left_idle,
+    limit_book,
     limit_open,
+    limit_pass,
     limit_refuse,
     limit_take,
     limit_wait,
@@ -64,8 +65,8 @@ _TINY = 1e-12
 
 
 @part
-def ask_standbys(plan: Plan, state: State, t: int, shares: Floats) -> None:
-    """Ask the standbys for what of this bin's pieces the others do not take."""
+def ask_standbys(plan: Plan, state: State, t: int, busy: float, shares: Floats) -> None:
+    """Ask the standbys for what of this bin's pieces the others do not take. busy: see `ask_one`."""
     for w in range(shares.shape[0]):
         if plan.providers[w, STANDBY] > 0.0:
             asking = 0.0
@@ -74,12 +75,12 @@ def ask_standbys(plan: Plan, state: State, t: int, shares: Floats) -> None:
                 detour = int(plan.streams[s, DETOUR])
                 if detour >= 0 and int(plan.streams[detour, PROVIDER]) == w:
                     asking += state.pieces[i, MASS] * (1.0 - shares[int(plan.streams[s, PROVIDER])])
-            shares[w] = ask_one(plan, state, t, w, asking)
+            shares[w] = ask_one(plan, state, t, w, asking, busy)
 
 
 @part
-def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
-    """The share of `asking` messages that provider `v` takes in bin `t`.
+def ask_one(plan: Plan, state: State, t: int, v: int, asking: float, busy: float) -> float:
+    """The share of `asking` messages that provider `v` takes in bin `t`. busy: the workers' share of it.
 
     A breaker that is open at its beginning lets them ask in the rest of it, in which limits open.
     """
@@ -92,8 +93,7 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
     first, last = plan.limit_first[v], plan.limit_first[v + 1]
     opened = 0.0 if figures[OUT] > 0.0 else let_in
     for row in range(first, last):
-        own_open = limit_open(state.limits[row], plan.limit_figures[row], from_s, for_s)
-        own_open -= left_idle(plan.limit_figures[row], plan.capacity, plan.asking_spread, for_s, let_in)
+        own_open = limit_pass(plan, state.limits[row], plan.limit_figures[row], from_s, for_s, let_in, busy)
         if own_open < opened:
             opened, own[BINDS] = own_open, plan.limit_figures[row, -1]
     asked = let_in
@@ -103,7 +103,7 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float) -> float:
     for row in range(first, last):
         if admitted < asked:
             _refuse(state.limits[row], plan.limit_figures[row], from_s, for_s, asked)
-        limit_take(state.limits[row], plan.limit_figures[row], from_s, admitted)
+        limit_book(state.limits[row], plan.limit_figures[row], from_s, for_s, asked, admitted)
     own[ASKING], own[TOLD_S], own[AT_ONCE] = asking, 0.0, 1.0
     own[ASKED_SHARE] = asked / asking if asking > 0.0 else 1.0
     if admitted < asking and figures[HEEDS] > 0.0:

@@ -222,3 +222,45 @@ def switch_open(state: State, figures: Figures, now_s: float, span_s: float) -> 
         return 0.0
     rolling_roll(state, figures, now_s + NUDGE_S)
     return figures[QUOTA] + 1.0 - state[TOTAL]
+
+
+def window_pass(state: State, figures: Figures, now_s: float, span_s: float, asking: float) -> float:
+    """What passes of `asking` messages, which ask evenly over a span: until the window ends what is left of
+    it, after that what those of the next ones leave."""
+    opened, until = window_open(state, figures, now_s, span_s), (state[ENDS_S] - now_s) / span_s
+    if until >= 1.0:
+        return opened
+    left = max(0.0, figures[CAP] - state[USED])
+    return min(until * asking, left) + min((1.0 - until) * asking, opened - left)
+
+
+def window_book(
+    state: State, figures: Figures, now_s: float, span_s: float, asking: float, messages: float
+) -> None:
+    """Book those of `asking` who pass in a span: what comes after the window's end, in the next one."""
+    until = (state[ENDS_S] - now_s) / span_s
+    if until < 1.0 and figures[PERIOD_S] >= span_s:
+        messages -= min(until * asking, max(0.0, figures[CAP] - state[USED]), messages)
+        state[NUMBER] += 1.0
+        state[ENDS_S] = window_end_s(figures, state[ENDS_S] + NUDGE_S, state[NUMBER])
+        state[USED] = 0.0
+    state[USED] += messages
+
+
+def switch_pass(state: State, figures: Figures, now_s: float, span_s: float, asking: float) -> float:
+    """What passes of `asking` messages, which ask evenly over a span in which it may be switched on again."""
+    off = (state[RING + 1 + int(figures[SLOTS])] - now_s) / span_s
+    opened = switch_open(state, figures, now_s, span_s)
+    return min(opened, (1.0 - off) * asking) if off > 0.0 else opened
+
+
+def switch_book(
+    state: State, figures: Figures, now_s: float, span_s: float, asking: float, messages: float
+) -> None:
+    """Book those of `asking` who pass in a span; it is switched off when the last of them has."""
+    at = RING + 1 + int(figures[SLOTS])
+    until_s = state[at]
+    switch_take(state, figures, now_s, messages)
+    if state[at] != until_s:
+        off_s = max(0.0, until_s - now_s)
+        state[at] += off_s + (span_s - off_s) * messages / max(messages, asking * (1.0 - off_s / span_s))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,10 @@ import pytest
 from scenarios.catalogue import Loaded
 from sim import cohort, message
 from sim.outcome import Outcome
+from sim.pipeline.calllaws import blocked_share
 from sim.progress import SILENT
-from tests.sim.pipelines import scenario, stream, traffic
+from sim.traffic import Traffic
+from tests.sim.pipelines import poisson, scenario, stream, traffic
 
 BINS = 180
 CHECK_BINS = (49, 109, 179)
@@ -79,6 +83,64 @@ def test_workers_that_are_away_after_a_crash_leave_no_call_idle_meanwhile() -> N
         for engine in (message, cohort)
     )
     assert other == pytest.approx(one, rel=0.02)
+
+
+def test_calls_stand_idle_until_a_crew_of_equal_services_comes_round_to_them() -> None:
+    """All are busy; they ask at the same moments of every service, which those at which they got busy set."""
+    cap = {"kind": "concurrency cap", "calls": 59, "call_duration": "547ms"}
+    workers = {"count": 13, "service_time": "95ms", "distribution": "deterministic"}
+    loaded = scenario(40, workers, provider=_by(cap), retries={"attempts": 1})
+    due = traffic([stream("sale")], [np.where(np.arange(40) < 5, 100, 250)])
+    one, other = (taken - 500.0 for taken in _taken(loaded, due, range(870, 886)))
+    assert one < 0.985 * 59 / 0.547 * 35.0, "a few hundredths stand idle"
+    assert other == pytest.approx(one, rel=0.01)
+
+
+@pytest.mark.parametrize("call_s", [0.3, 2.5])
+def test_a_cap_on_calls_with_a_tenth_to_spare_refuses_by_chance_what_erlang_says(call_s: float) -> None:
+    calls = math.ceil(60.0 * call_s / 0.9)
+    cap = {"kind": "concurrency cap", "calls": calls, "call_duration": f"{call_s}s"}
+    loaded = scenario(600, {"count": 30, "service_time": "50ms"}, provider=_by(cap), retries={"attempts": 1})
+    refused = []
+    for seed in range(3):
+        due = traffic([stream("sale")], [poisson(60.0, 600, seed)])
+        outcomes = (engine.run(loaded, due, seed, SILENT)[1] for engine in (message, cohort))
+        refused.append([float(outcome.limited.sum()) for outcome in outcomes])
+    one, other = np.mean(refused, axis=0)
+    assert one == pytest.approx(blocked_share(float(calls), 60.0 * call_s) * 600 * 60.0, rel=0.2), "chance"
+    assert other == pytest.approx(one, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        {"kind": "refilled bucket", "messages": 450, "every": "8.6s", "phase": "3.7s"},
+        {"kind": "switch-off", "messages": 700, "window": "144s", "off": "5.8s"},
+    ],
+    ids=lambda word: str(word["kind"]),
+)
+def test_who_asks_before_a_limit_opens_within_the_bin_is_refused(word: dict[str, Any]) -> None:
+    loaded = scenario(90, {"count": 20, "service_time": "50ms"}, provider=_by(word), retries={"attempts": 1})
+    due = traffic([stream("sale")], [np.full(90, 100)])
+    one, other = (9000.0 - taken for taken in _taken(loaded, due, range(870, 873)))
+    assert one > 1000.0
+    assert other == pytest.approx(one, rel=0.01)
+
+
+def _by(limit: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": "p", "channels": ["email"], "limits": [limit]}]
+
+
+def _taken(loaded: Loaded, due: Traffic, seeds: Iterable[int]) -> tuple[float, float]:
+    """What the provider takes: the mean of seasons message by message, and as amounts."""
+    one, other = (
+        [float(outcome.attempts.sum() - outcome.limited.sum()) for outcome in outcomes]
+        for outcomes in zip(
+            *([engine.run(loaded, due, seed, SILENT)[1] for engine in (message, cohort)] for seed in seeds),
+            strict=True,
+        )
+    )
+    return float(np.mean(one)), float(np.mean(other))
 
 
 def test_codes_from_workers_of_equal_services_find_what_opened_in_the_longer_gaps() -> None:
