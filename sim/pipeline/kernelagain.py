@@ -21,6 +21,7 @@ from sim.pipeline.kernelcalmagain import (
 from sim.pipeline.kernelhidden import crash, hide, man, recalled_wait_s
 from sim.pipeline.kernelnoting import share_below
 from sim.pipeline.kernelparts import put
+from sim.pipeline.kernelrows import TINY
 from sim.pipeline.kernelrunagain import turn_over
 from sim.pipeline.lines import RECALLED
 from sim.pipeline.recalls import (
@@ -72,9 +73,6 @@ from sim.pipeline.steps import (
     TAKE_OUT_CALM,
     TURN_OVER,
 )
-
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 
 
 def again(
@@ -128,11 +126,11 @@ def _come_again(plan: Plan, state: State, window: Window, t: int, s: int, at_onc
         return
     cell, own = state.again[t % state.again.shape[0], s], state.streams[s]
     ended, late, back = cell[ENDED] + cell[ENDED_LATER], cell[LATE_ONES], 0.0
-    if ended > _TINY:
+    if ended > TINY:
         back += ended
         _put_again(plan, state, t, s, cell[ENDED : ENDED + 4], cell[ENDED], at_once)
         _put_again(plan, state, t, s, cell[ENDED_LATER : ENDED_LATER + 4], cell[ENDED_LATER], at_once)
-    if late > _TINY:
+    if late > TINY:
         own[HELD] -= late
         firsts, echo = _split(plan, state, window, t, s, late), _echo(state, s)
         _put_again(plan, state, t, s, cell[LATE_ONES : LATE_ONES + 4], late - firsts, at_once)
@@ -151,7 +149,7 @@ def _recall(plan: Plan, state: State, t: int, s: int) -> float:
     for times in range(TIMES):
         mass = state.recalled[s, times, at]
         state.recalled[s, times, at] = 0.0
-        if mass > _TINY:
+        if mass > TINY:
             due_s = (t + 0.5) * plan.bin_s - recalled_wait_s(plan, times + 1)
             _put_recalled(plan, state, s, 0.0, mass, due_s, 0.0)
             back += mass
@@ -169,7 +167,7 @@ def _echo(state: State, s: int) -> int:
 def _put_again(plan: Plan, state: State, t: int, s: int, moments: Floats, mass: float, at_once: bool) -> None:
     """`mass` of the messages with these moments joins its class, at most two parcels: by their mean number of
     attempts, one less and one more. at_once: two pieces, counted as in backoff until they are served."""
-    if mass <= _TINY:
+    if mass <= TINY:
         return
     due_s, tries = moments[1] / moments[0], moments[3] / moments[0]
     var, fewer = max(0.0, moments[2] / moments[0] - due_s * due_s), 1.0 * math.floor(tries + 1e-9)
@@ -251,7 +249,7 @@ def _ask_late(plan: Plan, state: State, t: int, s: int) -> None:
         state.back_level.shape[1],
     )
     mass = cell[0]
-    if mass > _TINY:
+    if mass > TINY:
         piece = state.pieces[state.marks[PIECES]]
         state.marks[PIECES] += 1
         due_s = cell[1] / mass

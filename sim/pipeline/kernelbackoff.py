@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelparts import enlist, put
+from sim.pipeline.kernelrows import TINY
 from sim.pipeline.provisions import TOLD_LAST
 from sim.pipeline.state import (
     ALIVE,
@@ -29,8 +30,6 @@ from sim.pipeline.state import (
     State,
 )
 
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 _AT_ONCE = 1e-6
 """Of a bin: waits that differ by less are equal."""
 
@@ -71,7 +70,7 @@ def _come_back_in(plan: Plan, state: State, t: int, s: int, group: int) -> None:
             if change[moment] != 0.0:  # what nobody wrote on takes no memory
                 change[moment] = 0.0
         mass = level[0]
-        if mass > _TINY:
+        if mass > TINY:
             due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
             piece = state.pieces[state.marks[PIECES]]
             piece[STREAM], piece[TRIES], piece[MASS] = s, k + 1.0, mass

@@ -15,6 +15,7 @@ from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR, HELD_BACK, piece_moments
 from sim.pipeline.kernelparts import enlist, with_turn_below_bin
 from sim.pipeline.kernelproviders import ask_mailboxes
+from sim.pipeline.kernelrows import TINY
 from sim.pipeline.provisions import (
     AT_ONCE,
     DEFERS,
@@ -56,7 +57,6 @@ from sim.pipeline.state import (
 
 _NEVER = cast(int, np.int64(0))
 """As a plain 0 it would be a type of its own, and all that takes it would be compiled once more."""
-_TINY = 1e-12
 _RESIDUE = 1e-7
 """Less than this of a message is what rounding left; sums of differences leave more of it."""
 
@@ -207,7 +207,7 @@ def _try_cell(plan: Plan, state: State, window: Window, t: int, row: int, tried:
     mean_s, square = cell[1] / mass, cell[2] / mass
     state.streams[row, HELD] -= mass
     passed = mass * state.providers[v, MAIL_SHARE]
-    if passed > _TINY:
+    if passed > TINY:
         piece = state.pieces[state.marks[PIECES]]
         within_s2 = plan.bin_s * plan.bin_s / 12.0 if tried > 0 else 0.0
         half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + within_s2))

@@ -11,6 +11,7 @@ from sim.ledger import EXPIRED, FAILED, REDELIVERED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import too_old_share
 from sim.pipeline.kernelhidden import hide, recalled_wait_s, tell_hidden
+from sim.pipeline.kernelrows import TINY
 from sim.pipeline.kernelrun import all_pass
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.recalls import (
@@ -51,15 +52,12 @@ from sim.pipeline.state import (
     Window,
 )
 
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
-
 
 @part
 def end_piece(plan: Plan, state: State, window: Window, t: int, piece: Floats, ended: float) -> float:
     """A crash ends this share of a piece. Returns how many messages will be visible again."""
     s, gone = int(piece[STREAM]), piece[MASS] * ended
-    if gone <= _TINY:
+    if gone <= TINY:
         return 0.0
     piece[MASS] -= gone
     if plan.again[ACKS] == 0.0:
@@ -123,7 +121,7 @@ def _look_at(plan: Plan, state: State, t: int, k: int, at: int) -> None:
         own, piece = plan.streams[s], state.pieces[state.marks[PIECES]]
         for times in range(TIMES):
             came = state.recalled[s, times, at]
-            if came > _TINY:
+            if came > TINY:
                 become_recalled(plan, state, piece, t, s, times + 1)
                 kept = 1.0 - too_old_share(t, plan.bin_s, piece, own, False)
                 ahead[AGAIN, k] += came
@@ -152,13 +150,14 @@ def take_recalled(plan: Plan, state: State, window: Window, t: int, s: int, time
     and crashes end a share: what is left is the piece behind the last one. Returns whether there are any."""
     slot, own, j = state.recalled[s, times], int(plan.streams[s, OWNER]), t - window.first_bin
     came, slot[t % slot.shape[0]] = slot[t % slot.shape[0]], 0.0
-    if came <= _TINY:
+    if came <= TINY:
         return False
     piece = state.pieces[state.marks[PIECES]]
     become_recalled(plan, state, piece, t, s, times + 1)
     old = came * too_old_share(t, plan.bin_s, piece, plan.streams[s], False)
     window.out[REDELIVERED, own, j] += came
-    window.out[EXPIRED, own, j] += old
+    if old > 0.0:  # its memory is far away
+        window.out[EXPIRED, own, j] += old
     state.streams[s, HIDDEN] -= came
     piece[MASS] = came - old
     end_piece(plan, state, window, t, piece, ended)

@@ -17,6 +17,7 @@ from sim.pipeline.kernellimits import (
     limit_take,
     limit_wait,
 )
+from sim.pipeline.kernelrows import TINY
 from sim.pipeline.limits import LITTLE_BY_LITTLE
 from sim.pipeline.provisions import (
     ASKED_SHARE,
@@ -59,9 +60,6 @@ from sim.pipeline.state import (
     Plan,
     State,
 )
-
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 
 
 @part
@@ -126,7 +124,7 @@ def _refuse(limit: Floats, figures: Floats, now_s: float, span_s: float, asked: 
 def _through_breaker(plan: Plan, state: State, v: int, now_s: float, let_in: float, opened: float) -> float:
     """How many of `let_in` messages that come from `now_s` on ask, when `opened` of them would be taken."""
     breaker, figures = state.providers[v, :BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES]
-    if let_in <= _TINY:
+    if let_in <= TINY:
         return 0.0
     asked = breaker_probes(breaker, let_in, opened)
     probes = min(asked, breaker[TO_PASS])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from sim.pipeline.kernelcache import vectorised
 from sim.pipeline.state import Floats
 
+TINY = 1e-12
+"""Less than this of a message is what rounding left."""
+
 
 @vectorised
 def add(factor: float, what: Floats, to: Floats) -> None:

@@ -12,7 +12,7 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
-from sim.pipeline.kernelrows import add
+from sim.pipeline.kernelrows import TINY, add
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.recalls import ASKING, TOO_LATE
 from sim.pipeline.state import (
@@ -52,9 +52,6 @@ from sim.pipeline.state import (
     Window,
 )
 from sim.pipeline.steps import LOOK_AHEAD, TURN_OVER
-
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 
 
 @part
@@ -249,7 +246,7 @@ def _land(
             if newcomers:
                 under += asked[k]
             landed = min(max(leaving, 0.0), under)
-            if landed >= _TINY:
+            if landed >= TINY:
                 under -= landed
                 arrived = landed * share
                 delivered[k] += arrived

@@ -9,7 +9,7 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalmagain import take_recalled
 from sim.pipeline.kernelhidden import hide_exactly
 from sim.pipeline.kernelnoting import cell_of, fresh_share, landing_share
-from sim.pipeline.kernelrows import multiply
+from sim.pipeline.kernelrows import TINY, multiply
 from sim.pipeline.recalls import ACKS, ASKING, TIMES, TOO_LATE
 from sim.pipeline.state import (
     AHEAD_FROM,
@@ -30,9 +30,6 @@ from sim.pipeline.state import (
     State,
     Window,
 )
-
-_TINY = 1e-12
-"""Less than this of a message is what rounding left."""
 
 
 @part
@@ -65,7 +62,7 @@ def _end_newcomers(plan: Plan, state: State, window: Window, at: int, s: int) ->
         k = state.turns[i]
         j = first + k
         gone = window.arrivals[s, j] * ends[k]
-        if gone <= _TINY:
+        if gone <= TINY:
             continue
         some, t = True, window.first_bin + j
         if plan.again[ACKS] > 0.0:
@@ -93,7 +90,7 @@ def _admit_recalled(
     for i in range(state.marks[TURNS]):
         j = first + state.turns[i]
         t = window.first_bin + j
-        if state.recalled[s, times, t % ring] <= _TINY:
+        if state.recalled[s, times, t % ring] <= TINY:
             continue
         take_recalled(plan, state, window, t, s, times, float(state.ahead[ENDS, state.turns[i]]))
         if late < 0.0:  # who waited so often waited as long, in whatever bin
