@@ -142,7 +142,7 @@ def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
         _bucket_take(state, figures, now_s, messages)
 
 
-@part
+@inlined
 def limit_pass(
     plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
 ) -> float:
