@@ -26,10 +26,14 @@ def queued(state: State) -> float:
 
 
 @part
-def room(plan: Plan, state: State) -> float:
+def room(plan: Plan, state: State, capacity: float) -> float:
     """Messages that may wait besides those in backoff or not visible yet, and those that will be refused or
-    hidden in this bin: as many as in the last one. Below 0 if those are too many already."""
-    return plan.bound - float(state.refused[0] + state.refused[1] + state.refused[2]) - elsewhere(state)
+    hidden in this bin: as many as in the last one, of as many as the workers take now. Below 0 if those are
+    too many already."""
+    refused, last = float(state.refused[0]), float(state.refused[4])
+    if last > 0.0:
+        refused *= min(capacity, max(queued(state), last)) / last
+    return plan.bound - refused - float(state.refused[1] + state.refused[2]) - elsewhere(state)
 
 
 @part
@@ -46,7 +50,7 @@ def let_in(plan: Plan, state: State, capacity: float, newcomers: float) -> float
     """How many `newcomers` come in during a bin in which the workers take up to `capacity`: for whom there is
     room, or a worker who is idle though what comes back is served as well."""
     left, coming_back = capacity - queued(state), 0.0
-    by_room = max(0.0, left + room(plan, state))
+    by_room = max(0.0, left + room(plan, state, capacity))
     if by_room >= newcomers:
         return newcomers
     for i in range(state.marks[PIECES]):
@@ -64,14 +68,14 @@ def _idle_chance(plan: Plan, capacity: float, left: float, newcomers: float) -> 
     their `capacity` is used by what may wait, and newcomers who find none are rejected.
 
     A birth and death process: below c busy ones Erlang's loss system of all that comes, from c on a queue of
-    what may wait.
+    what may wait. Where more than they can serve waits already, hardly anyone finds one.
     """
     servers = plan.workers * plan.batch * capacity / plan.capacity
     if servers <= 0.0:
         return 0.0
-    share = max(0.0, left / capacity)
+    share = left / capacity
     blocked = blocked_share(servers, (capacity - left + newcomers) / capacity * servers)
-    below = (1.0 - blocked) * math.sqrt(share * share + plan.unevenness)
+    below = (1.0 - blocked) * (math.sqrt(share * share + plan.unevenness) + min(0.0, share))
     return float(below / (below + blocked))
 
 

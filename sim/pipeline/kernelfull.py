@@ -80,7 +80,7 @@ def _spill_over(plan: Plan, state: State, window: Window, t: int, share: float) 
 @part
 def _plan_drops(plan: Plan, state: State, capacity: float) -> None:
     """Into `state.drops` (P,): how much of each class is dropped in this bin, the lowest class first."""
-    over = max(0.0, queued(state) - capacity - max(0.0, room(plan, state)))
+    over = max(0.0, queued(state) - capacity - max(0.0, room(plan, state, capacity)))
     for p in range(state.waiting.shape[0] - 1, -1, -1):
         above = 0.0
         for q in range(p):

@@ -30,15 +30,16 @@ from sim.pipeline.steps import ACCEPT, SET_BACK, SHARE
 @part
 def settle(plan: Plan, state: State, window: Window, t: int) -> None:
     """Each piece is taken, taken by the standby, set back or given up."""
-    state.refused[0] = 0.0
+    state.refused[0] = state.refused[4] = 0.0
     diverted, j = window.out[BY_STANDBY], t - window.first_bin
-    share_by_class(plan, state, window.busy[j])
+    share_by_class(plan, state, t, window.busy[j])
     if window.beyond != 0:
         call_at(window.beyond, plan, state, window, SHARE, t, 0, 0, window.busy[j])
     for i in range(state.marks[PIECES]):
         s = int(state.pieces[i, STREAM])
         v, detour = int(plan.streams[s, PROVIDER]), int(plan.streams[s, DETOUR])
         told_s = state.providers[v, TOLD_S]
+        state.refused[4] += state.pieces[i, MASS]
         left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS])
         if left > 0.0 and detour >= 0:
             before, left = left, _ask_row(plan, state, window, t, i, detour, left)

@@ -7,18 +7,30 @@ from __future__ import annotations
 
 import math
 
+from sim.pipeline.calllaws import CALL_S
 from sim.pipeline.kernelcache import part
-from sim.pipeline.limits import REPUTATION, TRICKLING
-from sim.pipeline.provisions import ASKED_SHARE, BINDS, DEFERS, MAIL_BINDS, MAIL_FIRSTS, MAIL_SHARE, PACE_ROW
+from sim.pipeline.limits import REPUTATION, STARTED, TRICKLING
+from sim.pipeline.provisions import (
+    ASKED_SHARE,
+    BINDS,
+    DEFERS,
+    GATHERED,
+    GATHERED_BIN,
+    MAIL_BINDS,
+    MAIL_FIRSTS,
+    MAIL_SHARE,
+    PACE_ROW,
+)
 from sim.pipeline.state import BEHIND, DOOR, MASS, PIECES, PRIORITY, PROVIDER, STREAM, Floats, Plan, State
 
 _REGULAR = 1e-9
 """Spread of services that are all equally long."""
+_GATHERING, _FEW = 2.5, 4.0
 
 
 @part
-def share_by_class(plan: Plan, state: State, busy: float) -> None:
-    """Into `state.class_shares` at the doors; busy: the workers' share of this bin.
+def share_by_class(plan: Plan, state: State, t: int, busy: float) -> None:
+    """Into `state.class_shares` at the doors in bin `t`; busy: the workers' share of it.
 
     What a breaker withholds it withholds of all alike: the limit is met in the rest of the bin.
     """
@@ -29,8 +41,32 @@ def share_by_class(plan: Plan, state: State, busy: float) -> None:
         if 0.0 < share < 1.0 and int(state.providers[v, BINDS]) in TRICKLING and _apart(plan, busy):
             _ask_by_class(plan, state, v, shares)
             _share(plan, busy, _served(plan, state, busy), share, 1.0, shares)
+            apart = 1.0
+            if plan.batch > 1 and int(state.providers[v, BINDS]) == STARTED:
+                apart = _still_apart(plan, state, t, v, share)
             for p in range(shares.shape[0]):
-                shares[p] *= asked
+                shares[p] = asked * (share + apart * (shares[p] - share))
+
+
+@part
+def _still_apart(plan: Plan, state: State, t: int, v: int, share: float) -> float:
+    """How much a batch's first message still has before its others at a cap on calls that has refused some
+    for a while: calls that began together end together, so that batches come to find room for all or none.
+
+    Groups of calls that end between the same two batches become one, the sooner the more the gaps between
+    batches vary: of what sets them apart is left 1 / (1 + 2.5 x share x varied x times a call). Of calls and
+    batches tried one by one, with one to sixteen workers, what is told so is a tenth off, a fifth in a
+    cap's first seconds; equal services keep all apart.
+    """
+    own, row = state.providers[v], plan.limit_first[v]
+    if own[GATHERED_BIN] < t - 1:
+        own[GATHERED] = 0.0
+    while int(plan.limit_figures[row, -1]) != STARTED:
+        row += 1
+    own[GATHERED] += plan.bin_s / plan.limit_figures[row, CALL_S]
+    own[GATHERED_BIN] = t
+    varied = min(1.0, plan.asking_spread / plan.batch * max(1.0, plan.workers / _FEW))
+    return float(1.0 / (1.0 + _GATHERING * share * varied * own[GATHERED]))
 
 
 @part

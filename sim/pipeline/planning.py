@@ -145,7 +145,7 @@ def empty_state(
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, 0, 0, 0, 0], dtype=np.int64),
         drops=np.zeros(p),
         stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
-        refused=np.zeros(4),
+        refused=np.zeros(5),
         outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, 2, coming + RUN_BINS)),
         streams=streams,

@@ -33,12 +33,13 @@ BREAKER_FIGURES = 5
 # bin, the share that the mailboxes take; the bin in which they were asked last; tries of the messages that
 # were tried most often; the last bin with a change ahead in State.deferred or State.queued; first attempts in
 # this bin; the laws of the limits that refused last, at the door and of the mailboxes; of those who asked the
-# mailboxes, the share who came from workers; the last moment that messages were told to wait for.
+# mailboxes, the share who came from workers; the last moment that messages were told to wait for;
+# for how many times a call its cap on calls has refused batches, and the last bin in which it did.
 _, _, _, _, _, SAVED, ASKING, ASKED_SHARE, TOLD_S, GRANTED, AT_ONCE, TURN_FROM_S, TURN_TO_S, KEPT = range(14)
 LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS, BINDS, MAIL_BINDS, MAIL_FIRSTS = (
     range(14, 24)
 )
-TOLD_LAST = 24
+TOLD_LAST, GATHERED, GATHERED_BIN = range(24, 27)
 BREAKER_STATE = 5
 
 
@@ -75,7 +76,7 @@ def _plainly_limited(provider: Provider) -> bool:
 
 def provider_states(scenario: Scenario) -> Floats:
     """float64 (V, columns): State.providers."""
-    table = np.zeros((len(scenario.providers), TOLD_LAST + 1))
+    table = np.zeros((len(scenario.providers), GATHERED_BIN + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
     table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0

@@ -182,8 +182,8 @@ class State(NamedTuple):
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(4,): messages set back in the last bin; whose worker crashed; those since RUN_FROM, net; in backoff or
-    not visible yet then."""
+    """(5,): messages set back in the last bin; whose worker crashed; those since RUN_FROM, net; in backoff or
+    not visible yet then; messages that the workers took in the last bin."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-from pathlib import Path
 
 from tests.checkout.house import HEADING, PLAN, ROOMS, ROOT, files, name, parsed, plan, sentence
 

@@ -156,6 +156,23 @@ def test_codes_from_workers_of_equal_services_find_what_opened_in_the_longer_gap
     assert abs(found - np.mean(exact)) < 2.0 * np.std(exact) / 4.0
 
 
+def test_batches_before_a_cap_on_calls_come_to_find_room_for_all_or_none() -> None:
+    """Calls of a second that began together end together: a batch's first, the codes, soon have little before
+    the others. They begin one by one, before there is too much."""
+    cap = {"kind": "concurrency cap", "calls": 60, "call_duration": "1s"}
+    provider, crew = (
+        {"name": "p", "channels": ["email"], "limits": [cap]},
+        {"count": 4, "service_time": "30ms"},
+    )
+    loaded = scenario(100, {**crew, "batch": 3}, provider=[provider], retries={"attempts": 1})
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    due = traffic(streams, [[25] * 10 + [600] * 90, [30] * 100])
+    found = _codes_taken(cohort.run(loaded, due, 1, SILENT)[1])
+    exact = [_codes_taken(message.run(loaded, due, seed, SILENT)[1]) for seed in range(870, 876)]
+    assert 1.1 < np.mean(exact) < 1.7, "2.5 if calls ended one by one"
+    assert found == pytest.approx(np.mean(exact), rel=0.1)
+
+
 def _codes_taken(outcome: Outcome) -> float:
     """Of codes, against all messages: the share of calls that the bucket passes."""
     asked, refused = outcome.attempts.sum(axis=1), outcome.limited.sum(axis=1)

@@ -110,3 +110,20 @@ def test_who_finds_an_idle_worker_comes_in_however_many_are_in_backoff(overflow:
     for quantity in ("attempts", "rejected", "failed"):
         exact, found = (np.cumsum(getattr(o, quantity)[0], dtype=np.float64) for o in (one, other))
         assert found[[40, 60, -1]] == pytest.approx(exact[[40, 60, -1]], rel=0.03, abs=20.0), quantity
+
+
+@pytest.mark.parametrize("engine", [message, cohort], ids=["message", "cohort"])
+def test_nobody_comes_in_above_the_bound_while_what_comes_back_keeps_all_workers(engine: Any) -> None:
+    """Nothing is taken, and 500 in backoffs of a second ask for five times what the workers can do."""
+    workers = {"count": 10, "service_time": "100ms", "distribution": "lognormal", "variation": 1.2}
+    shut = [{"kind": "daily cap", "messages": 1, "timezone": "UTC"}]
+    loaded = scenario(
+        BINS,
+        workers,
+        queue={"bound": 500},
+        provider=[{"name": "p", "channels": ["email"], "limits": shut}],
+        retries={"attempts": 100, "backoff": "1s", "cap": "1s"},
+    )
+    outcome = engine.run(loaded, traffic(STREAMS[:1], [block(80, 0, BINS, BINS, 1)]), 1, SILENT)[1]
+    assert 480 < outcome.backlog.max() <= 515
+    assert outcome.accepted[0, 20:].sum() < 25
