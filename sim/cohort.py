@@ -128,7 +128,7 @@ class _Engine:
                 self._take_over(first + at)
                 self._draw_capacity(normals, at)
             reached = self._advance(at, min(n, self._regimes.next_change(first + at) - first))
-            self._regimes.used(self._window.busy[at:reached])
+            self._regimes.used(self._window.busy[at:reached], self._window.capacity[at:reached])
             at = reached
 
     def _advance(self, at: int, until: int) -> int:

@@ -94,6 +94,28 @@ def test_an_autoscaler_answers_a_step_after_its_look_and_the_start_up(run: Any) 
 
 
 @both
+def test_an_autoscaler_sees_as_much_of_few_busy_workers_used_as_they_were_given_to_do(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of 50 ms, 35/s for 300 s. What each look is told is listened to; the orders are those of 0.9."""
+    scaling = {"most": 3, "on": "utilisation", "target": 0.9, "every": "10s", "cool_down": "1h"}
+    seen: list[float] = []
+    advance = Staffing.advance
+
+    def listening(staffing: Staffing, bin_: int, backlog: float, utilisation: float) -> None:
+        if staffing.looks(bin_):
+            seen.append(utilisation)
+        advance(staffing, bin_, backlog, 0.9)
+
+    monkeypatch.setattr(Staffing, "advance", listening)
+    due = traffic([stream("a")], [block(35, 0, BINS, BINS, 4)])
+    run(season(count=2, distribution="exponential", autoscaling=scaling), due, 1, SILENT)
+    assert len(seen) == BINS // 10 - 1
+    given = due.counts[0, : BINS - 10].sum() * 0.05 / 2 / (BINS - 10)
+    assert np.mean(seen) == pytest.approx(given, abs=0.015)
+
+
+@both
 def test_nothing_passes_a_queue_that_cannot_be_reached(run: Any) -> None:
     _, outcome = run(season(fault("queue-unavailable", 100, 50)), sale(300), 1, SILENT)
     assert outcome.rejected[1, 100:150].sum() == outcome.offered[1, 100:150].sum()
