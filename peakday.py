@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -273,6 +274,7 @@ def report(run: typed.RunName, as_json: typed.Json = False) -> None:
 def _run(command: Callable[[Screen], int], as_json: bool, stages: Sequence[str] = ()) -> None:
     from reports import console
 
+    gc.enable()  # see main
     console.run(command, json=as_json, stages=stages)
 
 
@@ -284,4 +286,5 @@ def main() -> None:
     """Run the command line. Until a command listens to signals there is nothing to keep: leave at once."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(EXIT_INTERRUPTED))
+    gc.disable()  # loading makes many objects and no garbage: a tenth of its time went into looking for some
     app()

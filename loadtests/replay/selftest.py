@@ -19,7 +19,6 @@ from loadtests.replay.fates import Fault
 from loadtests.replay.orders import StandIn
 from loadtests.replay.records import SendRecords
 from loadtests.replay.schedule import Schedule, constant
-from loadtests.sendapi.own_certificate import CERTIFICATE
 from sim.formats import require
 
 FORMAT = "peakday generator 1"
@@ -114,7 +113,7 @@ def null_server(log: Path, *, tls: bool) -> Iterator[StandIn]:
         words = [*python_module("loadtests.sendapi.null"), *([place] if tls else [])]
         with Child("null server", words, log=log) as server:
             ready = server.expect("ready", START_S_MAX)
-            yield StandIn(CONNECTIONS, ready["port"], ready["tls_port"], str(Path(place) / CERTIFICATE))
+            yield StandIn(CONNECTIONS, ready["port"], ready["tls_port"], ready["certificate"])
 
 
 def _answered_per_s(records: SendRecords) -> float:

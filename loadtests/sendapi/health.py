@@ -86,7 +86,8 @@ def state_of(webhook: Webhook) -> WebhookState | None:
     """None where nothing is or was to be told."""
     if not webhook.is_used:
         return None
-    return WebhookState(webhook.posted, webhook.waiting, webhook.given_up, webhook.key.public)
+    public = webhook.key.public if webhook.url else ""  # else nothing is signed with it
+    return WebhookState(webhook.posted, webhook.waiting, webhook.given_up, public)
 
 
 @cache

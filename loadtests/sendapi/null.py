@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from loadtests.children import link
-from loadtests.sendapi import null2, own_certificate, serving
+from loadtests.sendapi import null2, serving
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nx-message-id: null\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
@@ -85,12 +85,15 @@ async def _served(tls: ssl.SSLContext | None) -> tuple[asyncio.Server, int]:
 async def _run(folder: Path | None) -> None:
     async with serving.stoppable() as stop:
         parent = link()
-        served = [await _served(None)]
+        served, certificate = [await _served(None)], ""
         if folder is not None:
+            from loadtests.sendapi import own_certificate  # 0.1 s, which a server without TLS spares
+
             served.append(await _served(own_certificate.server_context(folder, PROTOCOLS)))
+            certificate = str(folder / own_certificate.CERTIFICATE)
         if parent is not None:
             serving.leave_with(parent, stop)
-            parent.tell("ready", port=served[0][1], tls_port=served[-1][1])
+            parent.tell("ready", port=served[0][1], tls_port=served[-1][1], certificate=certificate)
         await stop.asked.wait()
         for server, _ in served:
             server.close()

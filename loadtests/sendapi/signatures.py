@@ -5,66 +5,70 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+if TYPE_CHECKING:
+    from loadtests.sendapi.ecdsa import PrivateKey
 
 KEY_FILE = "webhook-key.pem"
 
 
 class EcdsaKey:
-    """A P-256 key, as SendGrid's event webhook signs: SHA-256 over timestamp and payload, DER in base64."""
+    """A P-256 key, as SendGrid's event webhook signs: SHA-256 over timestamp and payload, DER in base64.
 
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._key = key
+    It is made or read when it is first used: most APIs post nothing, and the library takes 0.1 s to load.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def made(self) -> EcdsaKey:
+        """Itself: the key is there before anybody waits for it."""
+        _ = self._key
+        return self
 
     @property
     def public(self) -> str:
         """What a receiver verifies with: the public key's DER in base64."""
-        kind, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        return base64.b64encode(self._key.public_key().public_bytes(kind, form)).decode()
+        from loadtests.sendapi import ecdsa  # see the class
+
+        return base64.b64encode(ecdsa.public_of(self._key)).decode()
 
     def sign(self, timestamp: str, payload: bytes) -> str:
         """The signature of one post."""
-        signature = self._key.sign(timestamp.encode() + payload, ec.ECDSA(hashes.SHA256()))
-        return base64.b64encode(signature).decode()
+        from loadtests.sendapi import ecdsa  # see the class
+
+        return base64.b64encode(ecdsa.signature_of(timestamp.encode() + payload, self._key)).decode()
+
+    @cached_property
+    def _key(self) -> PrivateKey:
+        from loadtests.sendapi import ecdsa  # see the class
+
+        return ecdsa.fresh_key() if self._folder is None else ecdsa.key_in(self._folder / KEY_FILE)
 
 
 def fresh_key() -> EcdsaKey:
     """A key that is kept nowhere."""
-    return EcdsaKey(ec.generate_private_key(ec.SECP256R1()))
+    return EcdsaKey()
 
 
 def key_in(folder: Path) -> EcdsaKey:
     """The folder's key, made where there is none: receivers need not learn another after a restart."""
-    path = folder / KEY_FILE
-    if path.exists():
-        found = serialization.load_pem_private_key(path.read_bytes(), None)
-        if isinstance(found, ec.EllipticCurvePrivateKey):
-            return EcdsaKey(found)
-    folder.mkdir(parents=True, exist_ok=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    form, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(key.private_bytes(serialization.Encoding.PEM, form, no_password))
-    return EcdsaKey(key)
+    return EcdsaKey(folder).made()
 
 
 def sendgrid_signed(public: str, timestamp: str, payload: bytes, signature: str) -> bool:
     """Whether the holder of the private key signed it; `public` as `EcdsaKey.public` gives it."""
+    from loadtests.sendapi import ecdsa  # see EcdsaKey
+
     try:
-        key = serialization.load_der_public_key(base64.b64decode(public))
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            return False
-        given = base64.b64decode(signature)
-        key.verify(given, timestamp.encode() + payload, ec.ECDSA(hashes.SHA256()))
-    except (ValueError, InvalidSignature):
+        key, given = base64.b64decode(public), base64.b64decode(signature)
+    except ValueError:
         return False
-    return True
+    return ecdsa.is_signed(timestamp.encode() + payload, given, key)
 
 
 def twilio_signature(token: str, url: str, fields: Mapping[str, str]) -> str:
