@@ -182,8 +182,7 @@ class State(NamedTuple):
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
-    """(5,): messages set back in the last bin; whose worker crashed; those since RUN_FROM, net; in backoff or
-    not visible yet then; messages that the workers took in the last bin."""
+    """(5,): messages set back in the last bin; crashed; these since RUN_FROM, net; away then; taken last."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
     outside: Floats
@@ -206,8 +205,7 @@ class State(NamedTuple):
     deferred: Floats
     """(tries, S, bins ahead, 3): changes ahead of `deferred_level`."""
     deferred_level: Floats
-    """(S, tries, 3): messages that a provider tries again in this bin, by how often it has; sums of their
-    delays so far, and of the squares of those."""
+    """(S, tries, 3): messages tried again in this bin, by how often; sums of delays, and of their squares."""
     queued: Floats
     """(S, bins ahead, 3): the same of those whose turn in a provider's own queue comes in a bin."""
     delays: Floats
