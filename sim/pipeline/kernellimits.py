@@ -50,7 +50,7 @@ breaker_probes = _breaker["breaker_probes"]
 budget_earn, budget_spend = _retries["budget_earn"], _retries["budget_spend"]
 
 
-@inlined
+@part
 def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
     """The most that a limit passes in [now_s, now_s + span_s); the last of its figures says which law: one of
     PLAIN_LAWS."""
@@ -66,7 +66,7 @@ def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
     return float(_bucket_open(state, figures, now_s, span_s))
 
 
-@inlined
+@part
 def plain_pass(
     plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
 ) -> float:
@@ -126,7 +126,7 @@ def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
     return float(plain_open(state, figures, now_s, span_s))
 
 
-@inlined
+@part
 def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
     """Book an amount with a limit of one of PLAIN_LAWS."""
     law = int(figures[-1])
@@ -153,7 +153,7 @@ def limit_pass(
     return float(plain_pass(plan, state, figures, now_s, span_s, asking, busy))
 
 
-@inlined
+@part
 def plain_book(
     state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, messages: float
 ) -> None:
