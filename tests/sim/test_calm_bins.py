@@ -48,6 +48,7 @@ SEASONS = {
     "a crash loses the message": season(None, CRASHES),
     "a crash brings it again": season("20s", CRASHES),
     "bins within a time-out end in the middle of one": season("7300ms", CRASHES),
+    "a crash long after the last": season("9s", {"crashes": {"rate": "6/h", "restart": "5s"}}),
     "a time-out of two bins": season("2s", {**CRASHES, **EVEN}),
     "a time-out below a bin": season("600ms", {**OFTEN, **EVEN}),
     "crashed four times and more": season("3s", OFTEN),
