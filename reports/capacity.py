@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scenarios.words import PRIORITIES
-from sim.draining import SHARE
+from sim import draining
 from sim.traffic import Traffic
 
 STEPS = 40
@@ -55,7 +55,7 @@ def _least(enough: Callable[[float], bool], highest: float) -> float:
 def _drain_bins(waiting: Series) -> int:
     """From the greatest backlog to 1 % of it; to the end and beyond where it stays."""
     top = int(np.argmax(waiting))
-    drained = waiting[top:] <= SHARE * waiting[top]
+    drained = waiting[top:] <= draining.SHARE * waiting[top]
     return int(np.argmax(drained)) if drained.any() else len(waiting) + 1
 
 

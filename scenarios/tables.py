@@ -14,9 +14,8 @@ PARQUET_ENDINGS = (".parquet", ".pq")
 def read_table(path: Path, file: str, wanted: Mapping[str, str], key: str) -> Table:
     """The `wanted` columns of a CSV or Parquet file, which its name's ending tells apart."""
     if path.suffix.lower() in PARQUET_ENDINGS and path.is_file():
-        from scenarios.parquet_files import (
-            read_parquet,
-        )  # most scenarios name no table, and pyarrow takes 0.1 s
+        # most scenarios name no table, and pyarrow takes 0.1 s
+        from scenarios.parquet_files import read_parquet
 
         return read_parquet(path, file, wanted, key)
     from scenarios.csv_files import read_csv  # the same
