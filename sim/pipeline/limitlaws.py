@@ -241,9 +241,7 @@ def window_book(
     until = (state[ENDS_S] - now_s) / span_s
     if until < 1.0 and figures[PERIOD_S] >= span_s:
         messages -= min(until * asking, max(0.0, figures[CAP] - state[USED]), messages)
-        state[NUMBER] += 1.0
-        state[ENDS_S] = window_end_s(figures, state[ENDS_S] + NUDGE_S, state[NUMBER])
-        state[USED] = 0.0
+        window_roll(state, figures, state[ENDS_S] + NUDGE_S)
     state[USED] += messages
 
 
