@@ -19,7 +19,7 @@ from loadtests.sendapi.faults import Switchboard
 from loadtests.sendapi.health import Source
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.relay import Rules
-from loadtests.sendapi.signatures import fresh_key, key_in
+from loadtests.sendapi.signatures import webhook_key
 from loadtests.sendapi.sinks import CountingSink
 from loadtests.sendapi.store import Store
 from loadtests.sendapi.webhook import Webhook
@@ -49,7 +49,7 @@ async def dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
     """Dispatcher and app over the queue; afterwards what waits stays in its files."""
     sink = CountingSink()
     relaying = _relaying(knobs)
-    webhook = _webhook(knobs)
+    webhook = Webhook(knobs.webhook, webhook_key(knobs.webhook, Path(knobs.data)), knobs.key)
     listeners: list[Listener] = [sink] if relaying else []
     dispatcher = Dispatcher(
         store,
@@ -72,12 +72,6 @@ async def dispatched(store: Store, knobs: Knobs) -> AsyncIterator[Source]:
             await relaying.carrier.close()
         await webhook.stop(LAST_EVENTS_S)
         await store.close()
-
-
-def _webhook(knobs: Knobs) -> Webhook:
-    """Who is told of each fate."""
-    key = key_in(Path(knobs.data)) if knobs.webhook else fresh_key()
-    return Webhook(knobs.webhook, key, knobs.key)
 
 
 def _relaying(knobs: Knobs) -> Rules | None:

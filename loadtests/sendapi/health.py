@@ -86,7 +86,7 @@ def state_of(webhook: Webhook) -> WebhookState | None:
     """None where nothing is or was to be told."""
     if not webhook.is_used:
         return None
-    public = webhook.key.public if webhook.url else ""  # else nothing is signed with it
+    public = webhook.key.public if webhook.key else ""
     return WebhookState(webhook.posted, webhook.waiting, webhook.given_up, public)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import msgspec
@@ -20,7 +21,10 @@ from loadtests.sendapi.events import (
     ses_notification,
     twilio_callback,
 )
-from loadtests.sendapi.signatures import EcdsaKey, twilio_signature
+from loadtests.sendapi.signatures import twilio_signature
+
+if TYPE_CHECKING:
+    from loadtests.sendapi.ecdsa import EcdsaKey
 
 JSON = {"Content-Type": "application/json"}
 
@@ -48,11 +52,11 @@ class Post:
 
 @dataclass(frozen=True)
 class Signing:
-    """What posts to `url` are signed with: `key` SendGrid's events, `token` Twilio's callbacks. Amazon's
-    would need a certificate that Amazon signed; Postmark does not sign."""
+    """What posts to `url` are signed with: `key` SendGrid's events (None: unsigned), `token` Twilio's
+    callbacks. Amazon's would need a certificate that Amazon signed; Postmark does not sign."""
 
     url: str
-    key: EcdsaKey
+    key: EcdsaKey | None
     token: str
 
 
@@ -66,18 +70,22 @@ def posts(batch: Sequence[Happened], signing: Signing, now_s: float) -> Iterator
             yield _events_post(list(group), signing.key, now_s)
 
 
-def _events_post(group: list[Happened], key: EcdsaKey, now_s: float) -> Post:
+def _events_post(group: list[Happened], key: EcdsaKey | None, now_s: float) -> Post:
     events = [
         event
         for one in group
         for event in sendgrid_events(one.lane, one.entry, one.places, one.fate, one.attempt, one.at)
     ]
-    body, timestamp = msgspec.json.encode(events), str(int(now_s))
-    headers = JSON | {
+    body = msgspec.json.encode(events)
+    signed = {} if key is None else _signed(body, key, str(int(now_s)))
+    return Post(JSON | signed, body, len(events))
+
+
+def _signed(body: bytes, key: EcdsaKey, timestamp: str) -> dict[str, str]:
+    return {
         "X-Twilio-Email-Event-Webhook-Timestamp": timestamp,
         "X-Twilio-Email-Event-Webhook-Signature": key.sign(timestamp, body),
     }
-    return Post(headers, body, len(events))
 
 
 def _callback(one: Happened, place: int, signing: Signing) -> Post:

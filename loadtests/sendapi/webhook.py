@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from loadtests.sendapi.blocks import Entry, Lane
@@ -15,7 +16,9 @@ from loadtests.sendapi.carriers import Fate
 from loadtests.sendapi.events import TWILIO
 from loadtests.sendapi.line import Line
 from loadtests.sendapi.posts import Signing
-from loadtests.sendapi.signatures import EcdsaKey
+
+if TYPE_CHECKING:
+    from loadtests.sendapi.ecdsa import EcdsaKey
 
 LINES_MAX = 64
 """Different URLs that messages may ask for; events of others are given up."""
@@ -27,7 +30,7 @@ _CALLBACK = b"StatusCallback="
 class Webhook:
     """`url` "" = only who asks is told. `key` signs SendGrid's events, `token` Twilio's callbacks."""
 
-    def __init__(self, url: str, key: EcdsaKey, token: str) -> None:
+    def __init__(self, url: str, key: EcdsaKey | None, token: str) -> None:
         self.url = url
         self.key = key
         self._token = token

@@ -16,7 +16,7 @@ from loadtests.children import Child, Link, link, python_module
 from loadtests.sendapi import serving
 from loadtests.sendapi.exits import on_this_machine
 from loadtests.sendapi.knobs import is_loopback
-from loadtests.sendapi.signatures import fresh_key
+from loadtests.sendapi.signatures import webhook_key
 from loadtests.sendapi.webhook import Webhook
 from loadtests.standin.app import App, Counts
 from loadtests.standin.listening import READY_S, RECORDS, STOP_S, listening, recording
@@ -119,7 +119,7 @@ async def _run(
 ) -> None:
     sock = _listening(settings)
     base_url = _url(settings.host, sock.getsockname()[1])
-    webhook = Webhook(settings.webhook, fresh_key(), settings.key)
+    webhook = Webhook(settings.webhook, webhook_key(settings.webhook), settings.key)
     webhook.start()
     app = App(settings, recorder, webhook=webhook)
     try:

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from loadtests.receiver import server
-from loadtests.sendapi.signatures import key_in, twilio_signature
+from loadtests.sendapi.ecdsa import key_in
+from loadtests.sendapi.signatures import twilio_signature
 from loadtests.standin.records import Outcome, read_arrivals
 from loadtests.targets.delivery_words import Delivery
 from scenarios.problems import UserError

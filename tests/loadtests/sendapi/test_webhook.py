@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from loadtests.sendapi.ecdsa import key_in
 from loadtests.sendapi.knobs import Knobs
 from loadtests.sendapi.server import start
-from loadtests.sendapi.signatures import key_in
 from scenarios.problems import UserError
 
 KEY = "token"
