@@ -21,6 +21,8 @@ _SPARE = 4.0
 """Standard deviations that a cap has to spare where chance refuses none: less than one of 1e5."""
 _STEEP = 5.0
 """From here on erfc's asymptote serves: a fiftieth off."""
+_ROUNDS, _LEAST_DECAY = 4, 1e-6
+"""Of Newton's method, from above; below the least the moments' repeating alone counts."""
 
 
 def started_roll(state: State, figures: Figures, now_s: float) -> None:
@@ -84,14 +86,22 @@ def idle_in_rhythm(asks: float, starts: float) -> float:
     """The same where a crew asks at so many moments of every service, always the same ones, random once, and
     `starts` calls, fewer, start in that time.
 
-    Free calls are a queue that every ask shortens. Over one service the moments stray from an even pace as a
-    Brownian bridge of variance `asks`, and every later one repeats it: so many wait as its greatest excess
-    over a line that falls by asks - starts, whose mean this is (P(> y) = exp(-2 y (y + fall) / asks)).
+    Free calls come evenly and are a queue that every ask shortens by one: so many wait as their greatest
+    excess over the asks of a service. It is over y by exp(-decay y - 2 y^2 / asks): the decay is that of
+    moments that never repeat, a Poisson stream (1 - exp(-decay) = decay starts / asks, exact); the square
+    that of those who do, a Brownian bridge. The last factor is what few moments are short of a density.
     """
-    fall = (asks - starts) / math.sqrt(2.0 * asks)
+    load = starts / asks
+    decay = 2.0 * (1.0 - load) / load
+    for _ in range(_ROUNDS):
+        if decay > _LEAST_DECAY:
+            left = math.exp(-decay)
+            decay -= (1.0 - left - load * decay) / (left - load)
+    fall = decay * math.sqrt(asks / 8.0)
+    few = asks / (asks + 1.0 - 0.5 * load)
     if fall > _STEEP:
-        return asks / (2.0 * (asks - starts))
-    return math.sqrt(math.pi * asks / 8.0) * math.exp(fall * fall) * math.erfc(fall)
+        return few / decay
+    return few * math.sqrt(math.pi * asks / 8.0) * math.exp(fall * fall) * math.erfc(fall)
 
 
 def blocked_by_chance(
