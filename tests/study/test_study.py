@@ -13,7 +13,7 @@ from tests.study.agreement import EPSILON, HALVED_BINS, README, changed
 from tests.study.cells import Cell, cells, counted
 from tests.study.drawing import LIMITS, draw
 from tests.study.extras import EXTRAS
-from tests.study.telling import BEGIN, END, between_marks, table
+from tests.study.telling import BEGIN, END, Studied, between_marks, table
 
 CELL = Cell("drawn 0", "sale", "delay mean", 10.0, 10.0, 0.1, 1.0)
 
@@ -44,7 +44,9 @@ def test_a_drawn_season_is_small_and_told_by_both_resolutions_cell_by_cell() -> 
     again = cohort.run(drawn.loaded, traffic, 1, SILENT, window_bins=HALVED_BINS)[1]
     assert changed(two, again) <= EPSILON
     assert changed(two, one) > EPSILON, "and it sees what is changed"
-    assert f"{sum(cell.agrees for cell in found)} of {len(found)} cells" in table(1, 2, [drawn], found, 0.0)
+    told = Studied(drawn, tuple(found), tuple(cells(drawn.name, [one, one], [one, one])), 0, 0.0)
+    assert "100.0% agree, 0 off" in table(1, 2, [told]), "the message resolution with itself"
+    assert f"{sum(cell.agrees for cell in found)} of {len(found)} cells" in table(1, 2, [told])
 
 
 @pytest.mark.parametrize(
