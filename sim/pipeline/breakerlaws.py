@@ -8,6 +8,7 @@ is half open: the next calls are probes; one that fails opens it again, enough t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from sim.pipeline.limitlaws import NUDGE_S, Figures, State
 
@@ -56,3 +57,18 @@ def breaker_probes(state: State, asking: float, opened: float) -> float:
     if state[TO_PASS] > 0.0 and opened < min(asking, state[TO_PASS]):
         return min(asking, max(0.0, opened) + 1.0)
     return asking
+
+
+def breaker_rests(state: State, figures: Figures, now_s: float) -> bool:
+    """Whether it is closed, and stays so while no call fails."""
+    shut = breaker_wait(state, figures, now_s) > 0.0 or state[TO_PASS] > 0.0
+    return not shut and state[FAILED] == 0.0 and figures[SHARE] > 0.0
+
+
+def breaker_note_run(
+    state: State, figures: Figures, first: int, span_s: float, calls: Sequence[float]
+) -> None:
+    """So many calls were made in the spans first, first + 1, ... while it rested; none failed."""
+    for i in range(len(calls)):
+        breaker_wait(state, figures, (first + i) * span_s)
+        state[CALLED] += calls[i]

@@ -17,6 +17,8 @@ NEWEST_CALLS, BOOKED, BOOKED_FROM_S, BOOKED_FOR_S, STARTS = range(5)
 
 LEAST_SPREAD = 0.05
 """Of the counts of those who ask, against a Poisson stream's."""
+_AMPLE = 25.0
+"""Squares of what a cap on calls has to spare, against the calls: nobody who asks is blocked by chance."""
 _SPARE = 4.0
 """Standard deviations that a cap has to spare where chance refuses none: less than one of 1e5."""
 _STEEP = 5.0
@@ -70,6 +72,12 @@ def started_open(state: State, figures: Figures, now_s: float, span_s: float) ->
     whole = math.ceil(span_s / figures[CALL_S] - 1e-9) - 1.0
     since_s = now_s + span_s - (whole + 1.0) * figures[CALL_S]
     return (whole + 1.0) * figures[CALLS] - started_since(state, figures, since_s)
+
+
+def blocks_nobody(figures: Figures, span_s: float, asking: float) -> bool:
+    """Whether so many may ask in a span, of calls shorter than it, that surely each finds one free."""
+    spare = figures[CALLS] - asking * figures[CALL_S] / span_s
+    return figures[CALL_S] < span_s and spare > 0.0 and spare * spare > _AMPLE * figures[CALLS]
 
 
 def started_idle(figures: Figures, offered: float, spread: float) -> float:

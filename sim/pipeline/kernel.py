@@ -26,6 +26,7 @@ from sim.pipeline.kernelparts import (
 from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
 from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
+from sim.pipeline.kernelsurebins import book_sure, look_for_sure, pass_surely
 from sim.pipeline.state import (
     AGAIN,
     AHEAD_FROM,
@@ -33,6 +34,7 @@ from sim.pipeline.state import (
     CELL,
     CHANCE,
     DROP,
+    DUE,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
@@ -43,6 +45,7 @@ from sim.pipeline.state import (
     NEXT_PARCEL,
     PIECES,
     RUN_FROM,
+    SURE_UNTIL,
     USED,
     Plan,
     State,
@@ -228,9 +231,16 @@ def _begin(plan: Plan, state: State, window: Window, t: int) -> None:
 def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
     """Column `j`."""
     t, k = window.first_bin + j, j - state.marks[AHEAD_FROM]
-    due, safe = note_due(state, k)
+    look_for_sure(plan, state, window, j)
     _begin(plan, state, window, t)
     again = visible_again(plan, state, window, t, k)
+    if j < state.marks[SURE_UNTIL]:
+        if is_calm(plan, state, state.ahead[DUE, k] + again, window.capacity[j], j):
+            pass_surely(plan, state, window, j)
+            return
+        book_sure(plan, state, window, j)
+        state.marks[SURE_UNTIL] = j
+    due, safe = note_due(state, k)
     calm = safe and is_calm(plan, state, due + again, window.capacity[j], j)
     if calm:
         served = serve_at_once(plan, state, window, t)

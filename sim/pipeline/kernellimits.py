@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -13,40 +14,44 @@ from sim.pipeline.limits import PACED, REPUTATION, ROLLING, STARTED, SWITCH, WAR
 from sim.pipeline.state import Floats, Plan
 
 BEHIND_LAWS = (PACED, REPUTATION, WARM_UP)
-_AMPLE = 25.0
-"""Squares of what a cap on calls has to spare, against the calls: nobody who asks is blocked by chance."""
 
 
-def _compiled_laws(module: ModuleType) -> dict[str, Any]:
-    """The functions of a module by name, compiled, calling each other's compiled selves."""
+def compiled_laws(module: ModuleType, *known: Mapping[str, Any]) -> dict[str, Any]:
+    """The functions of a module by name, compiled, calling each other's compiled selves, and those `known` of
+    other modules."""
     space = dict(vars(module))
     plain = {name: it for name, it in space.items() if isinstance(it, FunctionType)}
+    for name in [name for name, it in plain.items() if it.__module__ != module.__name__]:
+        space[name] = next(own[name] for own in known if name in own)
+        del plain[name]
     # numba looks a name up when it compiles its caller, so all may stand in one space before any is compiled
     space.update({name: part(FunctionType(it.__code__, space, name)) for name, it in plain.items()})
     return space
 
 
-_laws, _deferrals = _compiled_laws(limitlaws), _compiled_laws(deferrallaws)
-_calls = _compiled_laws(calllaws)
-_breaker, _retries = _compiled_laws(breakerlaws), _compiled_laws(retries)
-_bucket_open, _bucket_take = _laws["token_bucket_open"], _laws["token_bucket_take"]
-_window_open, _window_take = _laws["window_open"], _laws["window_take"]
-_rolling_open, _rolling_take = _laws["rolling_open"], _laws["rolling_take"]
-_switch_open, _switch_take = _laws["switch_open"], _laws["switch_take"]
-_started_open, _started_take = _calls["started_open"], _calls["started_take"]
-_started_idle, blocked_share = _calls["started_idle"], _calls["blocked_share"]
-_idle_in_rhythm, _blocked_by_chance = _calls["idle_in_rhythm"], _calls["blocked_by_chance"]
-_window_pass, _window_book = _laws["window_pass"], _laws["window_book"]
-_switch_pass, _switch_book = _laws["switch_pass"], _laws["switch_book"]
-_bucket_wait, _window_wait = _laws["token_bucket_wait"], _laws["window_wait"]
-_rolling_wait, _switch_wait = _laws["rolling_wait"], _laws["switch_wait"]
-_started_wait = _calls["started_wait"]
-_paced_open, _paced_take, _paced_wait = (_deferrals[f"paced_{what}"] for what in ("open", "take", "wait"))
-_mail_open, _mail_take, _mail_wait = (_deferrals[f"reputation_{what}"] for what in ("open", "take", "wait"))
-_warm_open, _warm_take, _warm_wait = (_deferrals[f"warm_up_{what}"] for what in ("open", "take", "wait"))
-_mail_refuse = _deferrals["reputation_refuse"]
+PLAIN, DEFERRALS, CALLING = (compiled_laws(each) for each in (limitlaws, deferrallaws, calllaws))
+"""Compiled, by name."""
+_breaker, _retries = compiled_laws(breakerlaws), compiled_laws(retries)
+_bucket_open, _bucket_take = PLAIN["token_bucket_open"], PLAIN["token_bucket_take"]
+_window_open, _window_take = PLAIN["window_open"], PLAIN["window_take"]
+_rolling_open, _rolling_take = PLAIN["rolling_open"], PLAIN["rolling_take"]
+_switch_open, _switch_take = PLAIN["switch_open"], PLAIN["switch_take"]
+_started_open, _started_take = CALLING["started_open"], CALLING["started_take"]
+_started_idle, blocked_share = CALLING["started_idle"], CALLING["blocked_share"]
+_idle_in_rhythm, _blocked_by_chance = CALLING["idle_in_rhythm"], CALLING["blocked_by_chance"]
+_blocks_nobody = CALLING["blocks_nobody"]
+_window_pass, _window_book = PLAIN["window_pass"], PLAIN["window_book"]
+_switch_pass, _switch_book = PLAIN["switch_pass"], PLAIN["switch_book"]
+_bucket_wait, _window_wait = PLAIN["token_bucket_wait"], PLAIN["window_wait"]
+_rolling_wait, _switch_wait = PLAIN["rolling_wait"], PLAIN["switch_wait"]
+_started_wait = CALLING["started_wait"]
+_paced_open, _paced_take, _paced_wait = (DEFERRALS[f"paced_{what}"] for what in ("open", "take", "wait"))
+_mail_open, _mail_take, _mail_wait = (DEFERRALS[f"reputation_{what}"] for what in ("open", "take", "wait"))
+_warm_open, _warm_take, _warm_wait = (DEFERRALS[f"warm_up_{what}"] for what in ("open", "take", "wait"))
+_mail_refuse = DEFERRALS["reputation_refuse"]
 breaker_wait, breaker_note = _breaker["breaker_wait"], _breaker["breaker_note"]
-breaker_probes = _breaker["breaker_probes"]
+breaker_probes, breaker_rests = _breaker["breaker_probes"], _breaker["breaker_rests"]
+breaker_note_run = _breaker["breaker_note_run"]
 budget_earn, budget_spend = _retries["budget_earn"], _retries["budget_spend"]
 
 
@@ -94,10 +99,9 @@ def _calls_pass(
     the moments are those of what comes, made even by sqrt(c) workers (Whitt 1983).
     """
     opened = float(_started_open(state, figures, now_s, span_s))
-    offered = asking * figures[CALL_S] / span_s
-    spare = figures[CALLS] - offered
-    if figures[CALL_S] < span_s and spare > 0.0 and spare * spare > _AMPLE * figures[CALLS]:
+    if _blocks_nobody(figures, span_s, asking):
         return opened
+    offered = asking * figures[CALL_S] / span_s
     share = min(1.0, asking / plan.capacity * plan.bin_s / span_s)
     excess, always = share * (plan.asking_spread - 1.0), busy >= 1.0
     if plan.batch == 1 and not always:

@@ -32,6 +32,7 @@ from sim.pipeline.state import (
     PRIORITY,
     PROVIDER,
     STREAM,
+    TRANSIENT,
     TRIES,
     VAR,
     WHOSE,
@@ -164,6 +165,15 @@ def _light_cell(mean_s: float) -> int:
     """Cell of State.light."""
     cell = int(LIGHT_PER_OCTAVE * math.log2(max(mean_s, LIGHT_LEAST_S) / LIGHT_LEAST_S))
     return min(cell, LIGHT_BINS - 1)
+
+
+@part
+def turn_below_bin(rate: float, bin_s: float, taken: float) -> tuple[float, float]:
+    """The wait for a turn below a bin in a provider's own queue that is empty at its ends: mean of those that
+    wait, and how likely one is. M/D/1; sim/README.md says how it is kept finite near full load."""
+    load = taken / (rate * bin_s)
+    free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (TRANSIENT * (rate * bin_s))
+    return 0.5 / (rate * free_squared**0.5), load
 
 
 @part

@@ -17,6 +17,7 @@ from sim.pipeline.kernellimits import (
     limit_take,
     limit_wait,
 )
+from sim.pipeline.kernelparts import turn_below_bin
 from sim.pipeline.kernelrows import TINY
 from sim.pipeline.limits import LITTLE_BY_LITTLE
 from sim.pipeline.provisions import (
@@ -55,7 +56,6 @@ from sim.pipeline.state import (
     PIECES,
     PROVIDER,
     STREAM,
-    TRANSIENT,
     Floats,
     Plan,
     State,
@@ -184,10 +184,7 @@ def _take_turns(plan: Plan, state: State, v: int, admitted: float) -> None:
     own[TURN_FROM_S], own[TURN_TO_S] = before / rate, after / rate
     own[LIGHT_S] = own[LIGHT_CHANCE] = 0.0
     if before <= 0.0 and after <= 0.0:
-        # M/D/1, the mean of those that wait; sim/README.md says how it is kept finite near full load
-        load, most = kept / (rate * h), rate * h
-        free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (TRANSIENT * most)
-        own[LIGHT_S], own[LIGHT_CHANCE] = 0.5 / (rate * free_squared**0.5), load
+        own[LIGHT_S], own[LIGHT_CHANCE] = turn_below_bin(rate, h, kept)
     else:
         own[AT_ONCE] = 0.0
     if own[KEPT] < 1.0:

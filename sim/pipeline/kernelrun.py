@@ -13,6 +13,7 @@ from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
 from sim.pipeline.kernelrows import TINY, add
+from sim.pipeline.kernelsurebins import book_sure
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.recalls import ASKING, TOO_LATE
 from sim.pipeline.state import (
@@ -36,12 +37,15 @@ from sim.pipeline.state import (
     LOAD,
     LOAD_CELL,
     LOAD_CHANCE,
+    LOOK_FROM,
     OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
     RUN_BINS,
     RUN_FROM,
+    SURE_FROM,
+    SURE_UNTIL,
     TURNS,
     UNDER_WAY,
     UNSAFE,
@@ -61,6 +65,7 @@ def look_ahead(plan: Plan, state: State, window: Window, at: int, end: int) -> N
     ahead, n = state.ahead, min(end - at, RUN_BINS)
     classes = state.classes.shape[0]
     state.marks[AHEAD_FROM] = state.marks[RUN_FROM] = at
+    state.marks[SURE_FROM] = state.marks[SURE_UNTIL] = state.marks[LOOK_FROM] = at
     state.marks[AHEAD_UNTIL] = window.first_bin + at + n
     for what in range(ahead.shape[0]):
         for k in range(n):
@@ -119,6 +124,7 @@ def joins_run(state: State, t: int, k: int) -> bool:
 @part
 def end_run(plan: Plan, state: State, window: Window, end: int) -> None:
     """What passed in the columns from RUN_FROM to `end` goes its way."""
+    book_sure(plan, state, window, end)
     at = state.marks[RUN_FROM]
     state.marks[RUN_FROM], state.refused[2] = end, 0.0
     if at < end:

@@ -14,10 +14,11 @@ from sim.pipeline.kernelfair import fair
 from sim.pipeline.kernelfeedback import feed
 from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelstalls import stall
+from sim.pipeline.kernelsure import sure
 from sim.pipeline.provisions import goes_beyond
 from sim.pipeline.state import REJECT, Indices, Plan, State, Window
 
-UNITS = ("beyond", "full", "fair", "stall", "again", "feed")
+UNITS = ("beyond", "full", "fair", "stall", "again", "feed", "sure")
 """Fields of a Window: addresses, or 0."""
 
 
@@ -53,6 +54,7 @@ def with_units(window: Window, plan: Plan, state: State) -> Window:
         "stall": stall if len(plan.stalls) else None,
         "again": again if len(plan.again) else None,
         "feed": feed if len(state.feedback.lanes) else None,
+        "sure": sure,
     }
     new = [unit for name, unit in asked.items() if unit and not getattr(window, name)]
     found = addresses_of(new, plan, state, window) if new else {}

@@ -193,9 +193,14 @@ def calls_take(state: State, _figures: Figures, now_s: float, messages: float) -
     state[0] = (oldest + int(messages)) % ring
 
 
+def switched_off_until_s(figures: Figures) -> int:
+    """Where a switch-off's state has the moment until which it is off: behind the ring."""
+    return RING + 1 + int(figures[SLOTS])
+
+
 def switch_wait(state: State, figures: Figures, now_s: float, _messages: float) -> float:
     """0.0 while it is on, whatever is asked; else until it is on again."""
-    until_s = state[RING + 1 + int(figures[SLOTS])]
+    until_s = state[switched_off_until_s(figures)]
     if now_s < until_s:
         return until_s - now_s + NUDGE_S
     rolling_roll(state, figures, now_s)
@@ -209,16 +214,15 @@ def switch_take(state: State, figures: Figures, now_s: float, messages: float) -
     """
     rolling_take(state, figures, now_s, messages)
     if state[TOTAL] > figures[QUOTA] + 0.5:
-        ring = int(figures[SLOTS]) + 1
-        for i in range(ring):
+        for i in range(int(figures[SLOTS]) + 1):
             state[RING + i] = 0.0
         state[TOTAL] = 0.0
-        state[RING + ring] = now_s + figures[OFF_S]
+        state[switched_off_until_s(figures)] = now_s + figures[OFF_S]
 
 
 def switch_open(state: State, figures: Figures, now_s: float, span_s: float) -> float:
     """Nothing while it is off; else what is left of the quota and the one message that exceeds it."""
-    if state[RING + 1 + int(figures[SLOTS])] >= now_s + span_s - NUDGE_S:
+    if state[switched_off_until_s(figures)] >= now_s + span_s - NUDGE_S:
         return 0.0
     rolling_roll(state, figures, now_s + NUDGE_S)
     return figures[QUOTA] + 1.0 - state[TOTAL]
@@ -247,7 +251,7 @@ def window_book(
 
 def switch_pass(state: State, figures: Figures, now_s: float, span_s: float, asking: float) -> float:
     """What passes of `asking` messages, which ask evenly over a span in which it may be switched on again."""
-    off = (state[RING + 1 + int(figures[SLOTS])] - now_s) / span_s
+    off = (state[switched_off_until_s(figures)] - now_s) / span_s
     opened = switch_open(state, figures, now_s, span_s)
     return min(opened, (1.0 - off) * asking) if off > 0.0 else opened
 
@@ -256,7 +260,7 @@ def switch_book(
     state: State, figures: Figures, now_s: float, span_s: float, asking: float, messages: float
 ) -> None:
     """Book those of `asking` who pass in a span; it is switched off when the last of them has."""
-    at = RING + 1 + int(figures[SLOTS])
+    at = switched_off_until_s(figures)
     until_s = state[at]
     switch_take(state, figures, now_s, messages)
     if state[at] != until_s:

@@ -18,10 +18,8 @@ from sim.pipeline.feedback import Feedback
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-LIGHT_BINS = 320
-"""Cells of the table of mean waits below a bin, 8 to an octave from 1 us."""
-LIGHT_LEAST_S = 1e-6
-LIGHT_PER_OCTAVE = 8.0
+LIGHT_BINS, LIGHT_LEAST_S, LIGHT_PER_OCTAVE = 320, 1e-6, 8.0
+"""Cells of the table of mean waits below a bin, the least of them, cells to an octave."""
 
 TRANSIENT = 1.13
 """A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
@@ -35,7 +33,6 @@ PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ON
 
 # Columns of Plan.delivery_ends: how many jumps a provider's delivery has, and the lag of the last.
 JUMPS, LAST_LAG = range(2)
-
 # Columns of State.heads: ever growing counters of a class's rings.
 FIRST_BATCH, NEXT_BATCH, NEXT_PARCEL = range(3)
 
@@ -71,15 +68,17 @@ LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 RUN_BINS = 128
 """Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
 # Rows of State.ahead: all that is due, whether some may expire within its bin, what comes of State.recalled,
-# the share that crashes or faults end; behind these all of each class, and then all for each provider.
-DUE, UNSAFE, AGAIN, ENDS, BY_CLASS = range(5)
+# the share that crashes or faults end, what the workers usually serve; behind these all of each class, and
+# then all for each provider.
+DUE, UNSAFE, AGAIN, ENDS, USUAL, BY_CLASS = range(6)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
 # outside; the last bin with a change ahead of what providers hold back; first columns of run and `ahead`; the
-# bin from which on `ahead` may tell too little; how many `turns` there are.
+# bin from which on `ahead` may tell too little; how many `turns` there are; the first column that is sure and
+# not booked yet, the first that is not sure, and that from which on to look for more (kernelsure).
 UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
-AHEAD_UNTIL, TURNS = range(9, 11)
+AHEAD_UNTIL, TURNS, SURE_FROM, SURE_UNTIL, LOOK_FROM = range(9, 14)
 
 # Plan.stalls: workers; stalls a bin of one that serves; how many serve while all are kept, on average; then
 # the bins of a stall in the bin in which it began, and in each that follows. The first of State.stalled: the
@@ -90,7 +89,6 @@ USED, LEFT_OVER, STALLED = range(3)
 
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
-
 # Rows of State.class_shares; of State.delays: messages by bin of sim.histogram, and changes of a density over
 # these bins; then the same of what its provider held back once a worker had asked for it.
 DOOR, BEHIND = range(2)
@@ -178,7 +176,7 @@ class State(NamedTuple):
     back_level: Floats
     """(S, K, 3): messages that come back in this bin; their due times, and squared due times, weighted."""
     marks: Indices
-    """(11,)"""
+    """(14,)"""
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
@@ -196,7 +194,7 @@ class State(NamedTuple):
     classes: Floats
     """(P, 3)"""
     ahead: Floats
-    """(4 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
+    """(5 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
     met: Floats
     """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider in these columns: its cell
     of `light`, and how likely it is."""
@@ -288,3 +286,5 @@ class Window(NamedTuple):
     """Address of sim.pipeline.kernelagain.again where messages may be taken again, else 0."""
     feed: int
     """Address of sim.pipeline.kernelfeedback.feed for a season with triggers, else 0."""
+    sure: int
+    """Address of sim.pipeline.kernelsure.sure."""

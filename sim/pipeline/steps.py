@@ -19,3 +19,6 @@ MAN, COME_AGAIN, TAKE_OUT, LOOK_AHEAD, AT_ONCE, TAKE_OUT_CALM, STOP_SHORT, TURN_
 
 # sim.pipeline.kernelfeedback.
 SEND, CAUSE = range(2)
+
+# sim.pipeline.kernelsure.
+LOOK_FOR, TAKE_ALL = range(2)
