@@ -145,10 +145,9 @@ def _come_again(plan: Plan, state: State, window: Window, t: int, s: int, at_onc
 @part
 def _recall(plan: Plan, state: State, t: int, s: int) -> float:
     """What of lane `s` has waited for time-outs alone joins its class. Returns how many messages."""
-    back, at = 0.0, t % state.recalled.shape[2]
+    back, own = 0.0, state.recalled[t % state.recalled.shape[0], s]
     for times in range(TIMES):
-        mass = state.recalled[s, times, at]
-        state.recalled[s, times, at] = 0.0
+        mass, own[times] = own[times], 0.0
         if mass > TINY:
             due_s = (t + 0.5) * plan.bin_s - recalled_wait_s(plan, times + 1)
             _put_recalled(plan, state, s, 0.0, mass, due_s, 0.0)

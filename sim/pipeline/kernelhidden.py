@@ -114,18 +114,17 @@ def tell_hidden(plan: Plan, state: State, t: int) -> None:
 def hide_exactly(plan: Plan, state: State, t: int, s: int, times: int, mass: float) -> None:
     """Messages of lane `s` that were hidden `times` times and waited for nothing else are so once more, from
     bin `t` on."""
-    lag, later, ring = int(plan.again[LAG]), plan.again[NEXT], state.recalled.shape[2]
+    lag, later, ring = int(plan.again[LAG]), plan.again[NEXT], state.recalled.shape[0]
     own = state.streams[s]
     own[AGAIN_UNTIL] = own[RECALLED_UNTIL + times] = max(own[AGAIN_UNTIL], t + lag + 1.0)
     if t + lag + 1 >= plan.bins:
         return
-    tell_hidden(plan, state, t)
     at = (t + lag) % ring
     following = at + 1 if at + 1 < ring else 0
-    state.recalled[s, times, at] += mass * (1.0 - later)
+    state.recalled[at, s, times] += mass * (1.0 - later)
     state.recalled_for[at] = t + lag
     if later > 0.0:
-        state.recalled[s, times, following] += mass * later
+        state.recalled[following, s, times] += mass * later
         state.recalled_for[following] = t + lag + 1
 
 
@@ -135,6 +134,7 @@ def hide(plan: Plan, state: State, t: int, piece: Floats, kind: int, mass: float
     s, lag, later, ring = int(piece[STREAM]), int(plan.again[LAG]), plan.again[NEXT], state.again.shape[0]
     times = _times(plan, piece)
     if kind != LATE_ONES and 0 <= times < TIMES:
+        tell_hidden(plan, state, t)
         hide_exactly(plan, state, t, s, times, mass)
         return
     state.streams[s, AGAIN_UNTIL] = max(state.streams[s, AGAIN_UNTIL], t + lag + 1.0)

@@ -24,6 +24,7 @@ from sim.pipeline.state import (
     ARRIVING_SHARE,
     BY_CLASS,
     DUE,
+    ENDINGS,
     ENDS,
     FRESHNESS_S,
     HELD,
@@ -42,11 +43,11 @@ from sim.pipeline.state import (
     PIECES,
     PRIORITY,
     PROVIDER,
+    RETURNS,
     RUN_BINS,
     RUN_FROM,
     SURE_FROM,
     SURE_UNTIL,
-    TURNS,
     UNDER_WAY,
     UNSAFE,
     WAITS,
@@ -145,27 +146,32 @@ def go_on(plan: Plan, state: State, window: Window, at: int, end: int, taken: in
             due = window.arrivals[row, at:end]
             late_of, late = due, float(plan.streams[row, LATE_AT_ONCE])
             newcomers = _admit(plan, state, window, row, at, end) > 0.0
-            if state.marks[TURNS] > 0:
+            if state.marks[ENDINGS] + state.marks[RETURNS] > 0:
                 t = window.first_bin + at
                 again = call_at(window.again, plan, state, window, TURN_OVER, t, end, row, 0.0)
                 if again >= 0.0:
                     due, late_of = state.taken[ASKING, : end - at], state.taken[TOO_LATE, : end - at]
                     newcomers, late = True, 1.0 if again > 0.0 else 0.0
             if newcomers:
+                add(1.0, due, window.out[ATTEMPTS, int(plan.streams[row, OWNER]), at:end])
                 _spread(plan, state, row, window.first_bin + at, due, late_of, late)
         _land(plan, state, window, row, at, due, newcomers)
 
 
 @part
 def _list_turns(state: State, window: Window, at: int, end: int, taken: int) -> None:
-    """Into `state.turns`: the columns in which what is taken is more or less than what is due."""
-    state.marks[TURNS] = 0
+    """Into `state.turns`: the columns in which what is taken is less, or more, than what is due."""
+    marks = state.marks
+    marks[ENDINGS] = marks[RETURNS] = 0
     if window.again == 0 or taken == 0:
         return
-    for k in range(at - state.marks[AHEAD_FROM], end - state.marks[AHEAD_FROM]):
-        if state.ahead[AGAIN, k] > 0.0 or state.ahead[ENDS, k] > 0.0:
-            state.turns[state.marks[TURNS]] = k
-            state.marks[TURNS] += 1
+    for k in range(at - marks[AHEAD_FROM], end - marks[AHEAD_FROM]):
+        if state.ahead[ENDS, k] > 0.0:
+            state.turns[0, marks[ENDINGS]] = k
+            marks[ENDINGS] += 1
+        if state.ahead[AGAIN, k] > 0.0:
+            state.turns[1, marks[RETURNS]] = k
+            marks[RETURNS] += 1
 
 
 @part
@@ -175,25 +181,23 @@ def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) 
     row, v, share = int(own[OWNER]), int(own[PROVIDER]), float(own[ARRIVING_SHARE])
     add(1.0, due, window.out[OFFERED, row, at:end])
     add(1.0, due, window.out[ACCEPTED, row, at:end])
-    add(1.0, due, window.out[ATTEMPTS, row, at:end])
     met = state.met[v, int(own[PRIORITY])]
     cells, chances = met[0, at - first : end - first], met[1, at - first : end - first]
-    passed, came, waits, light = 0.0, 0.0, 0.0, state.light[s]
-    cell, of_cell = 0, 0.0
+    passed, at_once, k, light = 0.0, 0.0, 0, state.light[s]
     all_land = landing_share(plan, window.first_bin + end, v) >= 1.0
-    for k in range(end - at):
-        mass = due[k]
-        passed += mass
-        if not all_land:
-            mass *= landing_share(plan, window.first_bin + at + k, v)
-        came += mass
-        if int(cells[k]) != cell:
-            light[cell] += of_cell * share
-            waits += of_cell
-            cell, of_cell = int(cells[k]), 0.0
-        of_cell += mass * chances[k]
-    light[cell] += of_cell * share
-    state.delays[WAITS, s, 0] += (came - waits - of_cell) * share
+    while k < end - at:
+        cell, came, waits = cells[k], 0.0, 0.0
+        while k < end - at and cells[k] == cell:
+            mass = due[k]
+            passed += mass
+            if not all_land:
+                mass *= landing_share(plan, window.first_bin + at + k, v)
+            came += mass
+            waits += mass * chances[k]
+            k += 1
+        light[int(cell)] += waits * share
+        at_once += came - waits
+    state.delays[WAITS, s, 0] += at_once * share
     return passed
 
 
@@ -249,15 +253,14 @@ def _land(
             leaving += leaves[k]
             late += leaves_late[k]
             leaves[k] = leaves_late[k] = 0.0
-            if newcomers:
-                under += asked[k]
-            landed = min(max(leaving, 0.0), under)
-            if landed >= TINY:
-                under -= landed
-                arrived = landed * share
-                delivered[k] += arrived
-                fresh[k] += min(max(landed - late, 0.0) * share, arrived)
-                failed[k] += landed - arrived
+            landed = leaving if leaving >= TINY else 0.0
+            under += (asked[k] if newcomers else 0.0) - landed
+            if under < 0.0:  # no more land than there are
+                landed, under = max(landed + under, 0.0), 0.0
+            arrived = landed * share
+            delivered[k] += arrived
+            fresh[k] += min(max(landed - late, 0.0) * share, arrived)
+            failed[k] += landed - arrived
             under_way[k] += under + held
         done += to - j
     if t + n > own[LANDS_UNTIL]:

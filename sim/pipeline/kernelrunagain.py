@@ -4,16 +4,17 @@ columns in which there are any. sim.pipeline.kernelrun has the rest. Compiled in
 
 from __future__ import annotations
 
-from sim.ledger import ATTEMPTS, FAILED
+from sim.ledger import FAILED
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalmagain import take_recalled
-from sim.pipeline.kernelhidden import hide_exactly
+from sim.pipeline.kernelcalmagain import become_recalled, take_recalled
+from sim.pipeline.kernelexpiry import too_old_share
 from sim.pipeline.kernelnoting import cell_of, fresh_share, landing_share
 from sim.pipeline.kernelrows import TINY, multiply
 from sim.pipeline.recalls import ACKS, ASKING, TIMES, TOO_LATE
 from sim.pipeline.state import (
     AHEAD_FROM,
     ARRIVING_SHARE,
+    ENDINGS,
     ENDS,
     HIDDEN,
     LATE_AT_ONCE,
@@ -24,7 +25,7 @@ from sim.pipeline.state import (
     PRIORITY,
     PROVIDER,
     RECALLED_UNTIL,
-    TURNS,
+    RETURNS,
     WAITS,
     Plan,
     State,
@@ -55,28 +56,26 @@ def turn_over(plan: Plan, state: State, window: Window, t: int, end: int, s: int
 @part
 def _end_newcomers(plan: Plan, state: State, window: Window, at: int, s: int) -> bool:
     """Crashes end their share of the newcomers in a run from column `at` on. Returns whether that is any."""
-    own, first, some = plan.streams[s], state.marks[AHEAD_FROM], False
+    own, first, ended, waits = plan.streams[s], state.marks[AHEAD_FROM], 0.0, 0.0
     row, v, late, light = int(own[OWNER]), int(own[PROVIDER]), float(own[LATE_AT_ONCE]), state.light[s]
     met, ends = state.met[v, int(own[PRIORITY])], state.ahead[ENDS]
-    for i in range(state.marks[TURNS]):
-        k = state.turns[i]
+    for i in range(state.marks[ENDINGS]):
+        k = state.turns[0, i]
         j = first + k
         gone = window.arrivals[s, j] * ends[k]
         if gone <= TINY:
             continue
-        some, t = True, window.first_bin + j
-        if plan.again[ACKS] > 0.0:
-            hide_exactly(plan, state, t, s, 0, gone)
-            state.streams[s, HIDDEN] += gone
-        else:
+        if plan.again[ACKS] == 0.0:
             window.out[FAILED, row, j] += gone
-        window.out[ATTEMPTS, row, j] -= gone
+        ended += gone
         state.taken[ASKING, j - at] -= gone
         state.taken[TOO_LATE, j - at] -= gone * late
-        landing = gone * own[ARRIVING_SHARE] * landing_share(plan, t, v)
+        landing = gone * own[ARRIVING_SHARE] * landing_share(plan, window.first_bin + j, v)
         light[int(met[0, k])] -= landing * met[1, k]
-        state.delays[WAITS, s, 0] -= landing * (1.0 - met[1, k])
-    return some
+        waits += landing * (1.0 - met[1, k])
+    state.streams[s, HIDDEN] += ended * plan.again[ACKS]
+    state.delays[WAITS, s, 0] -= waits
+    return bool(ended > 0.0)
 
 
 @part
@@ -84,20 +83,26 @@ def _admit_recalled(
     plan: Plan, state: State, window: Window, at: int, s: int, times: int
 ) -> tuple[bool, bool]:
     """Those of a lane that are visible again for the so-manieth time, counted from 0, in a run from column
-    `at` on, go to the provider. Returns whether there are any, and any that will be too late."""
-    own, first, late, cell = plan.streams[s], state.marks[AHEAD_FROM], -1.0, 0
-    piece, ring = state.pieces[state.marks[PIECES]], state.recalled.shape[2]
-    for i in range(state.marks[TURNS]):
-        j = first + state.turns[i]
-        t = window.first_bin + j
-        if state.recalled[s, times, t % ring] <= TINY:
+    `at` on, go to the provider. Returns whether there are any, and any that will be too late.
+
+    Who waited so often waited as long, in whatever bin.
+    """
+    own, first, late, old, waits = plan.streams[s], state.marks[AHEAD_FROM], -1.0, 0.0, 0.0
+    piece, ring = state.pieces[state.marks[PIECES]], state.recalled.shape[0]
+    for i in range(state.marks[RETURNS]):
+        k = state.turns[1, i]
+        t = window.first_bin + first + k
+        if state.recalled[t % ring, s, times] <= TINY:
             continue
-        take_recalled(plan, state, window, t, s, times, float(state.ahead[ENDS, state.turns[i]]))
-        if late < 0.0:  # who waited so often waited as long, in whatever bin
-            late, cell = 1.0 - fresh_share(plan, s, piece), cell_of(plan, piece[LEAST_S])
-        window.out[ATTEMPTS, int(own[OWNER]), j] += piece[MASS]
-        landing = piece[MASS] * own[ARRIVING_SHARE] * landing_share(plan, t, int(own[PROVIDER]))
-        state.delays[WAITS, s, cell] += landing
-        state.taken[ASKING, j - at] += piece[MASS]
-        state.taken[TOO_LATE, j - at] += piece[MASS] * late
-    return late >= 0.0, late > 0.0
+        if late < 0.0:
+            become_recalled(plan, state, piece, t, s, times + 1)
+            old = too_old_share(t, plan.bin_s, piece, own, False)
+            late = 1.0 - fresh_share(plan, s, piece)
+        take_recalled(plan, state, window, t, piece, times, old, float(state.ahead[ENDS, k]))
+        waits += piece[MASS] * own[ARRIVING_SHARE] * landing_share(plan, t, int(own[PROVIDER]))
+        state.taken[ASKING, first + k - at] += piece[MASS]
+        state.taken[TOO_LATE, first + k - at] += piece[MASS] * late
+    if late < 0.0:
+        return False, False
+    state.delays[WAITS, s, cell_of(plan, piece[LEAST_S])] += waits
+    return True, late > 0.0

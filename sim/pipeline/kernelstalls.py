@@ -28,8 +28,10 @@ def stall(
     slot = STALLED + t % ring
     serving = min(gone[USED] * figures[STALL_SERVING], max(0.0, workers - gone[slot]))
     began = poisson(figures[STALL_RATE] * serving, window.draws[0, j])
-    for k in range(figures.shape[0] - STALL_SHARES):
-        gone[STALLED + (t + k) % ring] += began * figures[STALL_SHARES + k]
+    at = slot
+    for k in range(STALL_SHARES, figures.shape[0]):
+        gone[at] += began * figures[k]
+        at = at + 1 if at + 1 < gone.shape[0] else STALLED
     lost, gone[slot] = min(workers, gone[slot]), 0.0
     left = 1.0 - lost / workers
     gone[LEFT_OVER] = left * workers / figures[STALL_SERVING]

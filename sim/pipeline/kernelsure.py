@@ -128,7 +128,8 @@ def _note_waits(plan: Plan, state: State, at: int, n: int) -> None:
             if load > 0.0:
                 cell, chance = light_wait(plan, above / usual, load / usual, total / usual)
                 for v in range(plan.providers.shape[0]):
-                    state.met[v, p, 0, k], state.met[v, p, 1, k] = cell, chance
+                    if plan.providers[v, STANDBY] == 0.0:
+                        state.met[v, p, 0, k], state.met[v, p, 1, k] = cell, chance
             above += load
 
 

@@ -38,8 +38,8 @@ def emptied(window: Window, first_bin: int, bins: int, filled: Indices) -> Windo
         new = window_of(len(window.held), len(window.arrivals), bins, len(window.out))
         units = {unit: getattr(window, unit) for unit in UNITS}
         return new._replace(first_bin=first_bin, **units)
-    for quantity in filled:
-        window.out[quantity] = 0.0
+    for quantity in filled:  # as bytes in half of the time
+        window.out[quantity].view(np.uint8).fill(0)
     window.under_way[:], window.held[:] = 0.0, 0.0
     return window._replace(first_bin=first_bin)
 

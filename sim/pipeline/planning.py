@@ -142,7 +142,7 @@ def empty_state(
         pieces=_pieces(p * _PARCELS, lines["lots"]),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
-        marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, *[0] * 7], dtype=np.int64),
+        marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, *[0] * 8], dtype=np.int64),
         drops=np.zeros(p),
         stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
         refused=np.zeros(5),

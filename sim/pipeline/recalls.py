@@ -118,8 +118,8 @@ def _mean_above(times: Floats, likely: Floats, least: Floats) -> Floats:
 def recall_room(again: Floats, rows: int, bins: int, bin_s: float) -> dict[str, Any]:
     """What State says of messages taken again and of workers away, for `rows` lanes and a Plan.again."""
     if not len(again):
-        none = {"again": np.zeros((1, 0, KINDS)), "mixed": np.zeros(1), "recalled": np.zeros((0, TIMES, 1))}
-        at_work = {"recalled_for": _no_bins(1), "turns": _no_bins(0), "taken": np.zeros((2, 0))}
+        none = {"again": np.zeros((1, 0, KINDS)), "mixed": np.zeros(1), "recalled": np.zeros((1, 0, TIMES))}
+        at_work = {"recalled_for": _no_bins(1), "turns": _no_bins((2, 0)), "taken": np.zeros((2, 0))}
         return {**none, **at_work, "late": np.zeros((1, 0, 3)), "down": np.zeros(1)}
     # a run of bins takes out what comes again only when the bin behind it has hidden its own
     ahead = min(int(again[LAG]), bins) + 2 + min(RUN_BINS, bins)
@@ -127,15 +127,15 @@ def recall_room(again: Floats, rows: int, bins: int, bin_s: float) -> dict[str, 
     return {
         "again": np.zeros((ahead, rows, KINDS)),
         "mixed": np.zeros(ahead),
-        "recalled": np.zeros((rows, TIMES, ahead)),
+        "recalled": np.zeros((ahead, rows, TIMES)),
         "recalled_for": _no_bins(ahead),
-        "turns": _no_bins(RUN_BINS),
+        "turns": _no_bins((2, RUN_BINS)),
         "taken": np.zeros((2, RUN_BINS)),
         "late": np.zeros((min(longest, bins) + 3, rows, 3)),
         "down": np.zeros(min(int(again[GONE_LAG]), bins) + 5),
     }
 
 
-def _no_bins(cells: int) -> Indices:
-    """(cells,), each for a bin that never comes."""
+def _no_bins(cells: int | tuple[int, int]) -> Indices:
+    """So many cells, each for a bin that never comes."""
     return np.full(cells, NEVER, dtype=np.int64)

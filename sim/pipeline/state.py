@@ -75,10 +75,10 @@ DUE, UNSAFE, AGAIN, ENDS, USUAL, BY_CLASS = range(6)
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
 # count, how many pieces there are, how many rows are alive; ever growing counters of the ring of what waits
 # outside; the last bin with a change ahead of what providers hold back; first columns of run and `ahead`; the
-# bin from which on `ahead` may tell too little; how many `turns` there are; the first column that is sure and
-# not booked yet, the first that is not sure, and that from which on to look for more (kernelsure).
+# bin from which on `ahead` may tell too little; how many `turns` there are of either kind; the first sure
+# column that is not booked yet, the first that is not sure, that from which on to look for more (kernelsure).
 UNTIL, ORIGIN, PIECES, ALIVE, FIRST_OUTSIDE, NEXT_OUTSIDE, HELD_UNTIL, RUN_FROM, AHEAD_FROM = range(9)
-AHEAD_UNTIL, TURNS, SURE_FROM, SURE_UNTIL, LOOK_FROM = range(9, 14)
+AHEAD_UNTIL, ENDINGS, RETURNS, SURE_FROM, SURE_UNTIL, LOOK_FROM = range(9, 15)
 
 # Plan.stalls: workers; stalls a bin of one that serves; how many serve while all are kept, on average; then
 # the bins of a stall in the bin in which it began, and in each that follows. The first of State.stalled: the
@@ -176,7 +176,7 @@ class State(NamedTuple):
     back_level: Floats
     """(S, K, 3): messages that come back in this bin; their due times, and squared due times, weighted."""
     marks: Indices
-    """(14,)"""
+    """(15,)"""
     drops: Floats
     """(P,): messages to be dropped from each class in this bin."""
     refused: Floats
@@ -240,12 +240,12 @@ class State(NamedTuple):
     mixed: Floats
     """(bins ahead,): of all lanes, what of `again` comes in a bin."""
     recalled: Floats
-    """(lanes, TIMES, bins ahead): those that have waited for time-outs alone, once or more often."""
+    """(bins ahead, lanes, TIMES): those that have waited for time-outs alone, once or more often."""
     recalled_for: Indices
     """(bins ahead,): the last bin that each cell of `recalled` was written for, in any lane."""
     turns: Indices
-    """(RUN_BINS,): columns of a run, counted from AHEAD_FROM, in which services are ended or messages visible
-    again."""
+    """(2, RUN_BINS): columns of a run, counted from AHEAD_FROM, in which services are ended, and in which
+    messages are visible again."""
     taken: Floats
     """(2, RUN_BINS): at work in sim.pipeline.kernelrunagain."""
     late: Floats
