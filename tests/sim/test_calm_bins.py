@@ -37,6 +37,38 @@ PACED = [provider("mail", "email", kind="paced queue", rate="245/s", queue="20s"
 PATIENT = {"attempts": 4, "backoff": "2s", "jitter": 0.5}
 
 
+SPARE = {"name": "spare", "channels": ["email"], "standby": True, "limits": [{"rate": "20/s", "burst": 20}]}
+DOWN = {
+    "kind": "provider-outage",
+    "provider": "mail",
+    "from": STARTS_AT + timedelta(seconds=90),
+    "for": "40s",
+}
+BREAKER = {"breaker": {"share": 0.5, "window": "10s", "open": "7s"}}
+LIMITS: dict[str, list[dict[str, Any]]] = {
+    "a bucket": [{"rate": "240/s", "burst": 300}],
+    "a window": [{"kind": "fixed window", "messages": 4650, "window": "20s"}],
+    "a window that ends within a bin": [
+        {"kind": "refilled bucket", "messages": 1700, "every": "7300ms", "phase": "2600ms"}
+    ],
+    "a rolling quota": [{"kind": "rolling quota", "messages": 11_700, "window": "50s"}],
+    "a switch-off": [{"kind": "switch-off", "messages": 11_900, "window": "50s", "off": "9s"}],
+    "a cap on calls": [{"kind": "concurrency cap", "calls": 52, "call_duration": "200ms"}],
+    "a cap on calls that block nobody": [
+        {"kind": "concurrency cap", "calls": 110, "call_duration": "200ms"},
+        {"rate": "240/s", "burst": 300},
+    ],
+    "a queue of its own": [{"kind": "paced queue", "rate": "250/s", "queue": "2s"}],
+    "mailboxes": [{"kind": "mailbox deferral", "rate": "240/s", "burst": 300, "review": "20s"}],
+    "new addresses": [{"kind": "ip warm-up", "ips": 4, "day": 10, "schedule": [15_000]}],
+    "several": [
+        {"rate": "245/s", "burst": 300},
+        {"kind": "fixed window", "messages": 4700, "window": "20s"},
+        {"kind": "rolling quota", "messages": 11_800, "window": "50s"},
+    ],
+}
+
+
 def season(timeout: str | None, workers: dict[str, Any], **parts: Any) -> Loaded:
     queue = {**parts.pop("queue", {}), **({"visibility_timeout": timeout} if timeout else {})}
     told = {"count": 40, "service_time": "100ms", **workers}
@@ -63,6 +95,29 @@ SEASONS = {
     "stages before the door": season(
         "9s", OFTEN, upstream=[{"name": "build", "delay": {"median": "4s", "sigma": 0.3}, "to": ["sale"]}]
     ),
+}
+
+
+SEASONS |= {
+    f"{name}, near and over its bound, {what}": season(
+        timeout,
+        workers,
+        provider=[{**WIDE[0], "limits": limits, "deferred_retry": "20s"}, WIDE[1]],
+        retries=PATIENT,
+    )
+    for name, limits in LIMITS.items()
+    for what, timeout, workers in (("", None, {}), ("with crashes", "9s", CRASHES))
+}
+SEASONS |= {
+    "an outage, a breaker, a standby, a budget": season(
+        "9s",
+        CRASHES,
+        fault=[DOWN],
+        provider=[*WIDE, SPARE],
+        retries={**PATIENT, "budget": 0.1, "budget_saved": 400},
+        **BREAKER,
+    ),
+    "a breaker that never opens": season("9s", CRASHES, provider=NARROW, retries=PATIENT, **BREAKER),
 }
 
 
