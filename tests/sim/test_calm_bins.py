@@ -32,7 +32,7 @@ def provider(name: str, channel: str, **limit: Any) -> dict[str, Any]:
 
 
 WIDE = [provider("mail", "email"), provider("gate", "push")]
-NARROW = [provider("mail", "email", rate="235/s", burst=235), WIDE[1]]
+NARROW = [provider("mail", "email", rate="232/s", burst=60), WIDE[1]]
 PACED = [provider("mail", "email", kind="paced queue", rate="245/s", queue="20s"), WIDE[1]]
 PATIENT = {"attempts": 4, "backoff": "2s", "jitter": 0.5}
 
@@ -46,25 +46,25 @@ DOWN = {
 }
 BREAKER = {"breaker": {"share": 0.5, "window": "10s", "open": "7s"}}
 LIMITS: dict[str, list[dict[str, Any]]] = {
-    "a bucket": [{"rate": "240/s", "burst": 300}],
+    "a bucket": [{"rate": "232/s", "burst": 60}],
     "a window": [{"kind": "fixed window", "messages": 4650, "window": "20s"}],
     "a window that ends within a bin": [
         {"kind": "refilled bucket", "messages": 1700, "every": "7300ms", "phase": "2600ms"}
     ],
     "a rolling quota": [{"kind": "rolling quota", "messages": 11_700, "window": "50s"}],
     "a switch-off": [{"kind": "switch-off", "messages": 11_900, "window": "50s", "off": "9s"}],
-    "a cap on calls": [{"kind": "concurrency cap", "calls": 52, "call_duration": "200ms"}],
+    "a cap on calls": [{"kind": "concurrency cap", "calls": 62, "call_duration": "200ms"}],
     "a cap on calls that block nobody": [
         {"kind": "concurrency cap", "calls": 110, "call_duration": "200ms"},
-        {"rate": "240/s", "burst": 300},
+        {"rate": "232/s", "burst": 60},
     ],
-    "a queue of its own": [{"kind": "paced queue", "rate": "250/s", "queue": "2s"}],
-    "mailboxes": [{"kind": "mailbox deferral", "rate": "240/s", "burst": 300, "review": "20s"}],
-    "new addresses": [{"kind": "ip warm-up", "ips": 4, "day": 10, "schedule": [15_000]}],
+    "a queue of its own": [{"kind": "paced queue", "rate": "233/s", "queue": "1s"}],
+    "mailboxes": [{"kind": "mailbox deferral", "rate": "233/s", "burst": 60, "review": "20s"}],
+    "new addresses": [{"kind": "ip warm-up", "ips": 4, "schedule": [15_000]}],
     "several": [
         {"rate": "245/s", "burst": 300},
         {"kind": "fixed window", "messages": 4700, "window": "20s"},
-        {"kind": "rolling quota", "messages": 11_800, "window": "50s"},
+        {"kind": "rolling quota", "messages": 11_650, "window": "50s"},
     ],
 }
 
