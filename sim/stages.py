@@ -24,11 +24,10 @@ class Stages:
             open_per_bin = open_per(provider, bin_s)
             if np.isfinite(open_per_bin):
                 names.append(f"provider:{provider.name}")
-                carried.append(carrier == index)
+                carried.append(np.flatnonzero(carrier == index))
                 open_.append(open_per_bin)
         self.names = tuple(names)
-        self._carried = np.array(carried, dtype=np.float64).reshape(-1, len(streams))
-        self._open = np.array(open_)[:, None]
+        self._carried, self._open = carried, np.array(open_)[:, None]
 
     def busy_share(self, asked: Floats, refused: Floats | None, worker_share: Floats) -> Floats:
         """float64 (stages, n) in 0-1. asked, refused: attempts and those limited, (streams, n); None = none.
@@ -40,11 +39,18 @@ class Stages:
         """
         shares = np.zeros((len(self.names), len(worker_share)))
         shares[0] = worker_share
-        asked = self._carried @ asked
+        asked = self._by_provider(asked)
         if refused is None:
             np.divide(asked, self._open, out=shares[1:])
         else:
-            refused = self._carried @ refused
+            refused = self._by_provider(refused)
             np.divide(asked - refused, self._open, out=shares[1:])
             np.maximum(shares[1:], refused / np.maximum(asked, 1e-9), out=shares[1:])
         return np.clip(shares, 0.0, 1.0, out=shares)
+
+    def _by_provider(self, amounts: Floats) -> Floats:
+        """float64 (providers, n): of (streams, n)."""
+        found = np.empty((len(self._carried), amounts.shape[1]))
+        for own, rows in zip(found, self._carried, strict=True):
+            amounts[rows].sum(axis=0, out=own)
+        return found

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import leave_too_old
 from sim.pipeline.provisions import FIRSTS
@@ -40,6 +42,9 @@ from sim.pipeline.state import (
     Plan,
     State,
 )
+
+LIGHT_MEANS_S = LIGHT_LEAST_S * np.exp2((np.arange(LIGHT_BINS) + 0.5) / LIGHT_PER_OCTAVE)
+"""float64 (LIGHT_BINS,): the mean wait that a cell of State.light stands for."""
 
 
 @part
@@ -173,7 +178,7 @@ def turn_below_bin(rate: float, bin_s: float, taken: float) -> tuple[float, floa
     wait, and how likely one is. M/D/1; sim/README.md says how it is kept finite near full load."""
     load = taken / (rate * bin_s)
     free_squared = (1.0 - load) * (1.0 - load) + 1.0 / (TRANSIENT * (rate * bin_s))
-    return 0.5 / (rate * free_squared**0.5), load
+    return 0.5 / (rate * math.sqrt(free_squared)), load
 
 
 @part
@@ -181,7 +186,7 @@ def with_turn_below_bin(light_s: float, light_chance: float, cell: int, chance: 
     """A wait below a bin (its cell of State.light and how likely it is) with another one behind it."""
     if light_chance <= 0.0:
         return cell, chance
-    mean_s = LIGHT_LEAST_S * 2.0 ** ((cell + 0.5) / LIGHT_PER_OCTAVE)
+    mean_s = LIGHT_MEANS_S[cell]
     either = 1.0 - (1.0 - chance) * (1.0 - light_chance)
     return _light_cell((mean_s * chance + light_s * light_chance) / either), either
 

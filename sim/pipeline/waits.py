@@ -12,6 +12,7 @@ import numpy as np
 
 from scenarios.pipeline import Workers
 from sim import histogram
+from sim.pipeline.kernelparts import LIGHT_MEANS_S
 from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import Lane
 from sim.pipeline.state import (
@@ -19,8 +20,6 @@ from sim.pipeline.state import (
     HELD_SLOPES,
     HELD_WAITS,
     LANE,
-    LIGHT_LEAST_S,
-    LIGHT_PER_OCTAVE,
     OWNER,
     PROVIDER,
     SLOPES,
@@ -107,16 +106,20 @@ def _below(light: Floats, workers: Workers) -> Floats:
     They come after whole batches: a geometric number of them, none with the chance that makes State.light's
     mean of one of no others (see sim.pipeline.manning).
     """
-    cells = np.flatnonzero(light.any(axis=0))
+    cells, filled = np.flatnonzero(light.any(axis=0)), np.flatnonzero(light.any(axis=1))
+    found = np.zeros((len(light), histogram.BINS))
     if not len(cells):
-        return np.zeros((len(light), histogram.BINS))
-    means_s = LIGHT_LEAST_S * np.exp2((cells + 0.5) / LIGHT_PER_OCTAVE)
+        return found
+    means_s = LIGHT_MEANS_S[cells]
     if workers.batch == 1:
-        return _mixed(light[:, cells], _by_wait(_exponential(means_s)))
-    least_s, next_s = batch_step_s(workers), next_end_points(workers, _EXPONENTIAL_POINTS)
-    share = (means_s / (means_s + least_s))[:, None]
-    behind = _by_wait(np.add.outer(_exponential(means_s + least_s), next_s))
-    return _mixed(light[:, cells], share * behind + (1.0 - share) * _by_wait(next_s[None]))
+        by_wait = _by_wait(_exponential(means_s))
+    else:
+        least_s, next_s = batch_step_s(workers), next_end_points(workers, _EXPONENTIAL_POINTS)
+        share = (means_s / (means_s + least_s))[:, None]
+        behind = _by_wait(np.add.outer(_exponential(means_s + least_s), next_s))
+        by_wait = share * behind + (1.0 - share) * _by_wait(next_s[None])
+    found[filled] = _mixed(light[np.ix_(filled, cells)], by_wait)
+    return found
 
 
 def _mixed(amounts: Floats, histograms: Floats) -> Floats:
