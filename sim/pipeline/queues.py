@@ -139,9 +139,9 @@ class SpillingQueue(PriorityQueue):
     def take(self, now_s: float) -> Message | None:
         """As without spilling; an idle worker finds what waits outside even where there is no room."""
         message = super().take(now_s)
-        if message is None and self._outside:
+        while message is None and self._outside:
             self._come_in()
-            return self.take(now_s)
+            message = super().take(now_s)
         room = self._bound - super().__len__() - self.away
         while room > 0 and self._outside:
             self._come_in()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.pipeline import Retries, Workers
+from scenarios.pipeline import Queue, Retries, Workers
 from scenarios.problems import UserError
 from sim.pipeline.providers import carriers
-from sim.pipeline.queues import Message, PriorityQueue
+from sim.pipeline.queues import Message, PriorityQueue, queue_for
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.workers import (
     draw_services,
@@ -49,6 +49,15 @@ def test_a_full_queue_rejects_newcomers_and_takes_back_those_it_accepted() -> No
     assert not queue.offer(Message(1, 0.0), 0.0), "a message in backoff keeps its place"
     queue.put_back(Message(0, 0.0))
     assert queue.waiting() == {0: 2}
+
+
+def test_thousands_that_expired_outside_a_full_queue_are_found_so_by_one_idle_worker() -> None:
+    queue = queue_for(Queue(bound=1, overflow="spill"), [stream("sale", freshness_s=10.0)])
+    queue.away = 1  # the only place is promised to a backoff
+    for _ in range(5000):
+        assert queue.offer(Message(0, 0.0), 0.0)
+    assert queue.take(11.0) is None
+    assert (len(queue.expired), len(queue)) == (5000, 0)
 
 
 def test_backoff_doubles_up_to_its_cap_and_jitters_around_it() -> None:
