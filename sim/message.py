@@ -97,7 +97,7 @@ class _Engine:
             self._handover.ask,
             random_stream(seed, "workers"),
         )
-        self._crew.attach(follows, self._away, random_stream(seed, "crashes"))
+        self._crew.attach(follows, self._away, seed)
         self._arrive = self._crew.arrive_aged if scenario.upstream else self._crew.arrive
         self._due = random_stream(seed, "due")
         self._upstream = Upstream(scenario, traffic.streams, seed)

@@ -24,7 +24,7 @@ from sim.pipeline.levels import Level
 from sim.pipeline.queues import DECIDED, Message
 from sim.pipeline.redelivery import away_s, crash_rate
 from sim.pipeline.staff import Staff
-from sim.seeds import one_by_one
+from sim.seeds import one_by_one, stream
 from sim.traffic import Traffic
 
 LATE = 1 << 30
@@ -61,11 +61,12 @@ class CrashingStaff(Staff):
         self._on_return: Callbacks = [self._return]
         self._on_again: Callbacks = [self._again]
 
-    def attach(self, follows: Follows, away: list[int], random: np.random.Generator) -> None:
+    def attach(self, follows: Follows, away: list[int], seed: int) -> None:
         """Hear of all that leaves the queue for a while: `away` counts it by row, those of echoes behind the
         others."""
-        self._random, self._away, self._own = random, away, len(away) // 2
-        self._crash_s = _exponential(self._rate, random).__next__
+        super().attach(follows, away, seed)
+        self._random, self._away, self._own = stream(seed, "crashes"), away, len(away) // 2
+        self._crash_s = _exponential(self._rate, self._random).__next__
         self._set_back, self._come_back = follows.set_back, follows.come_back[0]
         follows.set_back, follows.come_back = self._leave, self._on_return
 
@@ -196,7 +197,8 @@ class CrashingStaff(Staff):
 
     def _lose_one(self, now_s: float) -> None:
         busy = [*self._in_hand, *self._late]
-        at = int(self._random.integers(max(1, len(self._idle) + len(busy) + len(self._restarting))))
+        others = len(self._idle) + len(self._beginning) + len(self._restarting)
+        at = int(self._random.integers(max(1, len(busy) + others)))
         if at < len(busy):
             self._let_fall(busy[at])
         elif at < len(busy) + len(self._restarting):
@@ -204,6 +206,8 @@ class CrashingStaff(Staff):
             self._down.step(now_s, -1.0)
         elif self._idle:
             self._idle.pop()
+        elif self._beginning:
+            self._beginning.popitem()
         self._there.step(now_s, -1.0)
 
     def _up_s(self, first_bin: int, n: int, bin_s: float) -> Floats:

@@ -47,8 +47,8 @@ class Crew:
         self._workers = [Happening(env, []) for _ in range(workers.count)]
         self._idle = self._workers[::-1]
 
-    def attach(self, follows: Follows, away: list[int], random: np.random.Generator) -> None:
-        """For those who must know what is away from the queue."""
+    def attach(self, follows: Follows, away: list[int], seed: int) -> None:
+        """For those who must know what is away from the queue, or draw more than services."""
 
     def arrive(self, message: Message, now_s: float) -> None:
         """A newcomer goes to an idle worker, into the queue, or is rejected."""

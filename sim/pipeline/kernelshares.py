@@ -26,6 +26,7 @@ from sim.pipeline.state import BEHIND, DOOR, MASS, PIECES, PRIORITY, PROVIDER, S
 _REGULAR = 1e-9
 """Spread of services that are all equally long."""
 _GATHERING, _FEW = 2.5, 4.0
+_LEFT, _FEW_GAPS = 0.9, 15.0
 
 
 @part
@@ -42,8 +43,11 @@ def share_by_class(plan: Plan, state: State, t: int, busy: float) -> None:
             _ask_by_class(plan, state, v, shares)
             _share(plan, busy, _served(plan, state, busy), share, 1.0, shares)
             apart = 1.0
-            if plan.batch > 1 and int(state.providers[v, BINDS]) == STARTED:
-                apart = _still_apart(plan, state, t, v, share)
+            if int(state.providers[v, BINDS]) == STARTED:
+                if plan.asking_spread < _REGULAR:
+                    apart = _by_others(plan, v)
+                elif plan.batch > 1:
+                    apart = _still_apart(plan, state, t, v, share)
             for p in range(shares.shape[0]):
                 shares[p] = asked * (share + apart * (shares[p] - share))
 
@@ -58,15 +62,36 @@ def _still_apart(plan: Plan, state: State, t: int, v: int, share: float) -> floa
     batches tried one by one, with one to sixteen workers, what is told so is a tenth off, a fifth in a
     cap's first seconds; equal services keep all apart.
     """
-    own, row = state.providers[v], plan.limit_first[v]
+    own = state.providers[v]
     if own[GATHERED_BIN] < t - 1:
         own[GATHERED] = 0.0
-    while int(plan.limit_figures[row, -1]) != STARTED:
-        row += 1
-    own[GATHERED] += plan.bin_s / plan.limit_figures[row, CALL_S]
+    own[GATHERED] += plan.bin_s / _call_s(plan, v)
     own[GATHERED_BIN] = t
     varied = min(1.0, plan.asking_spread / plan.batch * max(1.0, plan.workers / _FEW))
     return float(1.0 / (1.0 + _GATHERING * share * varied * own[GATHERED]))
+
+
+@part
+def _by_others(plan: Plan, v: int) -> float:
+    """How much of a lead is left at a cap on calls before workers who always ask at the same moments of a
+    service: a call that ends just before its own asker comes round again is that one's again, class or not.
+
+    g gaps between asks lie before that; more make an ask of others likelier the first. 0.9 g^3 / (15 + g^3)
+    is left, half of it of batches (by trial of 2 to 30 workers, calls of up to 12 services: a fifth off).
+    """
+    service_s = plan.workers * plan.batch * plan.bin_s / plan.capacity
+    services = _call_s(plan, v) / service_s
+    gaps = (math.ceil(services) - services) * plan.workers
+    return float(_LEFT / min(2, plan.batch) * gaps**3 / (_FEW_GAPS + gaps**3))
+
+
+@part
+def _call_s(plan: Plan, v: int) -> float:
+    """Seconds of a call of the provider's first cap on calls."""
+    row = plan.limit_first[v]
+    while int(plan.limit_figures[row, -1]) != STARTED:
+        row += 1
+    return float(plan.limit_figures[row, CALL_S])
 
 
 @part
@@ -86,9 +111,9 @@ def share_mailboxes(plan: Plan, state: State, busy: float) -> None:
 
 @part
 def _apart(plan: Plan, busy: float) -> bool:
-    """Whether classes ask at other moments: before each other in batches, after longer gaps of busy workers
-    whose services are equally long."""
-    return plan.batch > 1 or (busy >= 1.0 and plan.asking_spread < _REGULAR and plan.workers > 1.0)
+    """Whether classes ask at other moments: before each other in batches, and of workers who are all busy
+    where sim.pipeline.leads tells of any lead."""
+    return plan.batch > 1 or (busy >= 1.0 and plan.leads.shape[0] > 0)
 
 
 @part
@@ -124,20 +149,63 @@ def _share(plan: Plan, busy: float, served: float, share: float, firsts: float, 
         asking += classes[p]
     if asking <= 0.0:  # only a standby is asked so, by the others' refusals
         classes[:] = share
-    elif plan.batch > 1:
-        batches, varied = served / max(1.0, plan.batch * busy), plan.asking_spread >= _REGULAR
-        _share_batches(batches, busy >= 1.0, varied, share * asking, classes)
+    elif busy >= 1.0:
+        _share_by_leads(plan, served, share, firsts, asking, classes)
     else:
-        _share_longer_gaps(plan.workers, served, share, firsts, asking, classes)
+        batches, varied = served / max(1.0, plan.batch * busy), plan.asking_spread >= _REGULAR
+        _share_batches(batches, varied, share * asking, classes)
 
 
 @part
-def _share_batches(batches: float, full: bool, varied: bool, left: float, classes: Floats) -> None:
-    """Of a batch the higher classes ask first, and take what opened since the last one, `left` in all.
+def _share_by_leads(
+    plan: Plan, served: float, share: float, firsts: float, asking: float, classes: Floats
+) -> None:
+    """Of workers who are all busy: each class with all above it leads the others."""
+    upto, passed = 0.0, 0.0
+    for p in range(classes.shape[0]):
+        own = classes[p]
+        if own > 0.0:
+            upto += own
+            lead = _lead(plan, upto / served, asking / served, share) * firsts
+            passes = min(upto, share * upto * (1.0 + lead), share * asking)
+            classes[p] = min(1.0, (passes - passed) / own)
+            passed = passes
+
+
+@part
+def _lead(plan: Plan, higher: float, of_all: float, share: float) -> float:
+    """The lead of classes that are `higher` of all that is served, where `of_all` of it asks: whoever asks
+    others lengthens the gaps, and takes room in batches, of which so many messages ask here as count."""
+    one, whole = 0.0, 0.0
+    if plan.leads.shape[0] > 0:
+        if of_all - higher > _REGULAR:
+            one = _look_up(plan, 0, higher, share) * (of_all - higher) / (1.0 - higher)
+        if plan.batch * of_all > 1.0:
+            whole = math.log(plan.batch * of_all) / math.log(1.0 * plan.batch)
+            one = one * (1.0 - whole) + whole * _look_up(plan, 1, higher / of_all, share)
+    return one
+
+
+@part
+def _look_up(plan: Plan, table: int, class_share: float, passes: float) -> float:
+    """A table of Plan.leads between its points."""
+    last = plan.leads.shape[1] - 1
+    row, column = min(1.0, class_share) * last, min(1.0, passes) * last
+    i, j = min(int(row), last - 1), min(int(column), last - 1)
+    x, y, leads = row - i, column - j, plan.leads
+    low = leads[table, i, j] + y * (leads[table, i, j + 1] - leads[table, i, j])
+    high = leads[table, i + 1, j] + y * (leads[table, i + 1, j + 1] - leads[table, i + 1, j])
+    return float(low + x * (high - low))
+
+
+@part
+def _share_batches(batches: float, varied: bool, left: float, classes: Floats) -> None:
+    """Of a batch that need not be full the higher classes ask first, and take what opened since the last one,
+    `left` in all.
 
     Batches are taken and end at random moments: an exponential number of mean `opened` has opened for one,
     and of a class that goes first it holds a geometric number (the mean where services do not vary), of all
-    as well if it is not full. What earlier batches left over passes as much more as makes all that pass.
+    as well. What earlier batches left over passes as much more as makes all that pass.
     """
     rest = 0.0
     for p in range(classes.shape[0]):
@@ -150,39 +218,13 @@ def _share_batches(batches: float, full: bool, varied: bool, left: float, classe
             classes[p] = min(1.0, left / asking)
         else:
             opened, passes = left / batches, left / rest
-            of_all, least = passes * (1.0 - math.exp(-1.0 / passes)), 1.0 - math.exp(-1.0 / opened)
+            least = 1.0 - math.exp(-1.0 / opened)
             of_first = opened * least / (1.0 + asking / batches * least)
             if not varied:
                 first = max(1.0, asking / batches)
                 of_first = opened / first * (1.0 - math.exp(-first / opened))
-            if not full:
-                of_all = opened * least / (1.0 + rest / batches * least)
+            of_all = opened * least / (1.0 + rest / batches * least)
             saved = max(0.0, (passes - of_all) / (1.0 - of_all))
             classes[p] = min(1.0, left / asking, saved + (1.0 - saved) * of_first)
         left -= asking * classes[p]
         rest -= asking
-
-
-@part
-def _share_longer_gaps(
-    workers: float, served: float, share: float, firsts: float, asking: float, classes: Floats
-) -> None:
-    """Services that are equally long keep the gaps between the workers' moments, while all are busy: whoever
-    goes before others is taken at the end of the gap in which it came, a longer one, and asks after as long.
-
-    With exponential gaps, x of their mean, the higher class is taken at the end of 1 - (1 - r^2) exp(-r x)
-    of them, r its share of what is served. A limit that passes the share s opens for an ask after x with the
-    chance min(1, s x); s is more than the mean of that by what longer gaps left over, for any ask to find.
-    Of c workers' gaps the mean square is (c - 1) / (c + 1) as far above 1.
-    """
-    first, classes[:] = classes[0], share
-    if first <= 0.0 or first >= asking * (1.0 - _REGULAR):
-        return
-    higher, of_all, most = first / served, asking / served, 1.0 / share
-    opens = share * (1.0 - math.exp(-most))
-    lower = share * (1.0 - higher) / (1.0 + higher) * (1.0 - math.exp(-(1.0 + higher) * most))
-    excess = (1.0 - share) / (1.0 - opens) * ((opens - lower) / higher - opens) / share
-    # who asks others takes the shorter gaps, but for those of the higher class; who comes again, any
-    excess *= firsts * (of_all - higher) / (1.0 - higher) * (workers - 1.0) / (workers + 1.0)
-    classes[0] = min(1.0, share * (1.0 + excess))
-    classes[1:] = max(0.0, share * asking - classes[0] * first) / (asking - first)

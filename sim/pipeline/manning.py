@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.pipeline import Workers
+from sim.pipeline.leads import leads_of
 from sim.pipeline.redelivery import away_for_bins, occupied
 from sim.pipeline.staffing import Staffing
 from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
@@ -50,6 +51,7 @@ def figures_of(workers: Workers, count: int, bin_s: float) -> Mapping[str, Any]:
         "unevenness": (1.0 + batch * cv2) / (TRANSIENT * capacity),
         "asking_spread": batch * spread(own) ** 2,
         "busy_chance": _waiting(batch, count),
+        "leads": leads_of(own, count),
     }
 
 

@@ -9,17 +9,23 @@ import simpy
 from simpy.events import URGENT
 
 from scenarios.scenario import Scenario
+from sim.handover import Follows
 from sim.pipeline.crew import Crew, Floats, Indices
 from sim.pipeline.happenings import Callbacks, Happening
 from sim.pipeline.levels import Level
 from sim.pipeline.queues import Message
 from sim.pipeline.staffing import Staffing
+from sim.pipeline.workers import mean_s
+from sim.seeds import stream
 from sim.traffic import Traffic
 
 
 class Staff(Crew):
     """A crew as `sim.pipeline.staffing` has it. Workers take what is there, up to a batch, and wait for no
-    more; who is one too many leaves when the message in hand is done."""
+    more; who is one too many leaves when the message in hand is done.
+
+    `attach` it before the season begins.
+    """
 
     def __init__(self, env: simpy.Environment, scenario: Scenario, traffic: Traffic, *parts: Any) -> None:
         super().__init__(env, scenario, traffic, *parts)
@@ -28,10 +34,17 @@ class Staff(Crew):
         self._too_many, self._is_open = 0, True
         self._serving, self._there = Level(), Level(len(self._workers))
         self._used_s = np.zeros(2)
+        self._service_s, self._beginning = mean_s(scenario.pipeline.workers), dict[Happening, None]()
+        self._on_begin: Callbacks = [self._begin]
         self._staffing = Staffing(scenario, traffic.counts.shape[1], traffic.bin_s)
         self._on_change: Callbacks = [self._change]
         if self._staffing.changes:
             self._env.schedule(Happening(env, self._on_change), URGENT, 0.0)
+
+    def attach(self, follows: Follows, away: list[int], seed: int) -> None:
+        """As any crew's; those who begin draw when."""
+        super().attach(follows, away, seed)
+        self._begins = stream(seed, "beginnings")
 
     def arrive(self, message: Message, now_s: float) -> None:
         """As any crew's, if the queue can be reached."""
@@ -63,6 +76,9 @@ class Staff(Crew):
         self._staffing.advance(bin_, len(self._queue), used / there if there else 0.0)
         if self._staffing.looks(bin_):
             self._used_s = np.array([used_s, there_s])
+        if self._staffing.is_open and not self._is_open:
+            found, self._idle = self._idle, []
+            self._begin_soon(found)
         self._is_open = self._staffing.is_open
         self._queue.set_room(self._staffing.room_share)
         self._resize(self._staffing.available, now_s)
@@ -76,10 +92,23 @@ class Staff(Crew):
         self._there.step(now_s, float(more))
         stay = min(self._too_many, max(0, more))
         self._too_many -= stay
-        self._idle += [Happening(self._env, []) for _ in range(more - stay)]
+        self._begin_soon([Happening(self._env, []) for _ in range(more - stay)])
         leave = min(len(self._idle), max(0, -more))
         del self._idle[len(self._idle) - leave :]
         self._too_many += max(0, -more) - leave
+
+    def _begin_soon(self, workers: list[Happening]) -> None:
+        """Workers come to the queue within a service time, evenly at random: no two at the same moment, or
+        equal services would keep them in step for as long as they are busy."""
+        self._beginning.update(dict.fromkeys(workers))
+        for worker, ahead in zip(workers, self._begins.random(len(workers)).tolist(), strict=True):
+            worker.callbacks = self._on_begin
+            self._env.schedule(worker, URGENT, ahead * self._service_s)
+
+    def _begin(self, worker: Happening) -> None:
+        if worker in self._beginning:
+            del self._beginning[worker]
+            self._free(worker)
 
     def _start(self, worker: Happening, message: Message, now_s: float, since_s: float) -> None:
         self._in_hand[worker] = self._batch_from(message, now_s)

@@ -125,6 +125,8 @@ class Plan(NamedTuple):
     """(3 + bins,), or empty: workers' stalls of a bin or more."""
     busy_chance: Floats
     """(2, n), by utilisation: the chance that all are busy (Erlang C), how much of `residual_s` there is."""
+    leads: Floats
+    """(0 to 2, shares, shares): sim.pipeline.leads."""
     streams: Floats
     """(S, 9)"""
     providers: Floats
@@ -227,8 +229,7 @@ class State(NamedTuple):
     band_hidden: Floats
     """(lanes, G): messages not visible again yet that lines were told apart of."""
     band_back: Floats
-    """(lanes, G): of each group its bands' shares in what came back from its backoff last, or was taken from
-    lines last."""
+    """(lanes, G): each group's bands' shares in what came back last, or was taken from lines last."""
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats
@@ -244,8 +245,7 @@ class State(NamedTuple):
     recalled_for: Indices
     """(bins ahead,): the last bin that each cell of `recalled` was written for, in any lane."""
     turns: Indices
-    """(2, RUN_BINS): columns of a run, counted from AHEAD_FROM, in which services are ended, and in which
-    messages are visible again."""
+    """(2, RUN_BINS): columns of a run, from AHEAD_FROM on, where services end; where some are visible again."""
     taken: Floats
     """(2, RUN_BINS): at work in sim.pipeline.kernelrunagain."""
     late: Floats

@@ -1,0 +1,118 @@
+"""What a higher class gets of a limit that opens little by little, before busy workers: both resolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from scenarios.catalogue import Loaded
+from scenarios.pipeline import Workers
+from sim import cohort, message
+from sim.outcome import Outcome
+from sim.pipeline.leads import POINTS, leads_of
+from sim.progress import SILENT
+from sim.traffic import Traffic
+from tests.sim.pipelines import block, scenario, stream, traffic
+
+BINS = 60
+SEEDS = range(870, 876)
+EQUAL = {"distribution": "deterministic"}
+SEASONS: dict[str, tuple[dict[str, Any], dict[str, Any], float, float]] = {
+    "batches with room for few of the many codes": (
+        {"count": 3, "service_time": "67ms", "variation": 0.4, "batch": 2},
+        {"rate": "36/s", "burst": 25},
+        45.0,
+        1.15,
+    ),
+    "batches of equal services": (
+        {"count": 6, "service_time": "80ms", "batch": 3, **EQUAL},
+        {"rate": "110/s", "burst": 25},
+        60.0,
+        1.25,
+    ),
+    "two workers of services that vary much": (
+        {"count": 2, "service_time": "20ms", "variation": 1.4},
+        {"rate": "50/s", "burst": 30},
+        25.0,
+        1.1,
+    ),
+    "calls that end just before their own asker comes round": (
+        {"count": 16, "service_time": "55.5ms", **EQUAL},
+        {"kind": "concurrency cap", "calls": 32, "call_duration": "331ms"},
+        40.0,
+        0.97,
+    ),
+}
+"""Crew, limit, codes a second, and the least that codes lead by."""
+
+
+def season(crew: dict[str, Any], limit: dict[str, Any], codes: float) -> tuple[Loaded, Traffic]:
+    provider = {"name": "p", "channels": ["email"], "limits": [limit]}
+    loaded = scenario(BINS, crew, provider=[provider], retries={"attempts": 1})
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    # at first hardly more than the workers can take, or all would begin at about the same moment
+    carried = crew["count"] * crew.get("batch", 1) / (float(crew["service_time"].removesuffix("ms")) / 1000.0)
+    sale = block(1.05 * carried - codes, 0, 5, BINS, 1) + block(500, 5, BINS, BINS, 1)
+    return loaded, traffic(streams, [sale, block(codes, 0, BINS, BINS, 2)])
+
+
+def lead(outcome: Outcome) -> float:
+    """The share of codes that passes, against that of all messages."""
+    asked, refused = outcome.attempts.sum(axis=1), outcome.limited.sum(axis=1)
+    return float((1.0 - refused[1] / asked[1]) / (1.0 - refused.sum() / asked.sum()))
+
+
+@pytest.mark.parametrize("name", SEASONS)
+def test_codes_from_busy_workers_lead_as_far_as_amounts_as_message_by_message(name: str) -> None:
+    crew, limit, codes, least = SEASONS[name]
+    loaded, due = season(crew, limit, codes)
+    exact, found = (
+        float(np.mean([lead(engine.run(loaded, due, seed, SILENT)[1]) for seed in SEEDS]))
+        for engine in (message, cohort)
+    )
+    assert exact > least
+    assert found == pytest.approx(exact, rel=0.06), "0.02 by chance"
+
+
+def crew(**told: Any) -> Workers:
+    return Workers.model_validate({"count": 4, "service_time": "50ms", **told})
+
+
+def leads(**told: Any) -> npt.NDArray[np.float64]:
+    return leads_of(crew(**told), crew(**told).count)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 9])
+@pytest.mark.parametrize("varying", [EQUAL, {"variation": 0.3}, {"variation": 1.4}], ids=str)
+def test_no_class_that_leads_passes_more_than_there_is_or_than_all_of_it(
+    batch: int, varying: dict[str, Any]
+) -> None:
+    share, passes = np.meshgrid(*[np.linspace(0.0, 1.0, POINTS)[1:]] * 2, indexing="ij")
+    for table in leads(batch=batch, **varying):
+        passed = passes * (1.0 + table[1:, 1:])
+        assert (table >= 0.0).all()
+        assert (passed <= 1.0 + 1e-9).all()
+        assert (passed * share <= passes * (1.0 + 1e-9)).all()
+
+
+def test_many_workers_of_varied_services_have_no_lead_to_look_up() -> None:
+    assert len(leads(count=400, variation=0.5)) == 0
+
+
+def test_who_begins_with_others_keeps_no_step_with_them() -> None:
+    """A lost region's workers come back at one moment; in step, the first of them would ask alone after the
+    longest gap, and codes would never be refused."""
+    crew = {"count": 3, "service_time": "13ms", **EQUAL}
+    fault = {"kind": "worker-loss", "from": "2026-11-22T12:00:05+00:00", "for": "10s", "share": 0.7}
+    provider = {"name": "p", "channels": ["email"], "limits": [{"rate": "80/s", "burst": 20}]}
+    loaded = scenario(BINS, crew, provider=[provider], retries={"attempts": 1}, fault=[fault])
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    due = traffic(streams, [block(400, 0, BINS, BINS, 1), block(8, 0, BINS, BINS, 2)])
+    exact, found = (
+        [lead(engine.run(loaded, due, seed, SILENT)[1]) for seed in SEEDS] for engine in (message, cohort)
+    )
+    assert np.std(exact) > 0.05, "each season's gaps are its own"
+    assert np.mean(found) == pytest.approx(np.mean(exact), abs=2.5 * np.std(exact) / np.sqrt(len(exact)))
