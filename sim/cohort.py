@@ -32,6 +32,7 @@ from sim.pipeline.kernelstanding import stand
 from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import by_stream, lanes_of
 from sim.pipeline.limits import bring_up
+from sim.pipeline.lines import NOTED
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
 from sim.pipeline.redelivery import echoes, occupied
 from sim.pipeline.regimes import Regimes
@@ -164,9 +165,9 @@ class _Engine:
         self._delays += delay_counts(self._era, self._state, self._lanes, self._workers)
         self._state.delays[:] = 0.0
         self._state.light[:] = 0.0
-        for row in self._state.group_delays.reshape(-1, histogram.BINS):
-            if row.any():  # what nobody wrote on takes no memory
-                row[:] = 0.0
+        for group, row in np.argwhere(self._state.group_told[NOTED]):  # what nobody wrote on takes no memory
+            self._state.group_delays[group, :, row] = 0.0
+        self._state.group_told[NOTED] = 0.0
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered: another than it was, where there may be any

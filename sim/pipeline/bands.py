@@ -12,7 +12,18 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
-from sim.pipeline.lines import BAND_DROPPED, BAND_EXPIRED, GROUP, LOT_WAITS
+from sim.pipeline.lines import (
+    BAND_DROPPED,
+    BAND_EXPIRED,
+    END_BAND,
+    FIRST_BAND,
+    GROUP,
+    LINE_END,
+    LINE_MASS,
+    LOT_WAITS,
+    TENANTS,
+    TIMELY,
+)
 from sim.pipeline.state import (
     BANDS,
     END_PARCEL,
@@ -32,29 +43,34 @@ def bands_of(scenario: Scenario, streams: Sequence[Stream]) -> dict[str, Any]:
     """What a plan says of tenants; `streams` are those of the lanes."""
     tenants = scenario.tenants
     if tenants is None or not scenario.pipeline.queue.fair_share:
-        return {"bands": np.zeros((0, 2)), "band_shares": np.zeros((len(streams), 0))}
+        return {"bands": np.zeros((0, END_BAND + 1)), "band_shares": np.zeros((len(streams), 0))}
     groups = group_ends(scenario)
     ends = band_ends(groups)
-    sizes = [last - before for before, last in pairwise((0, *ends))]
-    bands = np.column_stack((sizes, np.searchsorted(groups, ends))).astype(np.float64)
+    bands = np.zeros((len(ends), END_BAND + 1))
+    bands[:, TENANTS] = [last - before for before, last in pairwise((0, *ends))]
+    bands[:, GROUP] = np.searchsorted(groups, ends)
+    last_bands = np.searchsorted(ends, groups) + 1
+    bands[: len(groups), FIRST_BAND:] = np.column_stack(((0, *last_bands[:-1]), last_bands))
     return {"bands": bands, "band_shares": shares(tenants, ends, streams)}
 
 
-def empty_lines(plan: Plan, ahead: int) -> dict[str, Any]:
-    """What a state says of tenants when nobody waits; a backoff reaches so many bins `ahead`."""
+def empty_lines(plan: Plan, ahead: int, batches: int) -> dict[str, Any]:
+    """What a state says of tenants when nobody waits; a backoff reaches so many bins `ahead`, and there is
+    room for so many batches."""
     lanes, bands = plan.band_shares.shape
     groups, tries = groups_in(plan), len(plan.back)
     return {
-        "lines": np.zeros((len(PRIORITIES), bands, 4)),
+        "lines": np.zeros((len(PRIORITIES), bands, LINE_END + 1)),
+        "line_batches": np.zeros((len(PRIORITIES), batches * min(1, bands), LINE_MASS + bands)),
         "known_back": np.zeros((groups, ahead, lanes, tries, 3)),
         "known_level": np.zeros((groups, lanes, tries, 3)),
-        "lots": np.zeros((lanes, 1 + tries, groups, 2 * LOT_WAITS), dtype=np.int64),
+        "lots": np.zeros((2 * (1 + groups) * LOT_WAITS, lanes, 1 + tries), dtype=np.int64),
         "band_away": np.zeros((lanes, bands)),
         "band_hidden": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
         "band_gone": np.zeros((2, lanes, bands)),
         "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),
-        "group_fresh": np.zeros((groups, len(plan.streams))),
+        "group_told": np.zeros((TIMELY + 1, groups, len(plan.streams))),
     }
 
 
@@ -67,10 +83,10 @@ def known_of(plan: Plan, state: State) -> Floats:
     """float64 (4, lanes, groups): messages known to be of a group that were found expired in the queue,
     dropped by it, are still in it; and that arrive fresh."""
     told = np.array([state.band_gone[BAND_EXPIRED], state.band_gone[BAND_DROPPED], _queued(state)])
-    found = np.zeros((4, told.shape[1], len(state.group_fresh)))
+    found = np.zeros((4, told.shape[1], state.group_told.shape[1]))
     for group, of_band in zip(plan.bands[:, GROUP].astype(np.int64), np.moveaxis(told, 2, 0), strict=True):
         found[:3, :, group] += of_band
-    np.add.at(found[3], plan.streams[:, LANE].astype(np.int64), state.group_fresh.T)
+    np.add.at(found[3], plan.streams[:, LANE].astype(np.int64), state.group_told[TIMELY].T)
     return found
 
 

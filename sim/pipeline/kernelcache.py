@@ -50,6 +50,7 @@ _SOURCES = (
     "kernellots.py",
     "kernelnoting.py",
     "kernelparts.py",
+    "kernelpieces.py",
     "kernelproviders.py",
     "kernelrings.py",
     "kernelrounds.py",

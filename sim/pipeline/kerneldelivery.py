@@ -5,6 +5,7 @@ from __future__ import annotations
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelnoting import fresh_share, landing_share, note_wait
 from sim.pipeline.kernelparts import enlist
+from sim.pipeline.lines import TIMELY
 from sim.pipeline.state import (
     ARRIVING_SHARE,
     JUMPS,
@@ -46,4 +47,4 @@ def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floa
     fresh = mass * fresh_share(plan, row, piece)
     deliver(plan, state, t, row, mass, mass - fresh)
     if piece[WHOSE] >= 0.0:
-        state.group_fresh[int(piece[WHOSE]), row] += fresh * landing
+        state.group_told[TIMELY, int(piece[WHOSE]), row] += fresh * landing

@@ -43,6 +43,15 @@ def too_old_share(t: int, bin_s: float, parcel: Floats, own: Floats, looked: boo
 
 
 @part
+def too_old_from(plan: Plan, parcel: Floats) -> float:
+    """The first bin in which some of a parcel may be too old, give or take rounding: from then on
+    `too_old_share` finds some, and `leave_too_old` tells its due times anew."""
+    own = plan.streams[int(parcel[STREAM])]
+    half_s = math.sqrt(3.0 * (parcel[VAR] + own[AGE_VAR]))
+    return float(int((parcel[DUE_S] + own[FRESHNESS_S] - half_s) / plan.bin_s - 0.5 - 1e-6))
+
+
+@part
 def leave_too_old(t: int, bin_s: float, piece: Floats, own: Floats) -> None:
     """Tell the due times of a piece from which those are gone that `too_old_share` finds in bin `t`.
 

@@ -6,10 +6,22 @@ Whose the messages are that come in, come back and leave for a backoff; sim.pipe
 from __future__ import annotations
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import too_old_from
 from sim.pipeline.kernellines import serve_lines
-from sim.pipeline.lines import GROUP, KNOWN_LATER, LINE_CAME, LINE_WAITING, RECALLED
+from sim.pipeline.lines import (
+    END_BAND,
+    FIRST_BAND,
+    HARDLY_ANY,
+    KNOWN_LATER,
+    LINE_CAME,
+    LINE_MASS,
+    LINE_WAITING,
+    RECALLED,
+    TOO_OLD_FROM,
+)
 from sim.pipeline.state import (
     BANDS,
+    DUE_S,
     END_PARCEL,
     ENTERED_BIN,
     FIRST_BATCH,
@@ -18,6 +30,8 @@ from sim.pipeline.state import (
     NEXT_BATCH,
     PIECES,
     STREAM,
+    TRIES,
+    VAR,
     WHOSE,
     Floats,
     Plan,
@@ -26,8 +40,8 @@ from sim.pipeline.state import (
 )
 from sim.pipeline.steps import COME_BACK, HIDE, SERVE_LINES, SET_BACK, TELL_APART
 
-_HARDLY_ANY = 1e-6
-"""As a share of a bin's capacity."""
+_FEW = 3e-3
+"""As a share of what comes back of a lane and a group in a bin."""
 
 
 def fair(
@@ -50,27 +64,71 @@ def fair(
 
 @part
 def _come_back(plan: Plan, state: State) -> None:
-    """Which bands the pieces are of that come back."""
-    for i in range(state.marks[PIECES]):
-        piece = state.pieces[i]
+    """Which bands the pieces are of that come back, lane by lane and group by group. Hardly any of a group
+    join those of the same lane and number of attempts whose group is not known."""
+    last, of, group, few = state.marks[PIECES], -1.0, -1.0, 0.0
+    state.marks[PIECES] = 0
+    for i in range(last):
+        piece, at = state.pieces[i], state.marks[PIECES]
+        s, tries = int(piece[STREAM]), int(piece[TRIES])
+        if piece[STREAM] != of or piece[WHOSE] != group:
+            of, group = piece[STREAM], piece[WHOSE]
+            few = max(HARDLY_ANY * plan.capacity, _FEW * _group_back(state, i, last))
         if piece[WHOSE] >= 0.0:
-            _from_away(plan, state, int(piece[STREAM]), int(piece[WHOSE]), float(piece[MASS]))
+            _from_away(plan, state, s, int(piece[WHOSE]), float(piece[MASS]))
+            if piece[MASS] <= few:
+                piece[WHOSE] = -1.0
+        if piece[WHOSE] < 0.0:
+            row = state.lots[0, s]
+            if row[tries] < at and _is_unknown(state.pieces[row[tries]], s, tries):
+                _join(state.pieces[row[tries]], piece)
+                continue
+            row[tries] = at
+        for column in range(WHOSE + 1):
+            state.pieces[at, column] = piece[column]
+        state.marks[PIECES] += 1
+
+
+@part
+def _group_back(state: State, first: int, end: int) -> float:
+    """Messages that come back of the lane and the group of piece `first`, before piece `end`."""
+    mass, one = 0.0, state.pieces[first]
+    for i in range(first, end):
+        piece = state.pieces[i]
+        if piece[STREAM] != one[STREAM] or piece[WHOSE] != one[WHOSE]:
+            break
+        mass += piece[MASS]
+    return mass
+
+
+@part
+def _is_unknown(piece: Floats, s: int, tries: int) -> bool:
+    """Whether a piece is of a lane, a number of attempts and whatever group."""
+    return bool(piece[WHOSE] < 0.0 and piece[STREAM] == s and piece[TRIES] == tries)
+
+
+@part
+def _join(piece: Floats, other: Floats) -> None:
+    """A piece and another become one."""
+    mass, apart_s = piece[MASS] + other[MASS], other[DUE_S] - piece[DUE_S]
+    share = other[MASS] / mass
+    piece[VAR] += share * (other[VAR] - piece[VAR] + (1.0 - share) * apart_s * apart_s)
+    piece[DUE_S] += share * apart_s
+    piece[MASS] = mass
 
 
 @part
 def _from_away(plan: Plan, state: State, s: int, group: int, mass: float) -> None:
     """Messages of a group come back: of each of its bands a share of those away."""
-    total = 0.0
-    for g in range(plan.bands.shape[0]):
-        if plan.bands[g, GROUP] == group:
-            total += state.band_away[s, g]
+    first, end, total = int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND]), 0.0
+    for g in range(first, end):
+        total += state.band_away[s, g]
     if total <= 0.0:  # rounding left none of those away
-        for g in range(plan.bands.shape[0]):
-            if plan.bands[g, GROUP] == group:
-                state.band_away[s, g] = plan.band_shares[s, g]
-                total += plan.band_shares[s, g]
-    for g in range(plan.bands.shape[0]):
-        if plan.bands[g, GROUP] == group and total > 0.0:
+        for g in range(first, end):
+            state.band_away[s, g] = plan.band_shares[s, g]
+            total += plan.band_shares[s, g]
+    if total > 0.0:
+        for g in range(first, end):
             state.band_back[s, g] = state.band_away[s, g] / total
             state.band_away[s, g] -= min(state.band_away[s, g], mass * state.band_back[s, g])
 
@@ -78,10 +136,10 @@ def _from_away(plan: Plan, state: State, s: int, group: int, mass: float) -> Non
 @part
 def _hide(plan: Plan, state: State, i: int, mass: float) -> None:
     """Messages of piece `i` are hidden: band by band where their group is known."""
-    s, whose = int(state.pieces[i, STREAM]), float(state.pieces[i, WHOSE])
-    if whose >= 0.0:
-        for g in range(plan.bands.shape[0]):
-            state.band_hidden[s, g] += mass * _part_of(plan, state, s, whose, g)
+    s, group = int(state.pieces[i, STREAM]), int(state.pieces[i, WHOSE])
+    if group >= 0:
+        for g in range(int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND])):
+            state.band_hidden[s, g] += mass * state.band_back[s, g]
 
 
 @part
@@ -99,14 +157,6 @@ def _tell_recalled(plan: Plan, state: State, s: int, parcel: Floats) -> None:
 
 
 @part
-def _part_of(plan: Plan, state: State, s: int, whose: float, g: int) -> float:
-    """Band `g`'s share of messages of lane `s` that are of the group `whose`, or as the stream's."""
-    if whose < 0.0:
-        return float(plan.band_shares[s, g])
-    return float(state.band_back[s, g]) if plan.bands[g, GROUP] == whose else 0.0
-
-
-@part
 def _tell_apart(plan: Plan, state: State, t: int) -> None:
     """Whose the messages are that entered in bin `t`."""
     for p in range(state.waiting.shape[0]):
@@ -116,17 +166,34 @@ def _tell_apart(plan: Plan, state: State, t: int) -> None:
         batch = state.batches[p, newest % state.batches.shape[1]]
         if newest < state.heads[p, FIRST_BATCH] or batch[ENTERED_BIN] != t:
             continue
+        told = state.line_batches[p, newest % state.line_batches.shape[1]]
+        told[:] = 0.0
+        told[TOO_OLD_FROM] = plan.bins
         for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
             parcel = state.parcels[p, i % state.parcels.shape[1]]
-            s, whose = int(parcel[STREAM]), float(parcel[WHOSE])
-            if whose == RECALLED:
-                _tell_recalled(plan, state, s, parcel)
+            _tell_parcel(plan, state, parcel)
+            told[TOO_OLD_FROM] = min(told[TOO_OLD_FROM], too_old_from(plan, parcel))
             for g in range(state.lines.shape[1]):
-                if whose != RECALLED:
-                    parcel[BANDS + g] = parcel[MASS] * _part_of(plan, state, s, whose, g)
-                state.lines[p, g, LINE_CAME] += parcel[BANDS + g]
+                told[LINE_MASS + g] += parcel[BANDS + g]
         for g in range(state.lines.shape[1]):
-            state.lines[p, g, LINE_WAITING] += state.lines[p, g, LINE_CAME]
+            state.lines[p, g, LINE_CAME] = told[LINE_MASS + g]
+            state.lines[p, g, LINE_WAITING] += told[LINE_MASS + g]
+
+
+@part
+def _tell_parcel(plan: Plan, state: State, parcel: Floats) -> None:
+    """Whose the messages of a parcel are that has just entered."""
+    s, group = int(parcel[STREAM]), int(parcel[WHOSE])
+    if parcel[WHOSE] == RECALLED:
+        _tell_recalled(plan, state, s, parcel)
+        return
+    first, end, parts = 0, plan.bands.shape[0], plan.band_shares[s]
+    if group >= 0:
+        parcel[BANDS:] = 0.0
+        first, end = int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND])
+        parts = state.band_back[s]
+    for g in range(first, end):
+        parcel[BANDS + g] = parcel[MASS] * parts[g]
 
 
 @part
@@ -134,9 +201,9 @@ def _set_back(plan: Plan, state: State, i: int, later: int, mass: float) -> None
     """Messages of piece `i` leave for their backoff, which begins so many bins `later`: band by band where
     their group is known. It is forgotten of hardly any, and of those that are told to wait for long: that
     wait is the same for all."""
-    s, whose = int(state.pieces[i, STREAM]), float(state.pieces[i, WHOSE])
-    if later > KNOWN_LATER or mass <= _HARDLY_ANY * plan.capacity:
+    s, group = int(state.pieces[i, STREAM]), int(state.pieces[i, WHOSE])
+    if later > KNOWN_LATER or mass <= HARDLY_ANY * plan.capacity:
         state.pieces[i, WHOSE] = -1.0
-    elif whose >= 0.0:
-        for g in range(plan.bands.shape[0]):
-            state.band_away[s, g] += mass * _part_of(plan, state, s, whose, g)
+    elif group >= 0:
+        for g in range(int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND])):
+            state.band_away[s, g] += mass * state.band_back[s, g]

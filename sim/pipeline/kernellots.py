@@ -11,9 +11,22 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelexpiry import leave_too_old, take_out
-from sim.pipeline.kernelrounds import scatter
-from sim.pipeline.lines import GROUP, LOT_WAITS, LOTS_PER_OCTAVE, TENANTS
+from sim.pipeline.kernelexpiry import leave_too_old
+from sim.pipeline.lines import (
+    END_BAND,
+    FIRST_BAND,
+    GROUP,
+    HARDLY_ANY,
+    LINE_CALM,
+    LINE_END,
+    LINE_LOT,
+    LINE_MIDDLE_S,
+    LINE_SHARE,
+    LINE_SQUARE,
+    LINE_WAIT_S,
+    LOT_WAITS,
+    TOO_OLD_FROM,
+)
 from sim.pipeline.state import (
     BANDS,
     CALM,
@@ -36,6 +49,9 @@ from sim.pipeline.state import (
     State,
 )
 
+_THIRD, _TWO_THIRDS = 2.0 ** (1.0 / 3.0 - 1.0), 2.0 ** (2.0 / 3.0 - 1.0)
+"""Of an octave, as math.frexp has them."""
+
 
 @part
 def begin_lots(plan: Plan, state: State, p: int) -> None:
@@ -47,63 +63,153 @@ def begin_lots(plan: Plan, state: State, p: int) -> None:
 
 
 @part
-def gather(
+def note_spans(
+    plan: Plan, line: Floats, t: int, spans: tuple[float, float, float, float], rounds: float
+) -> None:
+    """Into a line: how what is taken of it has waited, with `spans` of wait_spans, and its lot; turns in this
+    bin scatter it (0 = none do)."""
+    middle_s, width_s = 0.5 * (spans[0] + spans[1]), spans[1] - spans[0]
+    line[LINE_CALM], line[LINE_WAIT_S] = spans[2], (1.0 - spans[2]) * middle_s
+    line[LINE_SQUARE] = (1.0 - spans[2]) * (middle_s * middle_s + width_s * width_s / 12.0)
+    line[LINE_MIDDLE_S] = spans[3] - t * plan.bin_s
+    line[LINE_LOT] = _lot_of(plan, middle_s, rounds)
+
+
+@part
+def gather(plan: Plan, state: State, first: int, t: int, p: int, b: int) -> None:
+    """Move what `lines` say of batch `b` to the lots of this bin, pieces from `first` on: bands together that
+    are of one group and of one lot; and hardly any messages of no known group that come back."""
+    at, few = b % state.batches.shape[1], HARDLY_ANY * plan.capacity
+    batch, is_old = state.batches[p, at], t >= state.line_batches[p, at, TOO_OLD_FROM]
+    began_s, bands = batch[ENTERED_BIN] * plan.bin_s, plan.bands.shape[0]
+    _tell_alike(plan, state, p)
+    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
+        parcel = state.parcels[p, i % state.parcels.shape[1]]
+        is_late, group = parcel[TRIES] > 0.0 or parcel[DUE_S] < began_s, int(parcel[WHOSE])
+        if parcel[MASS] <= few and is_late and group < 0:
+            _gather_late(plan, state, first, t, p, parcel, 0, bands, is_old, -1)
+            continue
+        g, last = 0, bands
+        if group >= 0:
+            g, last = int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND])
+        while g < last:
+            end = int(state.lines[p, g, LINE_END])
+            if end > 0 and is_late:
+                _gather_late(plan, state, first, t, p, parcel, g, end, is_old, int(plan.bands[g, GROUP]))
+            elif end > 0:
+                _gather_new(plan, state, first, t, p, parcel, g, end, is_old)
+            g = max(end, g + 1)
+
+
+@part
+def _tell_alike(plan: Plan, state: State, p: int) -> None:
+    """Into `lines`: which bands follow one another of which something is taken that is of one group and one
+    lot."""
+    g, bands = 0, plan.bands.shape[0]
+    while g < bands:
+        end, line = g + 1, state.lines[p, g]
+        line[LINE_END] = 0.0
+        if line[LINE_SHARE] > 0.0:
+            while end < bands and _is_alike(plan, state, p, g, end):
+                end += 1
+            line[LINE_END] = end
+        g = end
+
+
+@part
+def _is_alike(plan: Plan, state: State, p: int, g: int, other: int) -> bool:
+    """Whether of an `other` band something is taken that is alike to what is taken of band `g`."""
+    one, two = state.lines[p, g], state.lines[p, other]
+    same = plan.bands[g, GROUP] == plan.bands[other, GROUP] and one[LINE_LOT] == two[LINE_LOT]
+    return bool(same and two[LINE_SHARE] > 0.0)
+
+
+@part
+def _gather_new(
+    plan: Plan, state: State, first: int, t: int, p: int, parcel: Floats, g: int, end: int, is_old: bool
+) -> None:
+    """Of a parcel that came as its messages were due: all have waited as their lines say."""
+    mass = calm = wait_s = square = 0.0
+    own = state.band_back[int(parcel[STREAM])]
+    for k in range(g, end):
+        line = state.lines[p, k]
+        taken = parcel[BANDS + k] * line[LINE_SHARE]
+        parcel[BANDS + k] -= taken
+        own[k] += taken
+        mass += taken
+        calm += taken * line[LINE_CALM]
+        wait_s += taken * line[LINE_WAIT_S]
+        square += taken * line[LINE_SQUARE]
+    if mass > 0.0:
+        parcel[MASS] -= mass
+        at = _piece_of(state, first, parcel, int(plan.bands[g, GROUP]), state.lines[p, g, LINE_LOT])
+        piece = state.pieces[at]
+        _add(piece, mass, _due(plan, state, t, parcel, is_old))
+        piece[CALM] += calm
+        piece[LEAST_S] += wait_s
+        piece[MOST_S] += square
+
+
+@part
+def _gather_late(
     plan: Plan,
     state: State,
     first: int,
     t: int,
-    line: tuple[int, int, float],
-    batch: Floats,
-    share: float,
-    spans: tuple[float, float, float, float],
+    p: int,
+    parcel: Floats,
+    g: int,
+    end: int,
+    is_old: bool,
+    group: int,
 ) -> None:
-    """Move `share` of what of a batch is of one band to the lots of this bin, pieces from `first` on, with
-    `spans` of wait_spans. line: the class, the band, turns in this bin that scatter waits (0 = none do).
-    """
-    p, g, rounds = line
-    of, group = BANDS + g, plan.bands[g, GROUP]
-    if plan.bands[g, TENANTS] <= 1.0:  # a tenant alone in its band has as many ahead as are there
-        rounds = 0.0
-    lot = _lot_of(plan, 0.5 * (spans[0] + spans[1]), rounds)
-    for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
-        parcel = state.parcels[p, i % state.parcels.shape[1]]
-        mass = parcel[of] * share
-        if mass <= 0.0:
-            continue
-        s, rest = int(parcel[STREAM]), state.pieces[state.marks[PIECES]]  # no piece yet: room to work in
-        state.band_back[s, g] += mass
-        rest[DUE_S], rest[VAR] = parcel[DUE_S], parcel[VAR]
-        leave_too_old(t, plan.bin_s, rest, plan.streams[s])
-        due_s, var = rest[DUE_S], rest[VAR]
-        if parcel[TRIES] > 0.0 or parcel[DUE_S] < batch[ENTERED_BIN] * plan.bin_s:
-            half_s, delay_s = math.sqrt(3.0 * var), max(0.0, spans[3] - due_s)
-            least_s, most_s = max(0.0, delay_s - half_s), delay_s + half_s
-            at = _piece_of(state, first, parcel, group, _lot_of(plan, delay_s, 0.0))
-            _add(state.pieces[at], mass, due_s - t * plan.bin_s, var, (least_s, most_s, 0.0))
-        else:
-            at = _piece_of(state, first, parcel, group, lot)
-            _add(state.pieces[at], mass, due_s - t * plan.bin_s, var, spans[:3])
-        take_out(parcel, of, mass)
+    """Of a parcel whose messages were due before it came: they have waited since then, and differ as their
+    due times do and as the moments when bands are served."""
+    mass = left_s = square = 0.0
+    own = state.band_back[int(parcel[STREAM])]
+    for k in range(g, end):
+        line = state.lines[p, k]
+        taken = parcel[BANDS + k] * line[LINE_SHARE]
+        parcel[BANDS + k] -= taken
+        own[k] += taken
+        mass += taken
+        left_s += taken * line[LINE_MIDDLE_S]
+        square += taken * line[LINE_MIDDLE_S] * line[LINE_MIDDLE_S]
+    if mass > 0.0:
+        parcel[MASS] -= mass
+        left_s /= mass
+        due_s, var = _due(plan, state, t, parcel, is_old)
+        delay_s = max(0.0, left_s - due_s)
+        half_s = math.sqrt(3.0 * (var + max(0.0, square / mass - left_s * left_s)))
+        least_s, most_s = max(0.0, delay_s - half_s), delay_s + half_s
+        middle_s, width_s = 0.5 * (least_s + most_s), most_s - least_s
+        at = _piece_of(state, first, parcel, group, _lot_of(plan, delay_s, 0.0))
+        piece = state.pieces[at]
+        _add(piece, mass, (due_s, var))
+        piece[LEAST_S] += mass * middle_s
+        piece[MOST_S] += mass * (middle_s * middle_s + width_s * width_s / 12.0)
 
 
 @part
 def _lot_of(plan: Plan, wait_s: float, rounds: float) -> float:
     """Which lot a wait belongs to, of those whose waits are scattered (odd) and of those whose are not."""
-    octaves = math.log2(1.0 + wait_s / plan.bin_s)
-    return 2.0 * min(int(LOTS_PER_OCTAVE * octaves), LOT_WAITS - 1) + (1.0 if rounds > 0.0 else 0.0)
+    part, octaves = math.frexp(1.0 + wait_s / plan.bin_s)
+    thirds = 3 * (octaves - 1) + (1 if part >= _THIRD else 0) + (1 if part >= _TWO_THIRDS else 0)
+    return 2.0 * min(thirds, LOT_WAITS - 1) + (1.0 if rounds > 0.0 else 0.0)
 
 
 @part
-def _piece_of(state: State, first: int, parcel: Floats, group: float, lot: float) -> int:
+def _piece_of(state: State, first: int, parcel: Floats, group: int, lot: float) -> int:
     """Which piece a lot is; an empty one if there is none in this bin yet."""
     s, tries = int(parcel[STREAM]), int(parcel[TRIES])
-    at = state.lots[s, tries, int(group), int(lot)]
+    row = state.lots[2 * LOT_WAITS * (group + 1) + int(lot), s]
+    at = row[tries]
     if first <= at < state.marks[PIECES]:
         piece = state.pieces[at]
         if piece[STREAM] == s and piece[TRIES] == tries and piece[WHOSE] == group and piece[LOT] == lot:
             return int(at)
     at = state.marks[PIECES]
-    state.lots[s, tries, int(group), int(lot)] = at
+    row[tries] = at
     state.marks[PIECES] += 1
     piece = state.pieces[at]
     piece[:] = 0.0
@@ -112,49 +218,21 @@ def _piece_of(state: State, first: int, parcel: Floats, group: float, lot: float
 
 
 @part
-def _add(piece: Floats, mass: float, due_s: float, var: float, spans: tuple[float, float, float]) -> None:
-    """Until `end_lots` a lot has sums: of due times from the bin on, of waits, of the squares of both."""
-    waits = mass * (1.0 - spans[2])
-    middle_s, width_s = 0.5 * (spans[0] + spans[1]), spans[1] - spans[0]
+def _due(plan: Plan, state: State, t: int, parcel: Floats, is_old: bool) -> tuple[float, float]:
+    """Mean, from the bin on, and variance of a parcel's due times, without what was too old."""
+    if not is_old:
+        return parcel[DUE_S] - t * plan.bin_s, parcel[VAR]
+    rest = state.pieces[state.marks[PIECES]]  # no piece yet: room to work in
+    rest[DUE_S], rest[VAR] = parcel[DUE_S], parcel[VAR]
+    leave_too_old(t, plan.bin_s, rest, plan.streams[int(parcel[STREAM])])
+    return rest[DUE_S] - t * plan.bin_s, rest[VAR]
+
+
+@part
+def _add(piece: Floats, mass: float, of: tuple[float, float]) -> None:
+    """Until `end_lots` a lot has sums: of due times from the bin on, of waits, of the squares of both. of:
+    mean and variance of due times."""
+    due_s, var = of
     piece[MASS] += mass
     piece[DUE_S] += mass * due_s
     piece[VAR] += mass * (due_s * due_s + var)
-    piece[CALM] += mass * spans[2]
-    piece[LEAST_S] += waits * middle_s
-    piece[MOST_S] += waits * (middle_s * middle_s + width_s * width_s / 12.0)
-
-
-@part
-def end_lots(plan: Plan, state: State, first: int, t: int, p: int, rounds: float) -> None:
-    """All of class `p` is taken: from sums to moments, and to waits as scattered as `rounds` make them."""
-    last = state.marks[PIECES]
-    for i in range(first, last):
-        piece = state.pieces[i]
-        due_s, waits = piece[DUE_S] / piece[MASS], piece[MASS] - piece[CALM]
-        piece[VAR] = max(0.0, piece[VAR] / piece[MASS] - due_s * due_s)
-        piece[DUE_S] = t * plan.bin_s + due_s
-        piece[CALM] = min(1.0, piece[CALM] / piece[MASS])
-        mean_s = piece[LEAST_S] / waits if waits > 0.0 else 0.0
-        var = max(0.0, piece[MOST_S] / waits - mean_s * mean_s) if waits > 0.0 else 0.0
-        half_s = min(math.sqrt(3.0 * var), mean_s)
-        piece[LEAST_S], piece[MOST_S] = mean_s - half_s, mean_s + half_s
-        if piece[LOT] % 2.0 == 1.0:
-            scatter(plan, state, i, rounds)
-    _share_out(plan, state, p)
-
-
-@part
-def _share_out(plan: Plan, state: State, p: int) -> None:
-    """Into `state.band_back`: of each group the shares of its bands in what was taken."""
-    for s in range(plan.band_shares.shape[0]):
-        if int(plan.streams[s, PRIORITY]) != p:
-            continue
-        first, own = 0, state.band_back[s]
-        while first < own.shape[0]:
-            end, total = first, 0.0
-            while end < own.shape[0] and plan.bands[end, GROUP] == plan.bands[first, GROUP]:
-                total += own[end]
-                end += 1
-            for g in range(first, end):
-                own[g] = own[g] / total if total > 0.0 else 0.0
-            first = end

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.lines import NOTED
 from sim.pipeline.state import (
     CALM,
     CELL,
@@ -44,7 +45,8 @@ def cell_of(plan: Plan, delay_s: float) -> int:
 def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats, rows: int) -> None:
     """Add to the waits of stream `s`:
 
-    a calm share that waits less than a bin, the rest evenly between two waits. rows: AT_DOOR or HELD_BACK.
+    a calm share that waits less than a bin, the rest evenly between two waits, in the table of its group if
+    that is known. rows: AT_DOOR or HELD_BACK.
     """
     calm = mass * piece[CALM]
     waits, slopes = state.delays[rows + WAITS, s], state.delays[rows + SLOPES, s]
@@ -55,11 +57,15 @@ def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats, rows
     if rest <= 0.0:
         return
     least_s, most_s = piece[LEAST_S], piece[MOST_S]
+    if piece[WHOSE] >= 0.0:
+        group = int(piece[WHOSE])
+        state.group_told[NOTED, group, s] += rest
+        waits, slopes = (
+            state.group_delays[group, rows + WAITS, s],
+            state.group_delays[group, rows + SLOPES, s],
+        )
     low, high = cell_of(plan, least_s), cell_of(plan, most_s)
     _note(plan, waits, slopes, rest, (least_s, most_s, low, high))
-    if piece[WHOSE] >= 0.0:
-        own = state.group_delays[int(piece[WHOSE])]
-        _note(plan, own[rows + WAITS, s], own[rows + SLOPES, s], rest, (least_s, most_s, low, high))
 
 
 @part
@@ -74,8 +80,9 @@ def _note(
     density = rest / (most_s - least_s)
     waits[low] += density * (plan.edges_s[low + 1] - least_s)
     waits[high] += density * (most_s - plan.edges_s[high])
-    slopes[low + 1] += density
-    slopes[high] -= density
+    if high > low + 1:  # what is added and taken away in one cell leaves rounding in all behind it
+        slopes[low + 1] += density
+        slopes[high] -= density
 
 
 @part

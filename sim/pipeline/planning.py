@@ -127,7 +127,7 @@ def empty_state(
     s, k, p = len(plan.streams), len(plan.back), len(PRIORITIES)
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
     back = _ahead(plan.back) + plan.told_bins
-    lines = empty_lines(plan, _ahead(plan.back) + min(plan.told_bins, KNOWN_LATER))
+    lines = empty_lines(plan, _ahead(plan.back) + min(plan.told_bins, KNOWN_LATER), _PARCELS)
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
     streams = np.zeros((s, RECALLED_UNTIL + TIMES))
@@ -183,10 +183,15 @@ def with_more_room(state: State) -> State:
     lanes, tries = state.back_level.shape[:2]
     tries *= 1 + len(state.known_level)
     newcomers = lanes * (1 + tries + AGAIN_PARCELS + len(state.outside))
-    batches = 2 * state.batches.shape[1]
+    batches, following = [b for b, _ in used], state.heads[:, NEXT_BATCH]
+    longer = max(state.batches.shape[1], 2 * (max(batches) + 2))
+    lines = state.line_batches
+    if lines.shape[1]:
+        lines = _grown(lines, following, batches, longer)
     parcels = max(state.parcels.shape[1] * 3 // 2, max(n for _, n in used) + newcomers)
     return state._replace(
-        batches=_grown(state.batches, state.heads[:, NEXT_BATCH], [b for b, _ in used], batches),
+        batches=_grown(state.batches, following, batches, longer),
+        line_batches=lines,
         parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
         pieces=_pieces(len(state.waiting) * parcels, state.lots),
     )

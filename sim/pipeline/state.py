@@ -27,8 +27,7 @@ Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 =
 
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
 # (-1 = there is none); the lane, and the stream that it is part of; the share of what does not wait that
-# arrives too late; the variance of its messages' ages at the door. Rows of standbys stand behind those of the
-# lanes.
+# arrives too late; the variance of its messages' ages at the door. Standbys' rows stand behind the lanes'.
 PRIORITY, PROVIDER, FRESHNESS_S, ARRIVING_SHARE, DETOUR, LANE, OWNER, LATE_AT_ONCE, AGE_VAR = range(9)
 
 # Columns of Plan.delivery_ends: how many jumps a provider's delivery has, and the lag of the last.
@@ -54,9 +53,8 @@ LEAST_S, MOST_S, CALM, CELL, CHANCE, LOT = range(6, 12)
 # a change ahead in `coming`, `back`, `deferred`; most tries of what is in backoff; whether the row is among
 # `alive`; messages that are not visible again yet; last bins with some, in all and in parts of `recalled`.
 AWAY, UNDER_WAY, LEAVING, LEAVING_LATE, HELD = range(5)
-LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED, HIDDEN, AGAIN_UNTIL, RECALLED_UNTIL = range(
-    5, 13
-)
+LANDS_UNTIL, BACK_UNTIL, DEFERRED_UNTIL, MOST_TRIES, LISTED = range(5, 10)
+HIDDEN, AGAIN_UNTIL, RECALLED_UNTIL = range(10, 13)
 
 NEVER = -2
 """A bin that is over when the season begins."""
@@ -149,7 +147,7 @@ class Plan(NamedTuple):
     edges_s: Floats
     """Edges of sim.histogram."""
     bands: Floats
-    """(G, 2); G = 0 in a queue without fair share."""
+    """(G, 4); G = 0 in a queue without fair share."""
     band_shares: Floats
     """(lanes, G): whose a lane's messages are."""
     again: Floats
@@ -217,13 +215,15 @@ class State(NamedTuple):
     class_shares: Floats
     """(2, V, P): the same by class, and of what it admits the share that its mailboxes take."""
     lines: Floats
-    """(P, G, 4)"""
+    """(P, G, columns of sim.pipeline.lines)"""
+    line_batches: Floats
+    """(P, batches, 1 + G), or empty: of a batch, from when on it may expire, and what is in each line."""
     known_back: Floats
     """(groups, R at most, lanes, K, 3): as `back`, of those whose group of tenants is known."""
     known_level: Floats
     """(groups, lanes, K, 3): as `back_level`."""
     lots: Indices
-    """(lanes, 1 + K, groups, 2 LOT_WAITS): which piece a lot was last."""
+    """(2 (1 + groups) LOT_WAITS, lanes, 1 + K): which piece a lot was last."""
     band_away: Floats
     """(lanes, G): messages in backoff whose group is known."""
     band_hidden: Floats
@@ -233,9 +233,9 @@ class State(NamedTuple):
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats
-    """(groups, 4, S, BINS): of `delays`, what is known to be of a group of tenants."""
-    group_fresh: Floats
-    """(groups, S): messages known to be of a group that arrive fresh, since the season began."""
+    """(groups, 4, S, BINS): as `delays`, of what is known to be of a group of tenants."""
+    group_told: Floats
+    """(2, groups, S): messages noted there; known to be of a group and fresh, since the season began."""
     again: Floats
     """(bins ahead, lanes, 12): messages that are visible again in a bin (sim.pipeline.recalls)."""
     mixed: Floats

@@ -15,6 +15,7 @@ from sim import histogram
 from sim.pipeline.kernelparts import LIGHT_MEANS_S
 from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import Lane
+from sim.pipeline.lines import NOTED
 from sim.pipeline.state import (
     FRESHNESS_S,
     HELD_SLOPES,
@@ -59,18 +60,18 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
 def _ages(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Iterator[tuple[int, Floats]]:
     """Rows of the plan that have messages, and float64 (1 + groups, BINS): those by their age at the service
     that they were delivered by, beyond what that takes."""
-    tables = [state.delays, *state.group_delays]
-    waits = np.array([_waits(table[WAITS], table[SLOPES]) for table in tables])
-    held = np.array([_waits(table[HELD_WAITS], table[HELD_SLOPES]) for table in tables])
-    waits[0] += _below(state.light, workers)
-    for s in np.flatnonzero(waits[0].any(axis=1) | held[0].any(axis=1)).tolist():
+    light = _below(state.light, workers)
+    noted, told = state.delays.max(axis=2) > 0.0, state.group_told[NOTED].any(axis=0)
+    for s in np.flatnonzero(noted.any(axis=0) | (light.max(axis=1) > 0.0) | told).tolist():
+        waits, held = (_waits(state, s, *rows) for rows in ((WAITS, SLOPES), (HELD_WAITS, HELD_SLOPES)))
+        waits[0] += light[s]
         lane = lanes[int(plan.streams[s, LANE])]
         if lane.ages_s is None:
-            yield s, waits[:, s] + held[:, s]
+            yield s, waits + held
         else:
             freshness_s = plan.streams[s, FRESHNESS_S] + lane.age_s
-            rows = _fresh(_spread(waits[:, s], _middles(), lane.ages_s), freshness_s)
-            yield s, rows + _spread(held[:, s], _middles(), lane.ages_s)
+            rows = _fresh(_spread(waits, _middles(), lane.ages_s), freshness_s)
+            yield s, rows + _spread(held, _middles(), lane.ages_s)
 
 
 def _fresh(messages: Floats, freshness_s: float) -> Floats:
@@ -82,13 +83,32 @@ def _fresh(messages: Floats, freshness_s: float) -> Floats:
     )
 
 
-def _waits(messages: Floats, slopes: Floats) -> Floats:
-    """float64 (S, BINS): messages by wait, of two rows of one of the tables of a state."""
-    filled, found = messages.any(axis=1) | slopes.any(axis=1), np.zeros_like(messages)
-    widths_s = np.diff(histogram.EDGES)
-    widths_s[-1] = 0.0
-    found[filled] = np.maximum(messages[filled] + np.cumsum(slopes[filled], axis=1) * widths_s, 0.0)
+def _waits(state: State, s: int, waits: int, slopes: int) -> Floats:
+    """float64 (1 + groups, BINS): a row's messages by wait, of two rows of a state's tables: all of them, and
+    those that are told by groups."""
+    found = np.zeros((1 + len(state.group_delays), histogram.BINS))
+    found[0] = _by_density(state.delays[waits, s], state.delays[slopes, s])
+    for group in np.flatnonzero(state.group_told[NOTED, :, s]).tolist():
+        own = state.group_delays[group]
+        found[1 + group] = _by_density(own[waits, s], own[slopes, s])
+    found[0] += found[1:].sum(axis=0)
     return found
+
+
+def _by_density(messages: Floats, slopes: Floats) -> Floats:
+    """float64 (BINS,): messages by wait, of messages in bins and of changes of a density over them.
+
+    Behind the last change it is 0, and what is left of the sum is rounding: in bins of hours, messages.
+    """
+    density, changes = np.cumsum(slopes), np.flatnonzero(slopes)
+    density[changes[-1] if len(changes) else 0 :] = 0.0
+    return np.maximum(messages + density * _widths_s(), 0.0)
+
+
+@cache
+def _widths_s() -> Floats:
+    """float64 (BINS,): of the bins of sim.histogram, none of the last."""
+    return np.append(np.diff(histogram.EDGES)[:-1], 0.0)
 
 
 @cache
