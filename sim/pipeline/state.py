@@ -245,7 +245,7 @@ class State(NamedTuple):
     recalled_for: Indices
     """(bins ahead,): the last bin that each cell of `recalled` was written for, in any lane."""
     turns: Indices
-    """(2, RUN_BINS): columns of a run, from AHEAD_FROM on, where services end; where some are visible again."""
+    """(2, RUN_BINS): columns from AHEAD_FROM on where services end; where some are visible again."""
     taken: Floats
     """(2, RUN_BINS): at work in sim.pipeline.kernelrunagain."""
     late: Floats
