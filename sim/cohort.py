@@ -46,8 +46,8 @@ from sim.seeds import stream as random_stream
 from sim.tenants import Group
 from sim.traffic import Traffic, at_door, with_triggered
 
-WINDOW_BINS = 3600
-"""Bins at most between two looks at the books and the watcher: about 0.01 s."""
+WINDOW_BINS = 1800
+"""Bins at most between two looks at the books and the watcher: about 0.005 s."""
 
 Floats = npt.NDArray[np.float64]
 
