@@ -27,8 +27,7 @@ from sim.pipeline.provisions import (
     MAIL_BIN,
     MAIL_SHARE,
     PACE_ROW,
-    RETRY_FROM,
-    RETRY_TO,
+    RETRY_UNTIL,
     TRIES,
     TURN_FROM_S,
     TURN_TO_S,
@@ -59,6 +58,8 @@ _NEVER = cast(int, np.int64(0))
 """As a plain 0 it would be a type of its own, and all that takes it would be compiled once more."""
 _RESIDUE = 1e-7
 """Less than this of a message is what rounding left; sums of differences leave more of it."""
+LAG, SHARE, LATER_S, SQUARE = range(4)
+"""Columns of Plan.deferrals."""
 
 
 @part
@@ -141,21 +142,22 @@ def _defer(
     if tried >= plan.providers[v, TRIES]:
         window.out[EXPIRED, int(plan.streams[row, OWNER]), t - window.first_bin] += mass
         return
-    first, last = plan.providers[v, RETRY_FROM], plan.providers[v, RETRY_TO]
-    ring, at, jump = state.deferred.shape[2], min(tried, state.deferred.shape[0] - 1), mass / (last - first)
-    _change(state.deferred[at, row, (t + int(first)) % ring], jump, mean_s, square, first * plan.bin_s)
-    _change(state.deferred[at, row, (t + int(last)) % ring], -jump, mean_s, square, last * plan.bin_s)
+    ring, at, jumps = state.deferred.shape[2], min(tried, state.deferred.shape[0] - 1), plan.deferrals[v]
+    for k in range(jumps.shape[0]):
+        if jumps[k, LAG] > 0.0:
+            _change(state.deferred[at, row, (t + int(jumps[k, LAG])) % ring], mass, mean_s, square, jumps[k])
     state.streams[row, HELD] += mass
     state.providers[v, DEPTH] = max(state.providers[v, DEPTH], tried + 1.0)
-    _expect(plan, state, row, t + int(plan.providers[v, RETRY_TO]))
+    _expect(plan, state, row, t + int(plan.providers[v, RETRY_UNTIL]))
 
 
 @part
-def _change(moments: Floats, messages: float, mean_s: float, square: float, later_s: float) -> None:
-    """Add messages a bin, and the sums of their delays and squared delays so much later."""
-    moments[0] += messages
-    moments[1] += messages * (mean_s + later_s)
-    moments[2] += messages * (square + later_s * (2.0 * mean_s + later_s))
+def _change(moments: Floats, mass: float, mean_s: float, square: float, jump: Floats) -> None:
+    """Add a jump of `mass` messages that are tried in a bin, and of the sums of their delays and squared
+    delays: those until now and a retry's, which know nothing of each other."""
+    moments[0] += mass * jump[SHARE]
+    moments[1] += mass * (mean_s * jump[SHARE] + jump[LATER_S])
+    moments[2] += mass * (square * jump[SHARE] + 2.0 * mean_s * jump[LATER_S] + jump[SQUARE])
 
 
 @part
@@ -209,8 +211,7 @@ def _try_cell(plan: Plan, state: State, window: Window, t: int, row: int, tried:
     passed = mass * state.providers[v, MAIL_SHARE]
     if passed > TINY:
         piece = state.pieces[state.marks[PIECES]]
-        within_s2 = plan.bin_s * plan.bin_s / 12.0 if tried > 0 else 0.0
-        half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s + within_s2))
+        half_s = math.sqrt(3.0 * max(0.0, square - mean_s * mean_s))
         piece[LEAST_S], piece[MOST_S] = max(0.0, mean_s - half_s), mean_s + half_s
         piece[CALM], piece[WHOSE] = 0.0, -1.0
         send_on(plan, state, t, row, passed, piece, HELD_BACK)

@@ -20,6 +20,7 @@ from sim.pipeline.limits import Fluid
 from sim.pipeline.lines import KNOWN_LATER, SCATTERED
 from sim.pipeline.manning import figures_of
 from sim.pipeline.provisions import (
+    deferrals,
     deferred_room,
     limit_rows,
     provider_figures,
@@ -101,6 +102,7 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         **figures_of(workers, workers.count, bin_s),
         streams=_streams(scenario, lane_streams(lanes, streams), lanes, delays_s),
         providers=provider_figures(era, bin_s, first_rows),
+        deferrals=deferrals(scenario, bin_s),
         limit_first=first_rows,
         limit_figures=_figures(fluids),
         back=_stacked([_backoff(ends, mean_s(workers), bin_s) for ends in ends_s]),

@@ -15,15 +15,16 @@ from sim.pipeline.carriers import breaker_figures
 from sim.pipeline.eras import Era
 from sim.pipeline.limits import PLAIN_LAWS, Fluid, law
 from sim.pipeline.providers import DEFERRED_JITTER, deferred_tries, door, mailbox
+from sim.pipeline.spreading import laid_evenly
 from sim.pipeline.state import NEVER, Floats, Indices, Plan
 
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
 # one; figures of the retry budget, and whether there is one; whether a wait that a limit or the breaker tells
-# is heeded; whether it is down, or a standby; the row of its paced queue (-1 = none); whether it defers, in
-# which bins ahead it tries again, and how often; whether there is nothing to it but
-# limits that refuse and forget.
+# is heeded; whether it is down, or a standby; the row of its paced queue (-1 = none); whether it defers, the
+# bin ahead from which on it tries no more, and how often it tries; whether there is nothing to it but limits
+# that refuse and forget.
 _, _, _, _, _, BREAKS, BUDGET_SHARE, BUDGET_MOST, BUDGETED, TELLS, HEEDS, OUT, STANDBY = range(13)
-PACE_ROW, DEFERS, RETRY_FROM, RETRY_TO, TRIES, PLAIN = range(13, 19)
+PACE_ROW, DEFERS, RETRY_UNTIL, TRIES, PLAIN = range(13, 18)
 BREAKER_FIGURES = 5
 
 # Columns of State.providers: state of the breaker; retries left; in this bin: how many ask, the share of them
@@ -59,7 +60,7 @@ def provider_figures(era: Era, bin_s: float, first_rows: Indices) -> Floats:
         paced = [at for at, limit in enumerate(door(provider)) if isinstance(limit, PacedQueue)]
         row[PACE_ROW] = first_rows[v] + paced[0] if paced else -1.0
         row[DEFERS], row[TRIES] = bool(mailbox(provider)), deferred_tries(provider)
-        row[RETRY_FROM], row[RETRY_TO] = retry_bins(provider, bin_s)
+        row[RETRY_UNTIL] = _tried_again(provider, bin_s)[-1, 0]
         row[PLAIN] = not any(row[[BREAKS, TELLS, OUT, STANDBY, DEFERS]]) and _plainly_limited(provider)
     return table
 
@@ -106,12 +107,22 @@ def turns_ahead(scenario: Scenario, bin_s: float, bins: int) -> int:
     return min(math.ceil(longest_s / bin_s) + 4, bins + 4)
 
 
+def deferrals(scenario: Scenario, bin_s: float) -> Floats:
+    """float64 (V, jumps, 4): Plan.deferrals, the shorter ones filled up with zeros."""
+    rows = [_tried_again(provider, bin_s) for provider in scenario.providers]
+    filled = np.zeros((len(rows), max(map(len, rows), default=0), 4))
+    for own, row in zip(filled, rows, strict=True):
+        own[: len(row)] = row
+    return filled
+
+
 def deferred_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int) -> Floats:
     """State.deferred with room for what the providers of `rows` may try again within `bins`."""
     deferring = [(v, p) for v, p in enumerate(scenario.providers) if mailbox(p) and v in rows]
-    longest = max((retry_bins(p, bin_s)[1] for _, p in deferring), default=0)
-    most = max((min(deferred_tries(p), bins // retry_bins(p, bin_s)[0] + 1) for _, p in deferring), default=1)
-    return np.zeros((max(1, most), len(rows) if deferring else 1, longest + 1, 3))
+    lags = [_tried_again(provider, bin_s)[[0, -1], 0] for _, provider in deferring]
+    longest = max((int(last) for _, last in lags), default=0)
+    tries = [min(deferred_tries(p), bins // int(lags[at][0]) + 1) for at, (_, p) in enumerate(deferring)]
+    return np.zeros((max([1, *tries]), len(rows) if deferring else 1, longest + 1, 3))
 
 
 def queued_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int) -> Floats:
@@ -120,10 +131,8 @@ def queued_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int
     return np.zeros((len(rows), turns_ahead(scenario, bin_s, bins), 3) if both else (1, 1, 3))
 
 
-def retry_bins(provider: Provider, bin_s: float) -> tuple[int, int]:
-    """First bin ahead in which a deferred message is tried again, and the first in which it is no more; as
-    wide as the jitter, about the mean."""
+def _tried_again(provider: Provider, bin_s: float) -> Floats:
+    """What it defers it tries again after so many bins: see sim.pipeline.spreading.laid_evenly."""
     mean = provider.deferred_retry / bin_s
-    half = round(DEFERRED_JITTER * mean)
-    first = max(1, round(mean) - half)
-    return first, first + 2 * half + 1
+    found = laid_evenly((1.0 - DEFERRED_JITTER) * mean, (1.0 + DEFERRED_JITTER) * mean)
+    return found * [1.0, 1.0, bin_s, bin_s * bin_s]

@@ -1,13 +1,16 @@
-"""Delays of equally probable points: the sum of two, and one laid on bins."""
+"""Delays of equally probable points: the sum of two, and one laid on bins; an even delay laid on bins."""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+
+_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 
 
 def laid(in_bins: Floats, lags: npt.NDArray[np.int64]) -> Floats:
@@ -29,6 +32,39 @@ def _laid(points: bytes, ends: bytes) -> Floats:
     heights = np.diff(arrived) / np.diff(lags)
     found = np.column_stack((lags, np.diff(heights, prepend=0.0, append=0.0)))
     found.setflags(write=False)
+    return found
+
+
+def laid_evenly(least: float, most: float) -> Floats:
+    """A delay (in bins) that is even between two ends, on bins, for causes even over their bin.
+
+    float64 (jumps, 4): lags of 1 or more, and there the jumps of the share of the causes that it ends for in
+    a bin, of this share's sum of delays, and of their squares. Between two lags the share stays and each of
+    its delays grows by a bin a bin. What would end in the bin of its cause ends in the next.
+    """
+    lags = np.arange(math.floor(least), math.ceil(most) + 1)
+    sums = np.array([_ending(float(lag), least, most) for lag in lags])
+    if lags[0] == 0:
+        lags, sums = lags[1:], np.vstack((sums[:1] + sums[1:2], sums[2:]))
+    older = sums @ np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0]])
+    jumps = np.vstack((sums, np.zeros(3))) - np.vstack((np.zeros(3), older))
+    steady = (lags[1:] >= least + 2.0) & (lags[1:] <= most - 1.0)
+    kept = np.concatenate(([True], ~steady, [True]))
+    return np.column_stack((np.append(lags, lags[-1] + 1.0), jumps))[kept]
+
+
+def _ending(lag: float, least: float, most: float) -> Floats:
+    """The share of even delays that end `lag` bins after their cause's, its sum of delays, of squares:
+
+    a delay of d ends that late for 1 - |d - lag| of the causes. Cubics, of which three points tell all.
+    """
+    found = np.zeros(3)
+    for begin, end in ((lag - 1.0, lag), (lag, lag + 1.0)):
+        low, high = max(begin, least), min(end, most)
+        if high > low:
+            delays = 0.5 * (low + high) + 0.5 * (high - low) * _POINTS
+            shares = _WEIGHTS * 0.5 * (high - low) * (1.0 - np.abs(delays - lag)) / (most - least)
+            found += [shares.sum(), shares @ delays, shares @ delays**2]
     return found
 
 

@@ -59,8 +59,7 @@ HIDDEN, AGAIN_UNTIL, RECALLED_UNTIL = range(10, 13)
 NEVER = -2
 """A bin that is over when the season begins."""
 
-# Columns of State.classes: messages that are served at once in this bin, and the wait below a bin that they
-# meet: its cell of State.light, and how likely it is.
+# Columns of State.classes: what is served at once in this bin; its wait below a bin, cell and chance.
 LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 
 RUN_BINS = 128
@@ -129,6 +128,8 @@ class Plan(NamedTuple):
     """(S, 9)"""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
+    deferrals: Floats
+    """(V, jumps, 4): when what mailboxes deferred is tried again (sim.pipeline.spreading.laid_evenly)."""
     limit_first: Indices
     """(2 V + 1,): limits at the door of provider v are rows limit_first[v] to limit_first[v + 1], those of
     its mailboxes limit_first[V + v] to limit_first[V + v + 1]."""
@@ -196,8 +197,7 @@ class State(NamedTuple):
     ahead: Floats
     """(5 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
     met: Floats
-    """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider in these columns: its cell
-    of `light`, and how likely it is."""
+    """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider, cell and chance."""
     providers: Floats
     """(V, columns of sim.pipeline.provisions)"""
     deferred: Floats

@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scenarios.catalogue import Loaded
 from scenarios.deferrals import IpWarmUp, MailboxDeferral
 from scenarios.providers import limit_of
-from sim import cohort, message
+from sim import cohort, histogram, message
 from sim.ledger import DEAD_LETTERED, DELIVERED, EXPIRED, FAILED
 from sim.outcome import Outcome
 from sim.pipeline import breakerlaws, deferrallaws
 from sim.pipeline.limiter import Limiter
 from sim.pipeline.limits import law
+from sim.pipeline.spreading import laid_evenly
 from sim.progress import SILENT
 from sim.traffic import Traffic
 from tests.sim.pipelines import STARTS_AT, scenario, stream, traffic
@@ -110,6 +113,38 @@ def test_a_reputation_falls_by_what_is_deferred_and_rises_by_what_is_taken() -> 
     assert state[deferrallaws.REPUTATION] == pytest.approx(1.0 - 0.4 * 9 / 20 + 0.1 * 11 / 20)
     limiter.admit(200.0)
     assert state[deferrallaws.REPUTATION] == 1.0, "forgiven with time"
+
+
+@both
+def test_what_is_deferred_is_tried_again_a_retry_later_give_or_take_a_tenth(run: Run) -> None:
+    """Of 80/s for five minutes 40/s pass: sums of one and two even times of 13.5 to 16.5 s."""
+    limit = {"kind": "mailbox deferral", "rate": "40/s", "burst": 40, "review": "1h"}
+    loaded = season(400, {"limits": [limit], "deferred_retry": "15s", "deferred_expiry": "1h"})
+    due = traffic([stream("a")], [np.where(np.arange(400) < 300, 80, 0)])
+    outcome = run(loaded, due, 1, SILENT)[1]
+    waited_s, counts = histogram.CENTRES[1:-1], outcome.delay_counts[0][1:-1]
+    for times in (1, 2):
+        own = np.where(abs(waited_s - 15.0 * times) < 7.5, counts, 0.0)
+        mean = own @ waited_s / own.sum()
+        assert mean == pytest.approx(15.0 * times, abs=0.1)
+        spread_s = np.sqrt(own @ (waited_s - mean) ** 2 / own.sum())
+        assert spread_s == pytest.approx(np.sqrt(times * 0.75), rel=0.05)
+
+
+@given(least=st.floats(0.01, 400.0), wider=st.floats(0.001, 300.0))
+def test_an_even_delay_on_bins_ends_once_and_keeps_its_mean_and_its_spread(
+    least: float, wider: float
+) -> None:
+    most = least + wider
+    jumps = laid_evenly(least, most)
+    level, ended = np.zeros(3), np.zeros(3)
+    for lag in range(1, int(jumps[-1, 0]) + 1):
+        level = np.array([level[0], level[1] + level[0], level[2] + 2.0 * level[1] + level[0]])
+        level += jumps[jumps[:, 0] == lag, 1:].sum(axis=0)
+        ended += level
+    square = (most**2 + most * least + least**2) / 3.0
+    assert ended == pytest.approx([1.0, (least + most) / 2.0, square], rel=1e-6)
+    assert level == pytest.approx([0.0, 0.0, 0.0], abs=1e-7 * most**2)
 
 
 def test_a_breaker_that_always_fails_is_open_all_but_a_probe_of_each_turn() -> None:

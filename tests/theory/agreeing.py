@@ -20,17 +20,20 @@ T_95 = {3: 4.303, 5: 2.776}
 
 
 def disagreements(loaded: Loaded, due: Traffic, seeds: Sequence[int]) -> list[str]:
-    """Every quantity in which the resolutions differ by more than 2 %, 0.05 bin or the seeds' own interval.
+    """Every quantity in whose mean over the seeds the resolutions differ by more than 2 %, 0.05 bin or the
+    message resolution's own interval.
 
     A quantile may differ more if the share of messages below it differs by 0.3 points at most. Counts and the
     greatest backlog may differ by 3 messages, the drain time by a bin.
     """
-    referees = [message.run(loaded, due, seed, SILENT)[1] for seed in seeds]
-    found = cohort.run(loaded, due, seeds[0], SILENT)[1]
-    exact = [dict(_told(outcome)) for outcome in referees]
+    referees, found = (
+        [engine.run(loaded, due, seed, SILENT)[1] for seed in seeds] for engine in (message, cohort)
+    )
+    exact, told = ([dict(_told(outcome)) for outcome in side] for side in (referees, found))
     complaints = []
-    for key, value in _told(found):
+    for key in told[0]:
         values = np.array([each[key] for each in exact])
+        value = float(np.mean([each[key] for each in told]))
         allowed = _allowed(key[1], values, due.bin_s)
         if abs(value - values.mean()) > allowed and not _same_share(key, found, referees):
             complaints.append(f"{key}: {value:.6g} against {values.mean():.6g} +- {allowed:.3g}")
@@ -52,10 +55,10 @@ def _allowed(name: str, values: np.ndarray[Any, np.dtype[np.float64]], bin_s: fl
     return max(0.02 * abs(float(values.mean())), least.get(name, 3.0), interval)
 
 
-def _same_share(key: tuple[int, str], found: Outcome, referees: Sequence[Outcome]) -> bool:
+def _same_share(key: tuple[int, str], found: Sequence[Outcome], referees: Sequence[Outcome]) -> bool:
     stream, name = key
     if name not in QUANTILES:
         return False
-    mixed = np.sum([referee.delay_counts[stream] for referee in referees], axis=0)
-    quantile_s = histogram.quantile(found.delay_counts[stream], QUANTILES[name])
+    mixed, own = (np.sum([each.delay_counts[stream] for each in side], axis=0) for side in (referees, found))
+    quantile_s = histogram.quantile(own, QUANTILES[name])
     return abs(histogram.share_below(mixed, quantile_s) - QUANTILES[name]) <= 0.003
