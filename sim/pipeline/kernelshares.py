@@ -166,7 +166,7 @@ def _share_by_leads(
         own = classes[p]
         if own > 0.0:
             upto += own
-            lead = _lead(plan, upto / served, asking / served, share) * firsts
+            lead = _lead(plan, upto / served, min(1.0, asking / served), share) * firsts
             passes = min(upto, share * upto * (1.0 + lead), share * asking)
             classes[p] = min(1.0, (passes - passed) / own)
             passed = passes
@@ -180,7 +180,7 @@ def _lead(plan: Plan, higher: float, of_all: float, share: float) -> float:
     if plan.leads.shape[0] > 0:
         if of_all - higher > _REGULAR:
             one = _look_up(plan, 0, higher, share) * (of_all - higher) / (1.0 - higher)
-        if plan.batch * of_all > 1.0:
+        if plan.batch > 1 and plan.batch * of_all > 1.0:
             whole = math.log(plan.batch * of_all) / math.log(1.0 * plan.batch)
             one = one * (1.0 - whole) + whole * _look_up(plan, 1, higher / of_all, share)
     return one
