@@ -114,12 +114,6 @@ class _Vectorising(Compiler):  # type: ignore[misc]  # numba is untyped
             numba.config.LOOP_VECTORIZE = usual
 
 
-def inlined(function: F) -> F:
-    """As `part`: a short way to others, of which nothing is left where it is called."""
-    made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **LEAN)(function)
-    return made
-
-
 def vectorised(function: F) -> F:
     """As `part`: a small function that goes along contiguous rows."""
     made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_Vectorising, **LEAN)(

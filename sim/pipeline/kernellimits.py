@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.pipeline import breakerlaws, calllaws, deferrallaws, limitlaws, retries
 from sim.pipeline.calllaws import CALL_S, CALLS, LEAST_SPREAD
-from sim.pipeline.kernelcache import inlined, part
+from sim.pipeline.kernelcache import part
 from sim.pipeline.limits import PACED, REPUTATION, ROLLING, STARTED, SWITCH, WARM_UP, WINDOW
 from sim.pipeline.state import Floats, Plan
 
@@ -117,7 +117,7 @@ def _calls_pass(
     return min(opened, asking * (1.0 - float(_blocked_by_chance(state, figures, now_s, span_s, asks))))
 
 
-@inlined
+@part
 def limit_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> float:
     """The same of a limit of any law."""
     law = int(figures[-1])
@@ -146,7 +146,7 @@ def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
         _bucket_take(state, figures, now_s, messages)
 
 
-@inlined
+@part
 def limit_pass(
     plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
 ) -> float:
@@ -183,7 +183,7 @@ def limit_book(
         plain_book(state, figures, now_s, span_s, asking, messages)
 
 
-@inlined
+@part
 def limit_take(state: Floats, figures: Floats, now_s: float, messages: float) -> None:
     """The same with a limit of any law."""
     law = int(figures[-1])
