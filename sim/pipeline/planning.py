@@ -73,8 +73,7 @@ from sim.season.delays import POINTS, points
 from sim.traffic import Stream
 
 _SLOPE = histogram.PER_DECADE / math.log(10.0)
-_EXACT_LAGS = 8
-_LAG_GROWTH = 1.5
+_EXACT_LAGS, _LAG_GROWTH = 8, 1.5
 _PARCELS, _OUTSIDE = 4096, 64
 
 

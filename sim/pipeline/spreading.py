@@ -35,8 +35,10 @@ def _laid(points: bytes, ends: bytes) -> Floats:
     return found
 
 
+@lru_cache(maxsize=64)  # every era's plan asks for every provider's
 def laid_evenly(least: float, most: float) -> Floats:
-    """A delay (in bins) that is even between two ends, on bins, for causes even over their bin.
+    """A delay (in bins) that is even between two ends, on bins, for causes even over their bin; to be read
+    only.
 
     float64 (jumps, 4): lags of 1 or more, and there the jumps of the share of the causes that it ends for in
     a bin, of this share's sum of delays, and of their squares. Between two lags the share stays and each of
@@ -50,7 +52,9 @@ def laid_evenly(least: float, most: float) -> Floats:
     jumps = np.vstack((sums, np.zeros(3))) - np.vstack((np.zeros(3), older))
     steady = (lags[1:] >= least + 2.0) & (lags[1:] <= most - 1.0)
     kept = np.concatenate(([True], ~steady, [True]))
-    return np.column_stack((np.append(lags, lags[-1] + 1.0), jumps))[kept]
+    found = np.column_stack((np.append(lags, lags[-1] + 1.0), jumps))[kept]
+    found.setflags(write=False)
+    return found
 
 
 def _ending(lag: float, least: float, most: float) -> Floats:
