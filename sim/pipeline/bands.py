@@ -18,7 +18,7 @@ from sim.pipeline.lines import (
     END_BAND,
     FIRST_BAND,
     GROUP,
-    LINE_END,
+    LINE_ANY,
     LINE_MASS,
     LOT_WAITS,
     TENANTS,
@@ -60,7 +60,7 @@ def empty_lines(plan: Plan, ahead: int, batches: int) -> dict[str, Any]:
     lanes, bands = plan.band_shares.shape
     groups, tries = groups_in(plan), len(plan.back)
     return {
-        "lines": np.zeros((len(PRIORITIES), bands, LINE_END + 1)),
+        "lines": np.zeros((len(PRIORITIES), bands, LINE_ANY + 1)),
         "line_batches": np.zeros((len(PRIORITIES), batches * min(1, bands), LINE_MASS + bands)),
         "known_back": np.zeros((groups, ahead, lanes, tries, 3)),
         "known_level": np.zeros((groups, lanes, tries, 3)),
@@ -68,6 +68,7 @@ def empty_lines(plan: Plan, ahead: int, batches: int) -> dict[str, Any]:
         "band_away": np.zeros((lanes, bands)),
         "band_hidden": np.zeros((lanes, bands)),
         "band_back": plan.band_shares.copy(),
+        "by_group": np.zeros((lanes, groups)),
         "band_gone": np.zeros((2, lanes, bands)),
         "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),
         "group_told": np.zeros((TIMELY + 1, groups, len(plan.streams))),

@@ -5,6 +5,8 @@ Whose the messages are that come in, come back and leave for a backoff; sim.pipe
 
 from __future__ import annotations
 
+import math
+
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import too_old_from
 from sim.pipeline.kernellines import serve_lines
@@ -28,6 +30,7 @@ from sim.pipeline.state import (
     FIRST_PARCEL,
     MASS,
     NEXT_BATCH,
+    OWNER,
     PIECES,
     STREAM,
     TRIES,
@@ -40,8 +43,10 @@ from sim.pipeline.state import (
 )
 from sim.pipeline.steps import COME_BACK, HIDE, SERVE_LINES, SET_BACK, TELL_APART
 
+_GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
+"""Whose multiples are spread evenly over a circle."""
 _FEW = 3e-3
-"""As a share of what comes back of a lane and a group in a bin."""
+"""As a share of what comes back of a stream and a group in a bin."""
 
 
 def fair(
@@ -64,19 +69,22 @@ def fair(
 
 @part
 def _come_back(plan: Plan, state: State) -> None:
-    """Which bands the pieces are of that come back, lane by lane and group by group. Hardly any of a group
-    join those of the same lane and number of attempts whose group is not known."""
-    last, of, group, few = state.marks[PIECES], -1.0, -1.0, 0.0
+    """Which bands the pieces are of that come back. Hardly any of a group join those of the same lane and
+    number of attempts whose group is not known."""
+    last, few = state.marks[PIECES], HARDLY_ANY * plan.capacity
+    state.by_group[:] = 0.0
+    for i in range(last):
+        piece = state.pieces[i]
+        if piece[WHOSE] >= 0.0:
+            owner = int(plan.streams[int(piece[STREAM]), OWNER])
+            state.by_group[owner, int(piece[WHOSE])] += piece[MASS]
     state.marks[PIECES] = 0
     for i in range(last):
         piece, at = state.pieces[i], state.marks[PIECES]
-        s, tries = int(piece[STREAM]), int(piece[TRIES])
-        if piece[STREAM] != of or piece[WHOSE] != group:
-            of, group = piece[STREAM], piece[WHOSE]
-            few = max(HARDLY_ANY * plan.capacity, _FEW * _group_back(state, i, last))
-        if piece[WHOSE] >= 0.0:
-            _from_away(plan, state, s, int(piece[WHOSE]), float(piece[MASS]))
-            if piece[MASS] <= few:
+        s, tries, group = int(piece[STREAM]), int(piece[TRIES]), int(piece[WHOSE])
+        if group >= 0:
+            _from_away(plan, state, s, group, float(piece[MASS]))
+            if piece[MASS] <= max(few, _FEW * state.by_group[int(plan.streams[s, OWNER]), group]):
                 piece[WHOSE] = -1.0
         if piece[WHOSE] < 0.0:
             row = state.lots[0, s]
@@ -87,18 +95,6 @@ def _come_back(plan: Plan, state: State) -> None:
         for column in range(WHOSE + 1):
             state.pieces[at, column] = piece[column]
         state.marks[PIECES] += 1
-
-
-@part
-def _group_back(state: State, first: int, end: int) -> float:
-    """Messages that come back of the lane and the group of piece `first`, before piece `end`."""
-    mass, one = 0.0, state.pieces[first]
-    for i in range(first, end):
-        piece = state.pieces[i]
-        if piece[STREAM] != one[STREAM] or piece[WHOSE] != one[WHOSE]:
-            break
-        mass += piece[MASS]
-    return mass
 
 
 @part
@@ -171,7 +167,7 @@ def _tell_apart(plan: Plan, state: State, t: int) -> None:
         told[TOO_OLD_FROM] = plan.bins
         for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
             parcel = state.parcels[p, i % state.parcels.shape[1]]
-            _tell_parcel(plan, state, parcel)
+            _tell_parcel(plan, state, t, parcel)
             told[TOO_OLD_FROM] = min(told[TOO_OLD_FROM], too_old_from(plan, parcel))
             for g in range(state.lines.shape[1]):
                 told[LINE_MASS + g] += parcel[BANDS + g]
@@ -181,11 +177,15 @@ def _tell_apart(plan: Plan, state: State, t: int) -> None:
 
 
 @part
-def _tell_parcel(plan: Plan, state: State, parcel: Floats) -> None:
+def _tell_parcel(plan: Plan, state: State, t: int, parcel: Floats) -> None:
     """Whose the messages of a parcel are that has just entered."""
     s, group = int(parcel[STREAM]), int(parcel[WHOSE])
     if parcel[WHOSE] == RECALLED:
         _tell_recalled(plan, state, s, parcel)
+        return
+    if group < 0 and parcel[TRIES] > 0.0 and parcel[MASS] <= HARDLY_ANY * plan.capacity:
+        parcel[BANDS:] = 0.0
+        parcel[BANDS + _any_band(plan, s, t)] = parcel[MASS]
         return
     first, end, parts = 0, plan.bands.shape[0], plan.band_shares[s]
     if group >= 0:
@@ -194,6 +194,19 @@ def _tell_parcel(plan: Plan, state: State, parcel: Floats) -> None:
         parts = state.band_back[s]
     for g in range(first, end):
         parcel[BANDS + g] = parcel[MASS] * parts[g]
+
+
+@part
+def _any_band(plan: Plan, s: int, t: int) -> int:
+    """One of the bands that lane `s` has messages of, bin after bin each as often as its share has it."""
+    left, last = _GOLDEN * (t + s) % 1.0, 0
+    for g in range(plan.bands.shape[0]):
+        if plan.band_shares[s, g] > 0.0:
+            last = g
+            left -= plan.band_shares[s, g]
+            if left < 0.0:
+                break
+    return last
 
 
 @part

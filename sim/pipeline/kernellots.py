@@ -17,6 +17,7 @@ from sim.pipeline.lines import (
     FIRST_BAND,
     GROUP,
     HARDLY_ANY,
+    LINE_ANY,
     LINE_CALM,
     LINE_END,
     LINE_LOT,
@@ -78,34 +79,36 @@ def note_spans(
 @part
 def gather(plan: Plan, state: State, first: int, t: int, p: int, b: int) -> None:
     """Move what `lines` say of batch `b` to the lots of this bin, pieces from `first` on: bands together that
-    are of one group and of one lot; and hardly any messages of no known group that come back."""
-    at, few = b % state.batches.shape[1], HARDLY_ANY * plan.capacity
+    are of one group, and of one lot unless the messages were due long ago; and all bands of hardly any."""
+    at, bands = b % state.batches.shape[1], plan.bands.shape[0]
     batch, is_old = state.batches[p, at], t >= state.line_batches[p, at, TOO_OLD_FROM]
-    began_s, bands = batch[ENTERED_BIN] * plan.bin_s, plan.bands.shape[0]
+    began_s = batch[ENTERED_BIN] * plan.bin_s
     _tell_alike(plan, state, p)
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel = state.parcels[p, i % state.parcels.shape[1]]
-        is_late, group = parcel[TRIES] > 0.0 or parcel[DUE_S] < began_s, int(parcel[WHOSE])
-        if parcel[MASS] <= few and is_late and group < 0:
-            _gather_late(plan, state, first, t, p, parcel, 0, bands, is_old, -1)
-            continue
-        g, last = 0, bands
-        if group >= 0:
-            g, last = int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND])
-        while g < last:
-            end = int(state.lines[p, g, LINE_END])
-            if end > 0 and is_late:
-                _gather_late(plan, state, first, t, p, parcel, g, end, is_old, int(plan.bands[g, GROUP]))
-            elif end > 0:
-                _gather_new(plan, state, first, t, p, parcel, g, end, is_old)
-            g = max(end, g + 1)
+        group = int(parcel[WHOSE])
+        if parcel[TRIES] <= 0.0 and parcel[DUE_S] >= began_s:
+            g = 0
+            while g < bands:
+                end = int(state.lines[p, g, LINE_END])
+                if end > 0:
+                    _gather_new(plan, state, first, t, p, parcel, g, end, is_old)
+                g = max(end, g + 1)
+        elif group >= 0:
+            _gather_late(plan, state, first, t, p, parcel, group, is_old)
+        elif parcel[MASS] <= HARDLY_ANY * plan.capacity:
+            _gather_late(plan, state, first, t, p, parcel, -1, is_old)
+        else:
+            for each in range(int(plan.bands[bands - 1, GROUP]) + 1):
+                _gather_late(plan, state, first, t, p, parcel, each, is_old)
 
 
 @part
 def _tell_alike(plan: Plan, state: State, p: int) -> None:
     """Into `lines`: which bands follow one another of which something is taken that is of one group and one
-    lot."""
+    lot; and of which groups anything is taken."""
     g, bands = 0, plan.bands.shape[0]
+    state.lines[p, :, LINE_ANY] = 0.0
     while g < bands:
         end, line = g + 1, state.lines[p, g]
         line[LINE_END] = 0.0
@@ -113,6 +116,7 @@ def _tell_alike(plan: Plan, state: State, p: int) -> None:
             while end < bands and _is_alike(plan, state, p, g, end):
                 end += 1
             line[LINE_END] = end
+            state.lines[p, int(plan.bands[g, GROUP]), LINE_ANY] = 1.0
         g = end
 
 
@@ -152,19 +156,15 @@ def _gather_new(
 
 @part
 def _gather_late(
-    plan: Plan,
-    state: State,
-    first: int,
-    t: int,
-    p: int,
-    parcel: Floats,
-    g: int,
-    end: int,
-    is_old: bool,
-    group: int,
+    plan: Plan, state: State, first: int, t: int, p: int, parcel: Floats, group: int, is_old: bool
 ) -> None:
-    """Of a parcel whose messages were due before it came: they have waited since then, and differ as their
-    due times do and as the moments when bands are served."""
+    """Of a parcel whose messages were due before it came, those of a group (-1 = all): they have waited since
+    then, and differ as their due times do and as the moments of this bin when bands are served."""
+    g, end = 0, plan.bands.shape[0]
+    if group >= 0:
+        g, end = int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND])
+        if state.lines[p, group, LINE_ANY] == 0.0:
+            return
     mass = left_s = square = 0.0
     own = state.band_back[int(parcel[STREAM])]
     for k in range(g, end):

@@ -10,7 +10,7 @@ import math
 
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelrounds import scatter
-from sim.pipeline.lines import END_BAND, FIRST_BAND, GROUP, HARDLY_ANY, LOT_WAITS
+from sim.pipeline.lines import GROUP, HARDLY_ANY, LOT_WAITS
 from sim.pipeline.state import (
     CALM,
     DUE_S,
@@ -18,6 +18,7 @@ from sim.pipeline.state import (
     LOT,
     MASS,
     MOST_S,
+    OWNER,
     PIECES,
     PRIORITY,
     STREAM,
@@ -30,7 +31,7 @@ from sim.pipeline.state import (
 )
 
 _FEW = 1e-3
-"""As a share of what is taken of a lane and a group in a bin."""
+"""As a share of what is taken of a stream and a group in a bin."""
 _SAME = 1e-12
 """Variance of waits, as a share of their squared mean: less is what rounding left."""
 _REST = -2.0
@@ -40,6 +41,7 @@ _REST = -2.0
 @part
 def end_lots(plan: Plan, state: State, first: int, t: int, p: int, rounds: float) -> None:
     """All of class `p` is taken: from sums to moments, and to waits as scattered as `rounds` make them."""
+    _count_by_group(plan, state, p)
     _join_hardly_any(plan, state, first)
     last = state.marks[PIECES]
     for i in range(first, last):
@@ -59,16 +61,17 @@ def end_lots(plan: Plan, state: State, first: int, t: int, p: int, rounds: float
 
 @part
 def _join_hardly_any(plan: Plan, state: State, first: int) -> None:
-    """Lots of hardly any messages become one for each lane and number of attempts, and for each group where
-    they are not hardly any of all that the workers can."""
+    """Lots of hardly any messages become one for each lane and number of attempts; for each group those of
+    first attempts that are hardly any of their group, but not of all that the workers can."""
     last = state.marks[PIECES]
     state.marks[PIECES] = first
     for i in range(first, last):
         piece, at = state.pieces[i], state.marks[PIECES]
         s, tries = int(piece[STREAM]), int(piece[TRIES])
-        if piece[MASS] <= HARDLY_ANY * plan.capacity:
-            piece[WHOSE], piece[LOT] = -1.0, _REST
-        elif piece[MASS] <= _FEW * _taken(plan, state, s, int(piece[WHOSE])):
+        few = piece[WHOSE] < 0.0 or piece[MASS] <= _FEW * _of_group(plan, state, piece)
+        if piece[MASS] <= HARDLY_ANY * plan.capacity or (few and tries > 0):
+            piece[WHOSE] = -1.0
+        if piece[WHOSE] < 0.0 or few:
             piece[LOT] = _REST
         if piece[LOT] == _REST:
             row = state.lots[2 * LOT_WAITS * (int(piece[WHOSE]) + 1), s]
@@ -84,6 +87,12 @@ def _join_hardly_any(plan: Plan, state: State, first: int) -> None:
 
 
 @part
+def _of_group(plan: Plan, state: State, piece: Floats) -> float:
+    """Messages taken of a piece's stream and group."""
+    return float(state.by_group[int(plan.streams[int(piece[STREAM]), OWNER]), int(piece[WHOSE])])
+
+
+@part
 def _is_rest(piece: Floats, other: Floats) -> bool:
     """Whether a piece is what hardly any lots became, to which another belongs."""
     same = piece[STREAM] == other[STREAM] and piece[TRIES] == other[TRIES] and piece[WHOSE] == other[WHOSE]
@@ -91,13 +100,14 @@ def _is_rest(piece: Floats, other: Floats) -> bool:
 
 
 @part
-def _taken(plan: Plan, state: State, s: int, group: int) -> float:
-    """Messages taken of a lane and a group in this bin; none of no known group."""
-    taken = 0.0
-    if group >= 0:
-        for g in range(int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND])):
-            taken += state.band_back[s, g]
-    return taken
+def _count_by_group(plan: Plan, state: State, p: int) -> None:
+    """Into `by_group`: what is taken of the streams of class `p`."""
+    state.by_group[:] = 0.0
+    for s in range(plan.band_shares.shape[0]):
+        if int(plan.streams[s, PRIORITY]) == p:
+            own = state.by_group[int(plan.streams[s, OWNER])]
+            for g in range(plan.band_shares.shape[1]):
+                own[int(plan.bands[g, GROUP])] += state.band_back[s, g]
 
 
 @part

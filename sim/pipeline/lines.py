@@ -6,9 +6,11 @@ from __future__ import annotations
 # messages in the line; how many of those came in this bin; how many are to be taken, were taken, waited
 # before. Then what is taken of the batch that is looked at: the share, the calm share of it, the others' mean
 # wait and mean square, when they leave on average (from the bin on), the lot, and the band behind the last of
-# those alike that begin with this one (0 = none does).
+# those alike that begin with this one (0 = none does). And in the row
+# of a group: whether anything is taken of it.
 LINE_BATCH, LINE_LEFT, LINE_WAITING, LINE_CAME, LINE_LEAVING, LINE_GONE, LINE_BEFORE = range(7)
 LINE_SHARE, LINE_CALM, LINE_WAIT_S, LINE_SQUARE, LINE_MIDDLE_S, LINE_LOT, LINE_END = range(7, 14)
+LINE_ANY = 14
 
 # First column of State.line_batches: the bin from which on something of a batch may be too old. Behind it,
 # what of the batch waits in each line.
@@ -21,7 +23,7 @@ LOT_WAITS, SCATTERED = 48, 4
 # Bins at most that a message is told to wait whose group of tenants is still known when it comes back.
 KNOWN_LATER = 60
 
-# As a share of a bin's capacity: of so few messages the group of tenants is forgotten.
+# As a share of a bin's capacity: of so few messages the group of tenants is forgotten, and band drawn.
 HARDLY_ANY = 1e-6
 
 # Columns of Plan.bands: how many tenants there are, the group that they are told with. And in the row of a

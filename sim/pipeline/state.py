@@ -131,8 +131,7 @@ class Plan(NamedTuple):
     deferrals: Floats
     """(V, jumps, 4): when what mailboxes deferred is tried again (sim.pipeline.spreading.laid_evenly)."""
     limit_first: Indices
-    """(2 V + 1,): limits at the door of provider v are rows limit_first[v] to limit_first[v + 1], those of
-    its mailboxes limit_first[V + v] to limit_first[V + v + 1]."""
+    """(2 V + 1,): limits at the door of v are rows from its entry to the next, of its mailboxes of V + v."""
     limit_figures: Floats
     """(L, figures): of the limits' fluid laws, filled up with zeros; the last says which law it is."""
     back: Floats
@@ -230,6 +229,8 @@ class State(NamedTuple):
     """(lanes, G): messages not visible again yet that lines were told apart of."""
     band_back: Floats
     """(lanes, G): each group's bands' shares in what came back last, or was taken from lines last."""
+    by_group: Floats
+    """(lanes, groups): at work in sim.pipeline.kernelfair: messages of streams in this bin."""
     band_gone: Floats
     """(2, lanes, G): messages that left the queue another way than to a worker, since the season began."""
     group_delays: Floats

@@ -87,22 +87,26 @@ def _waits(state: State, s: int, waits: int, slopes: int) -> Floats:
     """float64 (1 + groups, BINS): a row's messages by wait, of two rows of a state's tables: all of them, and
     those that are told by groups."""
     found = np.zeros((1 + len(state.group_delays), histogram.BINS))
-    found[0] = _by_density(state.delays[waits, s], state.delays[slopes, s])
+    _lay_density(state.delays[waits, s], state.delays[slopes, s], found[0])
     for group in np.flatnonzero(state.group_told[NOTED, :, s]).tolist():
-        own = state.group_delays[group]
-        found[1 + group] = _by_density(own[waits, s], own[slopes, s])
+        _lay_density(
+            state.group_delays[group, waits, s], state.group_delays[group, slopes, s], found[1 + group]
+        )
     found[0] += found[1:].sum(axis=0)
     return found
 
 
-def _by_density(messages: Floats, slopes: Floats) -> Floats:
-    """float64 (BINS,): messages by wait, of messages in bins and of changes of a density over them.
+def _lay_density(messages: Floats, slopes: Floats, into: Floats) -> None:
+    """Messages by wait, float64 (BINS,): those in bins, and those of a density that changes from bin to bin.
 
     Behind the last change it is 0, and what is left of the sum is rounding: in bins of hours, messages.
     """
-    density, changes = np.cumsum(slopes), np.flatnonzero(slopes)
-    density[changes[-1] if len(changes) else 0 :] = 0.0
-    return np.maximum(messages + density * _widths_s(), 0.0)
+    into += messages
+    changes = np.flatnonzero(slopes)
+    if len(changes):
+        first, last = int(changes[0]), int(changes[-1])
+        into[first:last] += np.cumsum(slopes[first:last]) * _widths_s()[first:last]
+        np.maximum(into, 0.0, out=into)
 
 
 @cache
