@@ -187,8 +187,7 @@ def with_more_room(state: State) -> State:
     batches, following = [b for b, _ in used], state.heads[:, NEXT_BATCH]
     longer = max(state.batches.shape[1], 2 * (max(batches) + 2))
     lines = state.line_batches
-    if lines.shape[1]:
-        lines = _grown(lines, following, batches, longer)
+    lines = _grown(lines, following, batches, longer) if lines.shape[1] else lines
     parcels = max(state.parcels.shape[1] * 3 // 2, max(n for _, n in used) + newcomers)
     return state._replace(
         batches=_grown(state.batches, following, batches, longer),

@@ -65,8 +65,7 @@ LOAD, LOAD_CELL, LOAD_CHANCE = range(3)
 RUN_BINS = 128
 """Bins at most that pass together where nothing happens but that messages pass (sim.pipeline.kernelrun)."""
 # Rows of State.ahead: all that is due, whether some may expire within its bin, what comes of State.recalled,
-# the share that crashes or faults end, what the workers usually serve; behind these all of each class, and
-# then all for each provider.
+# the share that crashes or faults end, what the workers usually serve; all by class; all by provider.
 DUE, UNSAFE, AGAIN, ENDS, USUAL, BY_CLASS = range(6)
 
 # Columns of State.marks: last bin with a change ahead in `back`, the bin from which due times in `back`
