@@ -245,8 +245,7 @@ def _streams(
         row[ARRIVING_SHARE] = 1.0 - providers.lost_share(scenario, stream, carrier)
         row[DETOUR], row[LANE], row[OWNER] = -1.0, lane, lanes[lane].stream
         row[AGE_VAR] = lanes[lane].age_var
-        in_time = np.searchsorted(delays_s[carrier], row[FRESHNESS_S], side="right")
-        row[LATE_AT_ONCE] = 1.0 - in_time / POINTS
+        row[LATE_AT_ONCE] = 1.0 - np.searchsorted(delays_s[carrier], row[FRESHNESS_S], side="right") / POINTS
     for at, (lane, _) in enumerate(detours):
         rows[lane, DETOUR] = len(lanes) + at
     return rows
