@@ -189,8 +189,10 @@ class _Engine:
         self._close_delays()
         known = by_stream(self._lanes, known_of(self._era, self._state), len(self._traffic.streams))
         delays, known = self._delays[:, : self._own], known[:, : self._own]
-        del self._state, self._window
-        return delays[0], groups(self._scenario, self._offered.streams, self.ledger.totals, delays, known)
+        del self._state, self._window, self._delays
+        return delays[0].copy(), groups(
+            self._scenario, self._offered.streams, self.ledger.totals, delays, known
+        )
 
 
 def _window_for(plan: Plan, state: State, traffic: Traffic, lanes: int) -> Window:

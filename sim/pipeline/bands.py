@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -38,6 +39,9 @@ from sim.pipeline.state import (
 from sim.tenants import Group, band_ends, group_ends, groups_of, shares, split_evenly
 from sim.traffic import Stream
 
+_BLOCK = 5_000_000
+"""Numbers, 40 MB: from 32 MB on the C library maps a block apart."""
+
 
 def bands_of(scenario: Scenario, streams: Sequence[Stream]) -> dict[str, Any]:
     """What a plan says of tenants; `streams` are those of the lanes."""
@@ -62,7 +66,7 @@ def empty_lines(plan: Plan, ahead: int, batches: int) -> dict[str, Any]:
     return {
         "lines": np.zeros((len(PRIORITIES), bands, LINE_ANY + 1)),
         "line_batches": np.zeros((len(PRIORITIES), batches * min(1, bands), LINE_MASS + bands)),
-        "known_back": np.zeros((groups, ahead, lanes, tries, 3)),
+        "known_back": _given_back((groups, ahead, lanes, tries, 3)),
         "known_level": np.zeros((groups, lanes, tries, 3)),
         "lots": np.zeros((2 * (1 + groups) * LOT_WAITS, lanes, 1 + tries), dtype=np.int64),
         "band_away": np.zeros((lanes, bands)),
@@ -73,6 +77,13 @@ def empty_lines(plan: Plan, ahead: int, batches: int) -> dict[str, Any]:
         "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),
         "group_told": np.zeros((TIMELY + 1, groups, len(plan.streams))),
     }
+
+
+def _given_back(shape: tuple[int, ...]) -> Floats:
+    """Zeros in a block of their own, whose memory is given back when they are done with: what is smaller may
+    stay within that of others. What nobody wrote on takes none."""
+    size = math.prod(shape)
+    return np.zeros(max(size, _BLOCK) if size else 0)[:size].reshape(shape)
 
 
 def groups_in(plan: Plan) -> int:

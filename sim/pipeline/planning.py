@@ -74,7 +74,7 @@ from sim.traffic import Stream
 
 _SLOPE = histogram.PER_DECADE / math.log(10.0)
 _EXACT_LAGS, _LAG_GROWTH = 8, 1.5
-_PARCELS, _OUTSIDE = 4096, 64
+_PARCELS, _OUTSIDE, _LINED = 4096, 64, 20
 
 
 def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: int, bin_s: float) -> Plan:
@@ -129,6 +129,7 @@ def empty_state(
     carriers = plan.streams[:, PROVIDER].astype(np.int64).tolist()
     back = _ahead(plan.back) + plan.told_bins
     lines = empty_lines(plan, _ahead(plan.back) + min(plan.told_bins, KNOWN_LATER), _PARCELS)
+    parcels = _PARCELS * (_LINED if len(plan.bands) else 1)
     coming = max(_ahead(each.delivery) for each in plans) + turns_ahead(scenario, bin_s, bins)
     deferred = deferred_room(scenario, carriers, bin_s, bins)
     streams = np.zeros((s, RECALLED_UNTIL + TIMES))
@@ -139,8 +140,8 @@ def empty_state(
         waiting=np.zeros(p),
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
-        parcels=np.zeros((p, _PARCELS, BANDS + len(plan.bands))),
-        pieces=_pieces(p * _PARCELS, lines["lots"]),
+        parcels=np.zeros((p, parcels, BANDS + len(plan.bands))),
+        pieces=_pieces(p * parcels, lines["lots"]),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, *[0] * 8], dtype=np.int64),
