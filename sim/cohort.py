@@ -36,7 +36,7 @@ from sim.pipeline.lines import NOTED
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
 from sim.pipeline.redelivery import echoes, occupied
 from sim.pipeline.regimes import Regimes
-from sim.pipeline.state import Plan, State, Window
+from sim.pipeline.state import PROVIDER, Indices, Plan, State, Window
 from sim.pipeline.waits import delay_counts
 from sim.pipeline.workers import served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
@@ -155,19 +155,22 @@ class _Engine:
         """Another plan is in force from `bin_` on. Where a provider's fault begins or ends, what limits noted
         belongs to the last era; so do waits where its delays change."""
         if self._regimes.begins_era(bin_):
-            if not np.array_equal(self._era.delay_points_s, self._regimes.plan.delay_points_s):
-                self._close_delays()
+            others = (self._era.delay_points_s != self._regimes.plan.delay_points_s).any(axis=1)
+            self._close_delays(np.flatnonzero(others))
             bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
             self._era = self._regimes.plan
             self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
-    def _close_delays(self) -> None:
-        self._delays += delay_counts(self._era, self._state, self._lanes, self._workers)
-        self._state.delays[:] = 0.0
-        self._state.light[:] = 0.0
-        for group, row in np.argwhere(self._state.group_told[NOTED]):  # what nobody wrote on takes no memory
-            self._state.group_delays[group, :, row] = 0.0
-        self._state.group_told[NOTED] = 0.0
+    def _close_delays(self, carriers: Indices) -> None:
+        """What is noted of waits before these providers becomes delays."""
+        rows = np.flatnonzero(np.isin(self._era.streams[:, PROVIDER], carriers))
+        self._delays += delay_counts(self._era, self._state, self._lanes, self._workers, rows)
+        self._state.delays[:, rows] = 0.0
+        self._state.light[rows] = 0.0
+        noted = self._state.group_told[NOTED]
+        for group, at in np.argwhere(noted[:, rows]):  # what nobody wrote on takes no memory
+            self._state.group_delays[group, :, rows[at]] = 0.0
+        noted[:, rows] = 0.0
 
     def traffic(self) -> Traffic:
         """The traffic with the sends that customers triggered: another than it was, where there may be any
@@ -186,7 +189,7 @@ class _Engine:
         """Delays, float64 (streams, BINS), and what became of each group of tenants, at the season's end.
         What the engine had in hand is free afterwards: the traffic is copied once more, a week: 100 MB.
         """
-        self._close_delays()
+        self._close_delays(np.arange(len(self._era.delay_points_s)))
         known = by_stream(self._lanes, known_of(self._era, self._state), len(self._traffic.streams))
         delays, known = self._delays[:, : self._own], known[:, : self._own]
         del self._state, self._window, self._delays

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -39,12 +40,12 @@ class Lane:
     share: float = 1.0
     ages_s: Floats | None = None
 
-    @property
+    @cached_property
     def age_s(self) -> float:
         """The mean age at the door."""
         return 0.0 if self.ages_s is None else float(self.ages_s.mean())
 
-    @property
+    @cached_property
     def age_var(self) -> float:
         """The variance of the ages at the door."""
         return 0.0 if self.ages_s is None else float(self.ages_s.var())

@@ -6,11 +6,13 @@ Columns are shared with sim.pipeline.kernelagain, which works on them.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from scenarios.faults import RegionLoss, WorkerLoss
+from scenarios.pipeline import Workers
 from scenarios.scenario import Scenario
 from sim.pipeline.redelivery import (
     Services,
@@ -21,6 +23,7 @@ from sim.pipeline.redelivery import (
     occupied,
     points_of,
     services,
+    services_of,
     up_share,
 )
 from sim.pipeline.state import NEVER, RUN_BINS, Floats, Indices
@@ -57,12 +60,15 @@ def recall_figures(scenario: Scenario, bins: int, bin_s: float) -> dict[str, Any
     """Plan.again and Plan.losses; both empty where every message is taken once."""
     if not forgets(scenario):
         return {"again": np.zeros(0), "losses": np.zeros(1)}
-    found = services(scenario)
-    return {"again": _figures(scenario, found, bin_s), "losses": _losses(scenario, found, bins, bin_s)}
-
-
-def _figures(scenario: Scenario, found: Services, bin_s: float) -> Floats:
     workers, timeout_s = scenario.pipeline.workers, scenario.pipeline.queue.visibility_timeout
+    losses = _losses(scenario, services(scenario), bins, bin_s)
+    return {"again": _figures(workers, timeout_s, bin_s), "losses": losses}
+
+
+@lru_cache(maxsize=16)  # eras differ in what one provider does
+def _figures(workers: Workers, timeout_s: float | None, bin_s: float) -> Floats:
+    """Plan.again; to be read only."""
+    found = services_of(workers, timeout_s)
     every, whole_s = found.good + found.late, occupied(workers)[0]
     good = float(found.good.sum())
     figures = np.zeros(FIRST_KEPT + KEPT_POINTS)

@@ -66,7 +66,11 @@ def away_for_bins(workers: Workers, bin_s: float) -> bool:
 
 def services(scenario: Scenario) -> Services:
     """The services of a scenario's workers."""
-    workers, timeout_s = scenario.pipeline.workers, scenario.pipeline.queue.visibility_timeout
+    return services_of(scenario.pipeline.workers, scenario.pipeline.queue.visibility_timeout)
+
+
+def services_of(workers: Workers, timeout_s: float | None) -> Services:
+    """Those of workers before a queue with such a visibility time-out."""
     kept_s, likely = _kept(workers.model_copy(update={"count": 1}))
     ends = likely * np.exp(-crash_rate(workers) * kept_s)
     late = kept_s > (math.inf if timeout_s is None else timeout_s)

@@ -26,6 +26,7 @@ from sim.pipeline.state import (
     SLOPES,
     WAITS,
     Floats,
+    Indices,
     Plan,
     State,
 )
@@ -44,11 +45,11 @@ _RESIDUE = 1e-10
 """Less than this share of a stream's messages is what rounding left."""
 
 
-def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Floats:
-    """float64 (1 + groups, streams, BINS): messages by delivered - due, those still with a provider included;
-    of all, and then of those that waited in lines of their own, by groups of tenants."""
+def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers, which: Indices) -> Floats:
+    """float64 (1 + groups, streams, BINS): messages of these rows of the plan by delivered - due, those still
+    with a provider included: all, and then those that waited in lines of their own, by groups of tenants."""
     waits: dict[tuple[int, int], Floats] = {}
-    for s, rows in _ages(plan, state, lanes, workers):
+    for s, rows in _ages(plan, state, lanes, workers, which):
         own = int(plan.streams[s, OWNER]), int(plan.streams[s, PROVIDER])
         waits[own] = waits.get(own, 0.0) + rows
     counts = np.zeros((1 + len(state.group_delays), 1 + lanes[-1].stream, histogram.BINS))
@@ -57,14 +58,17 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
     return counts
 
 
-def _ages(plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers) -> Iterator[tuple[int, Floats]]:
-    """Rows of the plan that have messages, and float64 (1 + groups, BINS): those by their age at the service
-    that they were delivered by, beyond what that takes."""
-    light = _below(state.light, workers)
-    noted, told = state.delays.max(axis=2) > 0.0, state.group_told[NOTED].any(axis=0)
-    for s in np.flatnonzero(noted.any(axis=0) | (light.max(axis=1) > 0.0) | told).tolist():
+def _ages(
+    plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers, which: Indices
+) -> Iterator[tuple[int, Floats]]:
+    """Those of these rows of the plan that have messages, and float64 (1 + groups, BINS): those by their age
+    at the service that they were delivered by, beyond what that takes."""
+    light = _below(state.light[which], workers)
+    noted, told = state.delays.max(axis=2)[:, which] > 0.0, state.group_told[NOTED][:, which].any(axis=0)
+    for at in np.flatnonzero(noted.any(axis=0) | (light.max(axis=1) > 0.0) | told).tolist():
+        s = int(which[at])
         waits, held = (_waits(state, s, *rows) for rows in ((WAITS, SLOPES), (HELD_WAITS, HELD_SLOPES)))
-        waits[0] += light[s]
+        waits[0] += light[at]
         lane = lanes[int(plan.streams[s, LANE])]
         if lane.ages_s is None:
             yield s, waits + held
