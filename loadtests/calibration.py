@@ -173,7 +173,8 @@ def _fit_parallelism(
 
 
 def _fit_limits(believed: Believed, trials: Sequence[Play]) -> list[Fitted | Refused]:
-    """A limit is what is still delivered while the backlog behind it grows."""
+    """A limit is what is still delivered while the backlog behind it grows, in trials that are valid: where a
+    machine stood still meanwhile, nothing delivered would be no limit."""
     results: list[Fitted | Refused] = []
     for name, before in believed.limit_per_s.items():
         key = f"{LIMIT_PREFIX}{name}{LIMIT_SUFFIX}"
@@ -181,13 +182,13 @@ def _fit_limits(believed: Believed, trials: Sequence[Play]) -> list[Fitted | Ref
             far.delivered_per_s
             for trial in trials
             for far in trial.measurement.providers
-            if far.name == name and far.backlogged
+            if trial.measurement.valid and far.name == name and far.backlogged and far.delivered_per_s > 0.0
         ]
         if seen:
             results.append(Fitted(key, "/s", before, float(np.median(seen)), min(seen), max(seen)))
         else:
             results.append(
-                Refused(key, "a trial in which its backlog grew while its deliveries were observed")
+                Refused(key, "a valid trial in which its backlog grew while its deliveries were observed")
             )
     return results
 

@@ -14,6 +14,8 @@ import pytest
 
 from tests.end_to_end.cli import Done, Peakday, run_peakday
 
+INCONCLUSIVE, REHEARSALS_MAX = 3, 4
+
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -41,9 +43,17 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Done:
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            done = run_peakday(folder / "runs", "rehearse", "smoke", "--budget", "8s", "--json")
-            kept.write_text(json.dumps(asdict(done)))
+            kept.write_text(json.dumps(asdict(_rehearsal(folder / "runs"))))
     return Done(**json.loads(kept.read_text()))
+
+
+def _rehearsal(runs: Path) -> Done:
+    """Again, as its own report advises, where the machine stood still for so long that it is inconclusive."""
+    for _ in range(REHEARSALS_MAX):
+        done = run_peakday(runs, "rehearse", "smoke", "--budget", "8s", "--json")
+        if done.code != INCONCLUSIVE:
+            break
+    return done
 
 
 @pytest.fixture

@@ -162,6 +162,18 @@ def test_a_limit_that_nothing_piled_up_behind_is_refused_with_what_is_missing() 
     assert "its backlog grew while its deliveries were observed" in refused[LIMIT]
 
 
+def test_a_trial_that_is_not_valid_or_saw_nothing_delivered_tells_of_no_limit() -> None:
+    """A machine that stood still for the trial's later half: nothing came out, and much waited."""
+    of = door("lognormal")
+    stood = of.play("stood", 150.0, 10.0, behind_a_limit(0.0, 150.0, 10.0))
+    late = of.play("late", 150.0, 10.0, behind_a_limit(30.0, 150.0, 10.0))
+    late = replace(late, measurement=replace(late.measurement, valid=False))
+    good = of.play("good", 150.0, 10.0, behind_a_limit(90.0, 150.0, 10.0))
+    assert LIMIT not in {f.name for f in calibrate(BELIEVED, [stood, late], good).fitted}
+    fitted = {f.name: f.after for f in calibrate(BELIEVED, [stood, late, good], good).fitted}
+    assert fitted[LIMIT] == pytest.approx(90.0, rel=0.01)
+
+
 def test_the_jackknife_of_a_mean_is_the_interval_of_block_means() -> None:
     values = np.random.default_rng(3).exponential(1.0, 1000)
     means = values.reshape(intervals.BLOCKS, -1).mean(axis=1)
