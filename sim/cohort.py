@@ -156,7 +156,8 @@ class _Engine:
         belongs to the last era; so do waits where its delays change."""
         if self._regimes.begins_era(bin_):
             others = (self._era.delay_points_s != self._regimes.plan.delay_points_s).any(axis=1)
-            self._close_delays(np.flatnonzero(others))
+            if others.any():
+                self._close_delays(np.flatnonzero(others))
             bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
             self._era = self._regimes.plan
             self._window = kernelwindows.with_units(self._window, self._era, self._state)

@@ -63,12 +63,11 @@ def _ages(
 ) -> Iterator[tuple[int, Floats]]:
     """Those of these rows of the plan that have messages, and float64 (1 + groups, BINS): those by their age
     at the service that they were delivered by, beyond what that takes."""
-    light = _below(state.light[which], workers)
-    noted, told = state.delays.max(axis=2)[:, which] > 0.0, state.group_told[NOTED][:, which].any(axis=0)
-    for at in np.flatnonzero(noted.any(axis=0) | (light.max(axis=1) > 0.0) | told).tolist():
-        s = int(which[at])
+    for s, light in zip(which.tolist(), _below(state.light[which], workers), strict=True):
+        if not (state.delays[:, s].max() > 0.0 or light.max() > 0.0 or state.group_told[NOTED, :, s].any()):
+            continue
         waits, held = (_waits(state, s, *rows) for rows in ((WAITS, SLOPES), (HELD_WAITS, HELD_SLOPES)))
-        waits[0] += light[at]
+        waits[0] += light
         lane = lanes[int(plan.streams[s, LANE])]
         if lane.ages_s is None:
             yield s, waits + held

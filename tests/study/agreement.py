@@ -22,7 +22,7 @@ from sim.progress import SILENT
 from sim.season.demand import base_traffic
 from sim.seeds import derive
 from sim.traffic import Traffic
-from tests.study.cells import Cell, cells
+from tests.study.cells import cells
 from tests.study.drawing import Drawn, draw
 from tests.study.telling import SEEDS_IF_GROSS, Studied, between_marks, table
 
@@ -37,43 +37,36 @@ def study(asked: tuple[int, int, int]) -> Studied:
     """One drawn scenario over so many seeds."""
     seed, number, seeds = asked
     drawn = draw(seed, number)
-    referee, found = _seasons(drawn, seed, number, range(seeds))
-    traffic, own = _demand(drawn, seed, number, seeds - 1)
-    again = cohort.run(drawn.loaded, traffic, own, SILENT, window_bins=HALVED_BINS)[1]
-    own_cells = tuple(cells(drawn.name, referee, found))
-    studied = Studied(drawn, own_cells, _itself(drawn, seed, number, referee), 0, changed(found[-1], again))
+    demands = _demands(drawn, seed, number, range(seeds))
+    referee, found = _seasons(drawn, demands)
+    again = cohort.run(drawn.loaded, *demands[-1], SILENT, window_bins=HALVED_BINS)[1]
+    others = [
+        message.run(drawn.loaded, traffic, derive(seed, "again", number, i), SILENT)[1]
+        for i, (traffic, _) in enumerate(demands)
+    ]
+    own_cells, itself = (tuple(cells(drawn.name, referee, each)) for each in (found, others))
+    studied = Studied(drawn, own_cells, itself, 0, changed(found[-1], again))
     if not any(cell.gross for cell in own_cells):
         return studied
-    more = _seasons(drawn, seed, number, range(seeds, SEEDS_IF_GROSS))
+    more = _seasons(drawn, _demands(drawn, seed, number, range(seeds, SEEDS_IF_GROSS)))
     lasting = cells(drawn.name, referee + more[0], found + more[1])
     names = {(cell.stream, cell.quantity) for cell in own_cells if cell.gross}
     return replace(studied, lasting=sum(c.gross and (c.stream, c.quantity) in names for c in lasting))
 
 
-def _seasons(drawn: Drawn, seed: int, number: int, which: range) -> tuple[list[Outcome], list[Outcome]]:
+def _demands(drawn: Drawn, seed: int, number: int, which: range) -> list[tuple[Traffic, int]]:
+    """What is due, and the seed of all else, for each of these."""
+    own = [derive(seed, "study", number, i) for i in which]
+    return [(base_traffic(drawn.loaded, each), each) for each in own]
+
+
+def _seasons(drawn: Drawn, demands: Sequence[tuple[Traffic, int]]) -> tuple[list[Outcome], list[Outcome]]:
     """Message by message and as cohorts, with the same demand of every seed."""
-    demands = [_demand(drawn, seed, number, i) for i in which]
     referee, found = (
         [engine.run(drawn.loaded, traffic, own, SILENT)[1] for traffic, own in demands]
         for engine in (message, cohort)
     )
     return referee, found
-
-
-def _itself(drawn: Drawn, seed: int, number: int, referee: Sequence[Outcome]) -> tuple[Cell, ...]:
-    """The message resolution against itself: the same demand, all other chance anew."""
-    again = [
-        message.run(
-            drawn.loaded, _demand(drawn, seed, number, i)[0], derive(seed, "again", number, i), SILENT
-        )
-        for i in range(len(referee))
-    ]
-    return tuple(cells(drawn.name, referee, [outcome for _, outcome in again]))
-
-
-def _demand(drawn: Drawn, seed: int, number: int, i: int) -> tuple[Traffic, int]:
-    own = derive(seed, "study", number, i)
-    return base_traffic(drawn.loaded, own), own
 
 
 def changed(one: Outcome, other: Outcome) -> float:
