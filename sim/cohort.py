@@ -23,6 +23,7 @@ from sim.ledger import DELIVERED, FRESH, ONCE, QUANTITIES, Ledger
 from sim.outcome import Customers, Outcome
 from sim.pipeline import kernel, kernelwindows
 from sim.pipeline.bands import groups, known_of
+from sim.pipeline.columns import PROVIDER
 from sim.pipeline.entrance import Entrance
 from sim.pipeline.eras import eras
 from sim.pipeline.feedback import feedback_of
@@ -36,7 +37,7 @@ from sim.pipeline.lines import NOTED
 from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
 from sim.pipeline.redelivery import echoes, occupied
 from sim.pipeline.regimes import Regimes
-from sim.pipeline.state import PROVIDER, Indices, Plan, State, Window
+from sim.pipeline.state import Indices, Plan, State, Window
 from sim.pipeline.waits import delay_counts
 from sim.pipeline.workers import served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher

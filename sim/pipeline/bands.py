@@ -13,6 +13,7 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.ledger import ACCEPTED, DELIVERED, EXPIRED, FAILED, FRESH, OFFERED, REJECTED
+from sim.pipeline.columns import BANDS, END_PARCEL, FIRST_PARCEL, HELD_SLOPES, LANE, STREAM
 from sim.pipeline.lines import (
     BAND_DROPPED,
     BAND_EXPIRED,
@@ -25,17 +26,7 @@ from sim.pipeline.lines import (
     TENANTS,
     TIMELY,
 )
-from sim.pipeline.state import (
-    BANDS,
-    END_PARCEL,
-    FIRST_PARCEL,
-    HELD_SLOPES,
-    LANE,
-    STREAM,
-    Floats,
-    Plan,
-    State,
-)
+from sim.pipeline.state import Floats, Plan, State
 from sim.tenants import Group, band_ends, group_ends, groups_of, shares, split_evenly
 from sim.traffic import Stream
 

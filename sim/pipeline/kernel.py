@@ -8,26 +8,7 @@ sim/README.md says what is exact and what is approximate.
 from __future__ import annotations
 
 from sim.ledger import EXPIRED
-from sim.pipeline.kernelalive import list_alive
-from sim.pipeline.kernelasking import ask
-from sim.pipeline.kernelbackoff import come_back, join_again
-from sim.pipeline.kernelcache import compiled, part
-from sim.pipeline.kernelcalls import call_at, refer
-from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short, visible_again
-from sim.pipeline.kerneldoor import enter_newcomers
-from sim.pipeline.kernelexpiry import expire
-from sim.pipeline.kernelparts import (
-    ask_for_pieces,
-    hand_out,
-    light_wait,
-    usual_capacity,
-    wait_spans,
-)
-from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
-from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
-from sim.pipeline.kernelsettle import settle
-from sim.pipeline.kernelsurebins import book_sure, look_for_sure, pass_surely
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AGAIN,
     AHEAD_FROM,
     AHEAD_UNTIL,
@@ -47,10 +28,27 @@ from sim.pipeline.state import (
     RUN_FROM,
     SURE_UNTIL,
     USED,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelalive import list_alive
+from sim.pipeline.kernelasking import ask
+from sim.pipeline.kernelbackoff import come_back, join_again
+from sim.pipeline.kernelcache import compiled, part
+from sim.pipeline.kernelcalls import call_at, refer
+from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short, visible_again
+from sim.pipeline.kerneldoor import enter_newcomers
+from sim.pipeline.kernelexpiry import expire
+from sim.pipeline.kernelparts import (
+    ask_for_pieces,
+    hand_out,
+    light_wait,
+    usual_capacity,
+    wait_spans,
+)
+from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
+from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
+from sim.pipeline.kernelsettle import settle
+from sim.pipeline.kernelsurebins import book_sure, look_for_sure, pass_surely
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import (
     ASK_ON,
     CAUSE,

@@ -10,6 +10,28 @@ from __future__ import annotations
 import math
 
 from sim.ledger import REDELIVERED
+from sim.pipeline.columns import (
+    AGAIN_UNTIL,
+    ALIVE,
+    AWAY,
+    CALM,
+    CELL,
+    CHANCE,
+    DUE_S,
+    HELD,
+    HIDDEN,
+    LEAST_S,
+    MASS,
+    MOST_S,
+    NEXT_PARCEL,
+    OWNER,
+    PIECES,
+    PRIORITY,
+    STREAM,
+    TRIES,
+    VAR,
+    WHOSE,
+)
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelcalmagain import (
@@ -36,32 +58,7 @@ from sim.pipeline.recalls import (
     SERVED_S,
     TIMES,
 )
-from sim.pipeline.state import (
-    AGAIN_UNTIL,
-    ALIVE,
-    AWAY,
-    CALM,
-    CELL,
-    CHANCE,
-    DUE_S,
-    HELD,
-    HIDDEN,
-    LEAST_S,
-    MASS,
-    MOST_S,
-    NEXT_PARCEL,
-    OWNER,
-    PIECES,
-    PRIORITY,
-    STREAM,
-    TRIES,
-    VAR,
-    WHOSE,
-    Floats,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import Floats, Plan, State, Window
 from sim.pipeline.steps import (
     AT_ONCE,
     COME_AGAIN,

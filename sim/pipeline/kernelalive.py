@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
+from sim.pipeline.columns import AGAIN_UNTIL, ALIVE, BACK_UNTIL, DEFERRED_UNTIL, HELD, LANDS_UNTIL, LISTED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelparts import enlist
 from sim.pipeline.kernelrows import count_some
 from sim.pipeline.recalls import LATE
-from sim.pipeline.state import (
-    AGAIN_UNTIL,
-    ALIVE,
-    BACK_UNTIL,
-    DEFERRED_UNTIL,
-    HELD,
-    LANDS_UNTIL,
-    LISTED,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import Plan, State, Window
 
 
 @part

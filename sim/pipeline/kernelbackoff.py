@@ -4,11 +4,7 @@ sim.pipeline.kernel and sim.pipeline.kernelbeyond.
 
 from __future__ import annotations
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelparts import enlist, put
-from sim.pipeline.kernelrows import TINY
-from sim.pipeline.provisions import TOLD_LAST
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     ALIVE,
     AWAY,
     BACK_UNTIL,
@@ -25,10 +21,12 @@ from sim.pipeline.state import (
     UNTIL,
     VAR,
     WHOSE,
-    Floats,
-    Plan,
-    State,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelparts import enlist, put
+from sim.pipeline.kernelrows import TINY
+from sim.pipeline.provisions import TOLD_LAST
+from sim.pipeline.state import Floats, Plan, State
 
 _AT_ONCE = 1e-6
 """Of a bin: waits that differ by less are equal."""

@@ -10,6 +10,23 @@ from typing import cast
 import numpy as np
 
 from sim.ledger import EXPIRED
+from sim.pipeline.columns import (
+    ALIVE,
+    BEHIND,
+    CALM,
+    CELL,
+    CHANCE,
+    DEFERRED_UNTIL,
+    HELD,
+    HELD_UNTIL,
+    LEAST_S,
+    MOST_S,
+    OWNER,
+    PIECES,
+    PRIORITY,
+    PROVIDER,
+    WHOSE,
+)
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR, HELD_BACK, piece_moments
@@ -32,27 +49,7 @@ from sim.pipeline.provisions import (
     TURN_FROM_S,
     TURN_TO_S,
 )
-from sim.pipeline.state import (
-    ALIVE,
-    BEHIND,
-    CALM,
-    CELL,
-    CHANCE,
-    DEFERRED_UNTIL,
-    HELD,
-    HELD_UNTIL,
-    LEAST_S,
-    MOST_S,
-    OWNER,
-    PIECES,
-    PRIORITY,
-    PROVIDER,
-    WHOSE,
-    Floats,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import Floats, Plan, State, Window
 
 _NEVER = cast(int, np.int64(0))
 """As a plain 0 it would be a type of its own, and all that takes it would be compiled once more."""

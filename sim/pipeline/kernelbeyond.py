@@ -4,6 +4,7 @@ from sim.pipeline.kernel, when a plan needs it.
 
 from __future__ import annotations
 
+from sim.pipeline.columns import DETOUR, MASS, PIECES, PROVIDER, STREAM, TRIES
 from sim.pipeline.kernelbackoff import start_late
 from sim.pipeline.kernelbehind import accept, try_again
 from sim.pipeline.kernelcache import part
@@ -11,7 +12,7 @@ from sim.pipeline.kernellimits import budget_earn, budget_spend
 from sim.pipeline.kernelproviders import ask_one, ask_standbys
 from sim.pipeline.kernelshares import share_mailboxes
 from sim.pipeline.provisions import BUDGET_MOST, BUDGET_SHARE, BUDGETED, FIRSTS, GRANTED, SAVED
-from sim.pipeline.state import DETOUR, MASS, PIECES, PROVIDER, STREAM, TRIES, Floats, Plan, State, Window
+from sim.pipeline.state import Floats, Plan, State, Window
 from sim.pipeline.steps import ACCEPT, ASK, ASK_ON, SHARE, START_LATE
 
 

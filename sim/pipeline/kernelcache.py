@@ -25,6 +25,7 @@ F = TypeVar("F", bound=Callable[..., object])
 _SOURCES = (
     "breakerlaws.py",
     "calllaws.py",
+    "columns.py",
     "deferrallaws.py",
     "feedback.py",
     "kernel.py",

@@ -9,14 +9,7 @@ from __future__ import annotations
 import math
 
 from sim.ledger import ACCEPTED, EXPIRED, OFFERED
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalls import call_at
-from sim.pipeline.kerneldoor import elsewhere
-from sim.pipeline.kernelexpiry import leave_too_old, too_old_share
-from sim.pipeline.kernelparts import light_wait, usual_capacity
-from sim.pipeline.kernelrun import all_pass
-from sim.pipeline.recalls import LATE
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AGAIN,
     ALIVE,
     AWAY,
@@ -44,10 +37,15 @@ from sim.pipeline.state import (
     TRIES,
     VAR,
     WHOSE,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
+from sim.pipeline.kerneldoor import elsewhere
+from sim.pipeline.kernelexpiry import leave_too_old, too_old_share
+from sim.pipeline.kernelparts import light_wait, usual_capacity
+from sim.pipeline.kernelrun import all_pass
+from sim.pipeline.recalls import LATE
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import AT_ONCE, STOP_SHORT, TAKE_OUT_CALM
 
 

@@ -8,22 +8,7 @@ into sim.pipeline.kernelagain.
 from __future__ import annotations
 
 from sim.ledger import EXPIRED, FAILED, REDELIVERED
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelexpiry import too_old_share
-from sim.pipeline.kernelhidden import hide, hide_exactly, recalled_wait_s
-from sim.pipeline.kernelrows import TINY
-from sim.pipeline.kernelrun import all_pass
-from sim.pipeline.provisions import FIRSTS
-from sim.pipeline.recalls import (
-    ACKS,
-    ENDED,
-    ENDED_LATER,
-    LAG,
-    NEXT,
-    TIMEOUT_S,
-    TIMES,
-)
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AGAIN,
     AGAIN_UNTIL,
     AHEAD_FROM,
@@ -51,11 +36,23 @@ from sim.pipeline.state import (
     TRIES,
     VAR,
     WHOSE,
-    Floats,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelhidden import hide, hide_exactly, recalled_wait_s
+from sim.pipeline.kernelrows import TINY
+from sim.pipeline.kernelrun import all_pass
+from sim.pipeline.provisions import FIRSTS
+from sim.pipeline.recalls import (
+    ACKS,
+    ENDED,
+    ENDED_LATER,
+    LAG,
+    NEXT,
+    TIMEOUT_S,
+    TIMES,
+)
+from sim.pipeline.state import Floats, Plan, State, Window
 
 
 @part
@@ -128,10 +125,8 @@ def _hide_recalled(plan: Plan, state: State, window: Window, t: int, ended: floa
         if s >= window.arrivals.shape[0] or state.streams[s, AGAIN_UNTIL] < t:
             continue
         for times in range(TIMES):
-            came, piece = (
-                state.recalled[t % state.recalled.shape[0], s, times],
-                state.pieces[state.marks[PIECES]],
-            )
+            came = state.recalled[t % state.recalled.shape[0], s, times]
+            piece = state.pieces[state.marks[PIECES]]
             if came > TINY:
                 become_recalled(plan, state, piece, t, s, times + 1)
                 gone = (came - came * too_old_share(t, plan.bin_s, piece, plan.streams[s], False)) * ended
@@ -171,11 +166,8 @@ def _tell_ahead(plan: Plan, state: State, t: int, k: int, s: int, times: int, ca
     """Add to `state.ahead`, where it reaches bin `t`, the k-th ahead, what comes of lane `s` for the
     so-manieth time, counted from 0."""
     if came > TINY and t < state.marks[AHEAD_UNTIL]:
-        own, piece, by_provider = (
-            plan.streams[s],
-            state.pieces[state.marks[PIECES]],
-            BY_CLASS + state.classes.shape[0],
-        )
+        own, piece = plan.streams[s], state.pieces[state.marks[PIECES]]
+        by_provider = BY_CLASS + state.classes.shape[0]
         become_recalled(plan, state, piece, t, s, times + 1)
         kept = 1.0 - too_old_share(t, plan.bin_s, piece, own, False)
         state.ahead[AGAIN, k] += came

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
+from sim.pipeline.columns import ARRIVING_SHARE, JUMPS, LANDS_UNTIL, LAST_LAG, PROVIDER, UNDER_WAY, WHOSE
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelnoting import fresh_share, landing_share, note_wait
 from sim.pipeline.kernelparts import enlist
 from sim.pipeline.lines import TIMELY
-from sim.pipeline.state import (
-    ARRIVING_SHARE,
-    JUMPS,
-    LANDS_UNTIL,
-    LAST_LAG,
-    PROVIDER,
-    UNDER_WAY,
-    WHOSE,
-    Floats,
-    Plan,
-    State,
-)
+from sim.pipeline.state import Floats, Plan, State
 
 
 @part

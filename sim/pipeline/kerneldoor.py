@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 
 from sim.ledger import ACCEPTED, OFFERED, REJECTED
+from sim.pipeline.columns import ALIVE, AWAY, DROP, HIDDEN, MASS, OWNER, PIECES, SPILL
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernellimits import blocked_share
 from sim.pipeline.kernelparts import put
-from sim.pipeline.state import ALIVE, AWAY, DROP, HIDDEN, MASS, OWNER, PIECES, SPILL, Plan, State, Window
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import COME_IN, SPILL_OVER
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.lines import BAND_EXPIRED
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AGE_VAR,
     BANDS,
     DUE_S,
@@ -18,10 +16,10 @@ from sim.pipeline.state import (
     OWNER,
     STREAM,
     VAR,
-    Floats,
-    Plan,
-    State,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.lines import BAND_EXPIRED
+from sim.pipeline.state import Floats, Plan, State
 
 
 @part

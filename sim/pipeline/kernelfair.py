@@ -7,21 +7,7 @@ from __future__ import annotations
 
 import math
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelexpiry import too_old_from
-from sim.pipeline.kernellines import serve_lines
-from sim.pipeline.lines import (
-    END_BAND,
-    FIRST_BAND,
-    HARDLY_ANY,
-    KNOWN_LATER,
-    LINE_CAME,
-    LINE_MASS,
-    LINE_WAITING,
-    RECALLED,
-    TOO_OLD_FROM,
-)
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     BANDS,
     DUE_S,
     END_PARCEL,
@@ -36,11 +22,22 @@ from sim.pipeline.state import (
     TRIES,
     VAR,
     WHOSE,
-    Floats,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import too_old_from
+from sim.pipeline.kernellines import serve_lines
+from sim.pipeline.lines import (
+    END_BAND,
+    FIRST_BAND,
+    HARDLY_ANY,
+    KNOWN_LATER,
+    LINE_CAME,
+    LINE_MASS,
+    LINE_WAITING,
+    RECALLED,
+    TOO_OLD_FROM,
+)
+from sim.pipeline.state import Floats, Plan, State, Window
 from sim.pipeline.steps import COME_BACK, HIDE, SERVE_LINES, SET_BACK, TELL_APART
 
 _GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)

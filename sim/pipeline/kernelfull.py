@@ -7,10 +7,7 @@ from __future__ import annotations
 import math
 
 from sim.ledger import ACCEPTED, FAILED, REJECTED
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kerneldoor import let_in, queued, room
-from sim.pipeline.kernelparts import put
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     END_PARCEL,
     FIRST_BATCH,
     FIRST_OUTSIDE,
@@ -19,10 +16,11 @@ from sim.pipeline.state import (
     NEXT_OUTSIDE,
     OWNER,
     STREAM,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldoor import let_in, queued, room
+from sim.pipeline.kernelparts import put
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import COME_IN, COUNT_OUTSIDE, DROP_SHARE, PLAN_DROPS, SPILL_OVER
 
 

@@ -6,6 +6,16 @@ from __future__ import annotations
 
 import math
 
+from sim.pipeline.columns import (
+    AGAIN_UNTIL,
+    AHEAD_UNTIL,
+    CALM,
+    LEAST_S,
+    MOST_S,
+    RECALLED_UNTIL,
+    STREAM,
+    TRIES,
+)
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldraws import poisson
 from sim.pipeline.kernelnoting import piece_moments
@@ -23,20 +33,7 @@ from sim.pipeline.recalls import (
     TIMEOUT_S,
     TIMES,
 )
-from sim.pipeline.state import (
-    AGAIN_UNTIL,
-    AHEAD_UNTIL,
-    CALM,
-    LEAST_S,
-    MOST_S,
-    RECALLED_UNTIL,
-    STREAM,
-    TRIES,
-    Floats,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import Floats, Plan, State, Window
 
 _OFTEN = 0.01
 """Where more services end in a crash, their number varies less than Poisson's: as a binomial one."""

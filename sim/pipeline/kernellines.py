@@ -7,6 +7,19 @@ first out. Where all that waits is served within the bin it came in, lines make 
 from __future__ import annotations
 
 from sim.ledger import EXPIRED, FAILED
+from sim.pipeline.columns import (
+    BANDS,
+    END_PARCEL,
+    ENTERED_BIN,
+    FIRST_BATCH,
+    FIRST_PARCEL,
+    LEFT,
+    MASS,
+    NEXT_BATCH,
+    OWNER,
+    PIECES,
+    STREAM,
+)
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import expire, take_out
 from sim.pipeline.kernellots import begin_lots, gather, note_spans
@@ -27,23 +40,7 @@ from sim.pipeline.lines import (
     TENANTS,
     TOO_OLD_FROM,
 )
-from sim.pipeline.state import (
-    BANDS,
-    END_PARCEL,
-    ENTERED_BIN,
-    FIRST_BATCH,
-    FIRST_PARCEL,
-    LEFT,
-    MASS,
-    NEXT_BATCH,
-    OWNER,
-    PIECES,
-    STREAM,
-    Floats,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import Floats, Plan, State, Window
 
 _PASSES = 3
 """Workers that found expired messages in a line serve others instead, so many times a bin."""

@@ -10,6 +10,24 @@ from __future__ import annotations
 
 import math
 
+from sim.pipeline.columns import (
+    BANDS,
+    CALM,
+    DUE_S,
+    END_PARCEL,
+    ENTERED_BIN,
+    FIRST_PARCEL,
+    LEAST_S,
+    LOT,
+    MASS,
+    MOST_S,
+    PIECES,
+    PRIORITY,
+    STREAM,
+    TRIES,
+    VAR,
+    WHOSE,
+)
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import leave_too_old
 from sim.pipeline.lines import (
@@ -28,27 +46,7 @@ from sim.pipeline.lines import (
     LOT_WAITS,
     TOO_OLD_FROM,
 )
-from sim.pipeline.state import (
-    BANDS,
-    CALM,
-    DUE_S,
-    END_PARCEL,
-    ENTERED_BIN,
-    FIRST_PARCEL,
-    LEAST_S,
-    LOT,
-    MASS,
-    MOST_S,
-    PIECES,
-    PRIORITY,
-    STREAM,
-    TRIES,
-    VAR,
-    WHOSE,
-    Floats,
-    Plan,
-    State,
-)
+from sim.pipeline.state import Floats, Plan, State
 
 _THIRD, _TWO_THIRDS = 2.0 ** (1.0 / 3.0 - 1.0), 2.0 ** (2.0 / 3.0 - 1.0)
 """Of an octave, as math.frexp has them."""
@@ -137,9 +135,7 @@ def _gather_new(
     own = state.band_back[int(parcel[STREAM])]
     for k in range(g, end):
         line = state.lines[p, k]
-        taken = parcel[BANDS + k] * line[LINE_SHARE]
-        parcel[BANDS + k] -= taken
-        own[k] += taken
+        taken = _take(parcel, k, line, own)
         mass += taken
         calm += taken * line[LINE_CALM]
         wait_s += taken * line[LINE_WAIT_S]
@@ -169,9 +165,7 @@ def _gather_late(
     own = state.band_back[int(parcel[STREAM])]
     for k in range(g, end):
         line = state.lines[p, k]
-        taken = parcel[BANDS + k] * line[LINE_SHARE]
-        parcel[BANDS + k] -= taken
-        own[k] += taken
+        taken = _take(parcel, k, line, own)
         mass += taken
         left_s += taken * line[LINE_MIDDLE_S]
         square += taken * line[LINE_MIDDLE_S] * line[LINE_MIDDLE_S]
@@ -188,6 +182,15 @@ def _gather_late(
         _add(piece, mass, (due_s, var))
         piece[LEAST_S] += mass * middle_s
         piece[MOST_S] += mass * (middle_s * middle_s + width_s * width_s / 12.0)
+
+
+@part
+def _take(parcel: Floats, k: int, line: Floats, own: Floats) -> float:
+    """What goes of a parcel's band `k`, as its line says; `own`: what was taken of its lane, by band."""
+    taken = parcel[BANDS + k] * line[LINE_SHARE]
+    parcel[BANDS + k] -= taken
+    own[k] += taken
+    return float(taken)
 
 
 @part

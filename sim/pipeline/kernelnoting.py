@@ -7,9 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.lines import NOTED
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     CALM,
     CELL,
     CHANCE,
@@ -21,10 +19,10 @@ from sim.pipeline.state import (
     SLOPES,
     WAITS,
     WHOSE,
-    Floats,
-    Plan,
-    State,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.lines import NOTED
+from sim.pipeline.state import Floats, Plan, State
 
 AT_DOOR, HELD_BACK = cast(int, np.int64(WAITS)), cast(int, np.int64(HELD_WAITS))
 """First rows of State.delays. As plain numbers they would be types of their own, and compiled once each."""

@@ -9,11 +9,7 @@ import math
 
 import numpy as np
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelexpiry import leave_too_old
-from sim.pipeline.provisions import FIRSTS
-from sim.pipeline.recalls import PRESENT, WHOLE
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     ALIVE,
     CALM,
     DUE_S,
@@ -38,10 +34,12 @@ from sim.pipeline.state import (
     TRIES,
     VAR,
     WHOSE,
-    Floats,
-    Plan,
-    State,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import leave_too_old
+from sim.pipeline.provisions import FIRSTS
+from sim.pipeline.recalls import PRESENT, WHOLE
+from sim.pipeline.state import Floats, Plan, State
 
 LIGHT_MEANS_S = LIGHT_LEAST_S * np.exp2((np.arange(LIGHT_BINS) + 0.5) / LIGHT_PER_OCTAVE)
 """float64 (LIGHT_BINS,): the mean wait that a cell of State.light stands for."""

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import math
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelrounds import scatter
-from sim.pipeline.lines import GROUP, HARDLY_ANY, LOT_WAITS
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     CALM,
     DUE_S,
     LEAST_S,
@@ -25,10 +22,11 @@ from sim.pipeline.state import (
     TRIES,
     VAR,
     WHOSE,
-    Floats,
-    Plan,
-    State,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelrounds import scatter
+from sim.pipeline.lines import END_BAND, FIRST_BAND, GROUP, HARDLY_ANY, LOT_WAITS
+from sim.pipeline.state import Floats, Plan, State
 
 _FEW = 1e-3
 """As a share of what is taken of a stream and a group in a bin."""
@@ -116,12 +114,10 @@ def _share_out(plan: Plan, state: State, p: int) -> None:
     for s in range(plan.band_shares.shape[0]):
         if int(plan.streams[s, PRIORITY]) != p:
             continue
-        first, own = 0, state.band_back[s]
-        while first < own.shape[0]:
-            end, total = first, 0.0
-            while end < own.shape[0] and plan.bands[end, GROUP] == plan.bands[first, GROUP]:
-                total += own[end]
-                end += 1
+        own = state.band_back[s]
+        for group in range(state.by_group.shape[1]):
+            first, end, total = int(plan.bands[group, FIRST_BAND]), int(plan.bands[group, END_BAND]), 0.0
+            for g in range(first, end):
+                total += own[g]
             for g in range(first, end):
                 own[g] = own[g] / total if total > 0.0 else 0.0
-            first = end

@@ -5,6 +5,7 @@ mailboxes. Compiled into sim.pipeline.kernelbeyond.
 from __future__ import annotations
 
 from sim.pipeline.breakerlaws import TO_PASS
+from sim.pipeline.columns import ALIVE, DEFERRED_UNTIL, DETOUR, MASS, PIECES, PROVIDER, STREAM
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import (
     breaker_note,
@@ -48,18 +49,7 @@ from sim.pipeline.provisions import (
     TURN_FROM_S,
     TURN_TO_S,
 )
-from sim.pipeline.state import (
-    ALIVE,
-    DEFERRED_UNTIL,
-    DETOUR,
-    MASS,
-    PIECES,
-    PROVIDER,
-    STREAM,
-    Floats,
-    Plan,
-    State,
-)
+from sim.pipeline.state import Floats, Plan, State
 
 
 @part

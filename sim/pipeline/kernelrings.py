@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.recalls import AGAIN_PARCELS
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AWAY,
     END_PARCEL,
     FIRST_BATCH,
@@ -19,10 +17,10 @@ from sim.pipeline.state import (
     OWNER,
     STREAM,
     UNDER_WAY,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.recalls import AGAIN_PARCELS
+from sim.pipeline.state import Plan, State, Window
 
 
 @part

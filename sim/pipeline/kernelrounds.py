@@ -9,18 +9,10 @@ from __future__ import annotations
 
 import math
 
+from sim.pipeline.columns import FRESHNESS_S, LEAST_S, MASS, MOST_S, PIECES, STREAM
 from sim.pipeline.kernelcache import part
 from sim.pipeline.lines import LINE_CAME, LINE_WAITING, SCATTERED, TENANTS
-from sim.pipeline.state import (
-    FRESHNESS_S,
-    LEAST_S,
-    MASS,
-    MOST_S,
-    PIECES,
-    STREAM,
-    Plan,
-    State,
-)
+from sim.pipeline.state import Plan, State
 
 _STEPS = 40
 _MOST_ROUNDS = 1e12

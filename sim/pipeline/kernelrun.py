@@ -8,15 +8,7 @@ sim.pipeline.kernel.
 from __future__ import annotations
 
 from sim.ledger import ACCEPTED, ATTEMPTS, DELIVERED, FAILED, FRESH, OFFERED
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalls import call_at
-from sim.pipeline.kernelnoting import landing_share
-from sim.pipeline.kernelparts import with_turn_below_bin
-from sim.pipeline.kernelrows import TINY, add
-from sim.pipeline.kernelsurebins import book_sure
-from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
-from sim.pipeline.recalls import ASKING, TOO_LATE
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AGAIN,
     AHEAD_FROM,
     AHEAD_UNTIL,
@@ -51,11 +43,16 @@ from sim.pipeline.state import (
     UNDER_WAY,
     UNSAFE,
     WAITS,
-    Floats,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
+from sim.pipeline.kernelnoting import landing_share
+from sim.pipeline.kernelparts import with_turn_below_bin
+from sim.pipeline.kernelrows import TINY, add
+from sim.pipeline.kernelsurebins import book_sure
+from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
+from sim.pipeline.recalls import ASKING, TOO_LATE
+from sim.pipeline.state import Floats, Plan, State, Window
 from sim.pipeline.steps import LOOK_AHEAD, TURN_OVER
 
 

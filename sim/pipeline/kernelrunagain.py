@@ -5,13 +5,7 @@ columns in which there are any. sim.pipeline.kernelrun has the rest. Compiled in
 from __future__ import annotations
 
 from sim.ledger import FAILED
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalmagain import become_recalled, take_recalled
-from sim.pipeline.kernelexpiry import too_old_share
-from sim.pipeline.kernelnoting import cell_of, fresh_share, landing_share
-from sim.pipeline.kernelrows import TINY, multiply
-from sim.pipeline.recalls import ACKS, ASKING, TIMES, TOO_LATE
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AHEAD_FROM,
     ARRIVING_SHARE,
     ENDINGS,
@@ -27,10 +21,14 @@ from sim.pipeline.state import (
     RECALLED_UNTIL,
     RETURNS,
     WAITS,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalmagain import become_recalled, take_recalled
+from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelnoting import cell_of, fresh_share, landing_share
+from sim.pipeline.kernelrows import TINY, multiply
+from sim.pipeline.recalls import ACKS, ASKING, TIMES, TOO_LATE
+from sim.pipeline.state import Plan, State, Window
 
 
 @part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.ledger import ATTEMPTS, BY_STANDBY, DEAD_LETTERED, FAILED, LIMITED
+from sim.pipeline.columns import DETOUR, DOOR, MASS, OWNER, PIECES, PRIORITY, PROVIDER, STREAM, TRIES
 from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
@@ -10,20 +11,7 @@ from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR
 from sim.pipeline.kernelshares import share_by_class
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
-from sim.pipeline.state import (
-    DETOUR,
-    DOOR,
-    MASS,
-    OWNER,
-    PIECES,
-    PRIORITY,
-    PROVIDER,
-    STREAM,
-    TRIES,
-    Plan,
-    State,
-    Window,
-)
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import ACCEPT, SET_BACK, SHARE
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.calllaws import CALL_S
+from sim.pipeline.columns import BEHIND, DOOR, MASS, PIECES, PRIORITY, PROVIDER, STREAM
 from sim.pipeline.kernelcache import part
 from sim.pipeline.limits import REPUTATION, STARTED, TRICKLING
 from sim.pipeline.provisions import (
@@ -21,7 +22,7 @@ from sim.pipeline.provisions import (
     MAIL_SHARE,
     PACE_ROW,
 )
-from sim.pipeline.state import BEHIND, DOOR, MASS, PIECES, PRIORITY, PROVIDER, STREAM, Floats, Plan, State
+from sim.pipeline.state import Floats, Plan, State
 
 _REGULAR = 1e-9
 """Spread of services that are all equally long."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sim.pipeline.kerneldraws import poisson
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     LEFT_OVER,
     STALL_RATE,
     STALL_SERVING,
@@ -11,10 +10,9 @@ from sim.pipeline.state import (
     STALL_WORKERS,
     STALLED,
     USED,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kerneldraws import poisson
+from sim.pipeline.state import Plan, State, Window
 
 
 def stall(

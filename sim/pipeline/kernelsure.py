@@ -6,6 +6,7 @@ sim.pipeline.kernel; sim.pipeline.kernelrun has what becomes of the messages.
 
 from __future__ import annotations
 
+from sim.pipeline.columns import BY_CLASS, ENDS, UNSAFE, USUAL
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import breaker_note_run, breaker_rests
 from sim.pipeline.kernelparts import light_wait, turn_below_bin, with_turn_below_bin
@@ -37,7 +38,7 @@ from sim.pipeline.provisions import (
     TURN_FROM_S,
     TURN_TO_S,
 )
-from sim.pipeline.state import BY_CLASS, ENDS, UNSAFE, USUAL, Floats, Plan, State, Window
+from sim.pipeline.state import Floats, Plan, State, Window
 from sim.pipeline.steps import LOOK_FOR
 
 

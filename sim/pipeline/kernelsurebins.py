@@ -4,11 +4,7 @@ them: of the rest, bin by bin only the workers are looked at. Compiled into sim.
 
 from __future__ import annotations
 
-from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalls import call_at
-from sim.pipeline.kernelparts import usual_capacity
-from sim.pipeline.recalls import LATE
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AGAIN,
     AHEAD_FROM,
     AHEAD_UNTIL,
@@ -20,10 +16,12 @@ from sim.pipeline.state import (
     UNTIL,
     USED,
     USUAL,
-    Plan,
-    State,
-    Window,
 )
+from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcalls import call_at
+from sim.pipeline.kernelparts import usual_capacity
+from sim.pipeline.recalls import LATE
+from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import LOOK_FOR, TAKE_ALL, TAKE_OUT_CALM
 
 _AT_A_TIME, _PAUSE = 32, 8

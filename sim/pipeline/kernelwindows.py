@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sim.ledger import ONCE
+from sim.pipeline.columns import REJECT
 from sim.pipeline.kernelagain import again
 from sim.pipeline.kernelbeyond import beyond
 from sim.pipeline.kernelcalls import addresses_of
@@ -16,7 +17,7 @@ from sim.pipeline.kernelfull import full
 from sim.pipeline.kernelstalls import stall
 from sim.pipeline.kernelsure import sure
 from sim.pipeline.provisions import goes_beyond
-from sim.pipeline.state import REJECT, Indices, Plan, State, Window
+from sim.pipeline.state import Indices, Plan, State, Window
 
 UNITS = ("beyond", "full", "fair", "stall", "again", "feed", "sure")
 """Fields of a Window: addresses, or 0."""

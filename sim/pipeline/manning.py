@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from scenarios.pipeline import Workers
+from sim.pipeline.columns import REJECT, TRANSIENT
 from sim.pipeline.leads import leads_of
 from sim.pipeline.redelivery import away_for_bins, occupied
 from sim.pipeline.staffing import Staffing
-from sim.pipeline.state import REJECT, TRANSIENT, Floats, Plan
+from sim.pipeline.state import Floats, Plan
 from sim.pipeline.workers import erlang_b, erlang_c, mean_s, spread, without_long_stalls
 
 _UTILISATIONS = 513

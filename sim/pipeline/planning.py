@@ -13,27 +13,7 @@ from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
 from sim.pipeline.bands import bands_of, empty_lines
-from sim.pipeline.eras import Era
-from sim.pipeline.feedback import Feedback, feedback_of
-from sim.pipeline.lanes import Lane, lane_streams
-from sim.pipeline.limits import Fluid
-from sim.pipeline.lines import KNOWN_LATER, SCATTERED
-from sim.pipeline.manning import figures_of
-from sim.pipeline.provisions import (
-    deferrals,
-    deferred_room,
-    limit_rows,
-    provider_figures,
-    provider_states,
-    queued_room,
-    told_ahead,
-    turns_ahead,
-)
-from sim.pipeline.recalls import AGAIN_PARCELS, TIMES, recall_figures, recall_room
-from sim.pipeline.redelivery import ended_well, forgets
-from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.spreading import laid, summed
-from sim.pipeline.state import (
+from sim.pipeline.columns import (
     AGAIN_UNTIL,
     AGE_VAR,
     ARRIVING_SHARE,
@@ -63,11 +43,28 @@ from sim.pipeline.state import (
     SPILL,
     STALL_SHARES,
     STALLED,
-    Floats,
-    Indices,
-    Plan,
-    State,
 )
+from sim.pipeline.eras import Era
+from sim.pipeline.feedback import Feedback, feedback_of
+from sim.pipeline.lanes import Lane, lane_streams
+from sim.pipeline.limits import Fluid
+from sim.pipeline.lines import KNOWN_LATER, SCATTERED
+from sim.pipeline.manning import figures_of
+from sim.pipeline.provisions import (
+    deferrals,
+    deferred_room,
+    limit_rows,
+    provider_figures,
+    provider_states,
+    queued_room,
+    told_ahead,
+    turns_ahead,
+)
+from sim.pipeline.recalls import AGAIN_PARCELS, TIMES, recall_figures, recall_room
+from sim.pipeline.redelivery import ended_well, forgets
+from sim.pipeline.retries import backoff_range_s
+from sim.pipeline.spreading import laid, summed
+from sim.pipeline.state import Floats, Indices, Plan, State
 from sim.pipeline.workers import mean_s, service_points
 from sim.season.delays import POINTS, points
 from sim.traffic import Stream

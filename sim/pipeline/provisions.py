@@ -12,11 +12,12 @@ from scenarios.providers import Provider
 from scenarios.scenario import Scenario
 from sim.pipeline import breakerlaws
 from sim.pipeline.carriers import breaker_figures
+from sim.pipeline.columns import NEVER
 from sim.pipeline.eras import Era
 from sim.pipeline.limits import PLAIN_LAWS, Fluid, law
 from sim.pipeline.providers import DEFERRED_JITTER, deferred_tries, door, mailbox
 from sim.pipeline.spreading import laid_evenly
-from sim.pipeline.state import NEVER, Floats, Indices, Plan
+from sim.pipeline.state import Floats, Indices, Plan
 
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
 # one; figures of the retry budget, and whether there is one; whether a wait that a limit or the breaker tells

@@ -14,6 +14,7 @@ import numpy as np
 from scenarios.faults import RegionLoss, WorkerLoss
 from scenarios.pipeline import Workers
 from scenarios.scenario import Scenario
+from sim.pipeline.columns import NEVER, RUN_BINS
 from sim.pipeline.redelivery import (
     Services,
     away_for_bins,
@@ -26,7 +27,7 @@ from sim.pipeline.redelivery import (
     services_of,
     up_share,
 )
-from sim.pipeline.state import NEVER, RUN_BINS, Floats, Indices
+from sim.pipeline.state import Floats, Indices
 
 # First columns of Plan.again: shares of what is taken that a crash ends and that outlast the time-out;
 # whether there is a time-out; how many bins later it has passed, and for which share one more.

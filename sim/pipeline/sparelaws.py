@@ -11,16 +11,15 @@ others. Plain functions, compiled as they stand, as those of sim.pipeline.limitl
 from __future__ import annotations
 
 import math
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 
 from sim.pipeline.calllaws import (
-    BOOKED,
-    BOOKED_FROM_S,
     CALL_S,
     CALL_SLOTS,
     CALLS,
     blocks_nobody,
     started_open,
+    started_take,
 )
 from sim.pipeline.deferrallaws import (
     LEVEL,
@@ -39,6 +38,8 @@ from sim.pipeline.limitlaws import (
     QUOTA,
     TOTAL,
     USED,
+    Figures,
+    State,
     rolling_roll,
     rolling_take,
     switched_off_until_s,
@@ -47,8 +48,6 @@ from sim.pipeline.limitlaws import (
 )
 
 Asks = Sequence[float]
-State = MutableSequence[float]
-Figures = Sequence[float]
 
 _EVEN = 1e-9
 """Of a span: a window that ends so little before it ends with it."""
@@ -148,8 +147,7 @@ def started_note(state: State, figures: Figures, first: int, span_s: float, asks
     """The calls of the last are all that a ring no longer than a span knows of in the next one."""
     last = len(asks) - 1
     started_open(state, figures, (first + last) * span_s, span_s)
-    state[BOOKED] = asks[last]
-    state[BOOKED_FROM_S] = (first + last) * span_s
+    started_take(state, figures, (first + last) * span_s, asks[last])
 
 
 def paced_spare(state: State, figures: Figures, first: int, span_s: float, asks: Asks) -> int:

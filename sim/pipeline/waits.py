@@ -12,24 +12,12 @@ import numpy as np
 
 from scenarios.pipeline import Workers
 from sim import histogram
+from sim.pipeline.columns import FRESHNESS_S, HELD_SLOPES, HELD_WAITS, LANE, OWNER, PROVIDER, SLOPES, WAITS
 from sim.pipeline.kernelparts import LIGHT_MEANS_S
 from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import Lane
 from sim.pipeline.lines import NOTED
-from sim.pipeline.state import (
-    FRESHNESS_S,
-    HELD_SLOPES,
-    HELD_WAITS,
-    LANE,
-    OWNER,
-    PROVIDER,
-    SLOPES,
-    WAITS,
-    Floats,
-    Indices,
-    Plan,
-    State,
-)
+from sim.pipeline.state import Floats, Indices, Plan, State
 from sim.pipeline.workers import batch_step_s, next_end_points
 
 _EXPONENTIAL_POINTS = 64

@@ -13,8 +13,9 @@ from scenarios.catalogue import Loaded
 from sim import cohort
 from sim.ledger import QUANTITIES
 from sim.outcome import Outcome
+from sim.pipeline.columns import NEXT_BATCH, NEXT_OUTSIDE
 from sim.pipeline.planning import empty_state
-from sim.pipeline.state import NEXT_BATCH, NEXT_OUTSIDE, State
+from sim.pipeline.state import State
 from sim.progress import SILENT
 from tests.sim.pipelines import STARTS_AT, poisson, scenario, stream, traffic
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sim import cohort
+from sim.pipeline.columns import STALL_SERVING, STALL_SHARES
 from sim.pipeline.manning import figures_of
-from sim.pipeline.state import STALL_SERVING, STALL_SHARES
 from sim.progress import SILENT
 from sim.traffic import Traffic
 from tests.sim.pipelines import scenario, stream, traffic
