@@ -5,6 +5,9 @@ of its own 95 % interval over the seeds. That is Student's; but five seeds that 
 than 0 +- 0. So what a fate counts agrees as well inside the exact 95 % interval of a binomial count (Clopper
 and Pearson 1934): so many of all that the seeds offered. Of rare events it is Garwood's (1936) of a Poisson
 mean: 0 to 0.74 for five times none. Of ten thousand messages, or of nearly all, it is narrower than 2 %.
+Greatest backlogs are whole messages, drain times whole bins. Where all seeds tell the same one, Student's is
+no interval either; the share of seasons that tell another is below 52 % then (the same, none of five), and
+the mean may be off by that much of one.
 A quantile agrees as well where the shares of messages below the other one differ by at most 0.3 points: on a
 flat part of a distribution it may be anywhere.
 """
@@ -29,6 +32,7 @@ ROUNDING = 1e-6
 FATES = {"delivered": DELIVERED, "expired": EXPIRED, "rejected": REJECTED, "failed": FAILED}
 QUANTILES = {"delay p50": 0.50, "delay p95": 0.95, "delay p99": 0.99}
 TIMES = ("delay mean", *QUANTILES, "drain")
+WHOLE = ("backlog max", "drain")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Cell:
     """Means over the seeds of the message resolution (referee) and of the cohort resolution (found).
 
     own: half of the referee's 95 % interval. points: by how much the shares below the other's quantile
-    differ, infinite where there is none. counted: of a fate, the ends of the referee's exact interval.
+    differ, infinite where there is none. counted: of a number of messages or bins, the ends of the referee's
+    exact interval.
     """
 
     scenario: str
@@ -99,6 +104,9 @@ def cells(scenario: str, referee: Sequence[Outcome], found: Sequence[Outcome]) -
             if quantity in FATES:
                 offered = sum(float(outcome.totals[OFFERED, i]) for outcome in referee)
                 cell = replace(cell, counted=counted(one.sum(), offered, len(one)))
+            if quantity in WHOLE and one.min() == one.max():
+                unit = cell.bin_s if quantity in TIMES else 1.0
+                cell = replace(cell, counted=alike(float(one[0]), unit, len(one)))
             yield cell
 
 
@@ -107,6 +115,13 @@ def counted(count: float, of: float, seeds: int) -> tuple[float, float]:
     least = betaincinv(count, of - count + 1.0, 0.025) if count > 0.0 else 0.0
     most = betaincinv(count + 1.0, of - count, 0.975) if count < of else 1.0
     return float(least) * of / seeds, float(most) * of / seeds
+
+
+def alike(value: float, unit: float, seeds: int) -> tuple[float, float]:
+    """The ends of the 95 % interval of the mean of a number of units that was the same in every season: at
+    most the share 1 - 0.025^(1 / seeds) of all has another one (Clopper and Pearson's end for none)."""
+    other = unit * (1.0 - 0.025 ** (1.0 / seeds))
+    return max(0.0, value - other), value + other
 
 
 def _figures(outcome: Outcome, i: int) -> dict[str, float]:

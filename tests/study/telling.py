@@ -38,7 +38,7 @@ def table(seed: int, seeds: int, told: Sequence[Studied]) -> str:
     same = sum(cell.agrees for cell in itself) / len(itself)
     lines = [
         f"{len(told)} drawn scenarios x {seeds} seeds, drawn from seed {seed}: {bar}.",
-        f"{counted} of these by the exact interval of a count alone.",
+        f"{counted} of these by the exact interval of a whole number alone.",
         f"{len(gross)} are off by more than 10 % and by more than is allowed (stated: none),",
         f"{lasting} of them still with {SEEDS_IF_GROSS} seeds.",
         "The message resolution against itself, with the same demand and other chance: "

@@ -10,7 +10,7 @@ from sim import cohort, message
 from sim.progress import SILENT
 from sim.season.demand import base_traffic
 from tests.study.agreement import EPSILON, HALVED_BINS, README, changed
-from tests.study.cells import Cell, cells, counted
+from tests.study.cells import Cell, alike, cells, counted
 from tests.study.drawing import LIMITS, draw
 from tests.study.extras import EXTRAS
 from tests.study.telling import BEGIN, END, Studied, between_marks, table
@@ -92,6 +92,18 @@ def test_of_few_messages_five_seeds_know_what_an_exact_interval_says(
     cell = replace(CELL, quantity="expired", referee=seen / 5, own=0.0, found=found)
     assert replace(cell, counted=counted(seen, of, 5)).agrees == agrees
     assert cell.agrees == (seen == of and agrees), "Student's interval of five equal counts is a point"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "found", "agrees"), [(5, 0.52, True), (5, 0.53, False), (25, 0.53, False), (25, 0.13, True)]
+)
+def test_a_whole_number_that_all_seasons_share_is_off_by_what_none_of_so_many_leaves_open(
+    seeds: int, found: float, agrees: bool
+) -> None:
+    """0.48^5 = 0.025: five seasons of five tell the same with that chance where 52 % of all tell another."""
+    cell = replace(CELL, quantity="backlog max", referee=0.0, own=0.0, found=found)
+    assert replace(cell, counted=alike(0.0, 1.0, seeds)).agrees == agrees
+    assert not cell.agrees, "Student's interval of equal numbers is a point"
 
 
 def test_the_table_goes_between_the_marks_and_nowhere_else() -> None:
