@@ -1,4 +1,4 @@
-"""Names of columns and rows of what the cohort kernel works on: of a plan's and a state's arrays (sim.pipeline.state)."""
+"""Columns and rows, by name, of the arrays that the cohort kernel works on (sim.pipeline.state)."""
 
 from __future__ import annotations
 
