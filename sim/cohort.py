@@ -27,6 +27,7 @@ from sim.pipeline.columns import PROVIDER
 from sim.pipeline.entrance import Entrance
 from sim.pipeline.eras import eras
 from sim.pipeline.feedback import feedback_of
+from sim.pipeline.growing import waiting, with_more_room
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.kernelfeedback import lay_causes
 from sim.pipeline.kernelstanding import stand
@@ -34,7 +35,7 @@ from sim.pipeline.kernelsums import lay_sums
 from sim.pipeline.lanes import by_stream, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.lines import NOTED
-from sim.pipeline.planning import empty_state, plan_of, waiting, with_more_room
+from sim.pipeline.planning import empty_state, plan_of
 from sim.pipeline.redelivery import echoes, occupied
 from sim.pipeline.regimes import Regimes
 from sim.pipeline.state import Indices, Plan, State, Window
@@ -43,6 +44,7 @@ from sim.pipeline.workers import served_per_bin, without_long_stalls
 from sim.progress import Interrupted, Watcher
 from sim.season.response import expected_customers
 from sim.season.upstream import HoldUp, held_up, hold_ups
+from sim.seeds import derive
 from sim.seeds import stream as random_stream
 from sim.tenants import Group
 from sim.traffic import Traffic, at_door, with_triggered
@@ -79,7 +81,7 @@ class _Engine:
         self._entrance = Entrance(traffic, self._lanes, self._feedback, seed)
         self._state = empty_state(
             scenario, list(plans.values()), len(self._lanes), self._bins, self._feedback
-        )
+        )._replace(key=derive(seed, "who passes"))
         self._window, self._era = _window_for(plans[0], self._state, traffic, len(self._lanes)), plans[0]
         tables = 1 + len(self._state.group_delays)
         self._delays = np.zeros((tables, len(traffic.streams), histogram.BINS))

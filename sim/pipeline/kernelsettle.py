@@ -10,6 +10,7 @@ from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR
 from sim.pipeline.kernelshares import share_by_class
+from sim.pipeline.kernelthinning import PASSES, draw_passing
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
 from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import ACCEPT, SET_BACK, SHARE
@@ -23,14 +24,17 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
     share_by_class(plan, state, t, window.busy[j])
     if window.beyond != 0:
         call_at(window.beyond, plan, state, window, SHARE, t, 0, 0, window.busy[j])
+    drawn = draw_passing(plan, state, t)
     for i in range(state.marks[PIECES]):
         s = int(state.pieces[i, STREAM])
         v, detour = int(plan.streams[s, PROVIDER]), int(plan.streams[s, DETOUR])
         told_s = state.providers[v, TOLD_S]
         state.refused[4] += state.pieces[i, MASS]
-        left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS])
+        share = state.asking[PASSES, s] if drawn else _class_share(plan, state, s)
+        left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS], share)
         if left > 0.0 and detour >= 0:
-            before, left = left, _ask_row(plan, state, window, t, i, detour, left)
+            before, share = left, _class_share(plan, state, detour)
+            left = _ask_row(plan, state, window, t, i, detour, left, share)
             diverted[int(plan.streams[s, OWNER]), j] += before - left
             told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
         if left > 0.0:
@@ -38,10 +42,18 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
 
 
 @part
-def _ask_row(plan: Plan, state: State, window: Window, t: int, i: int, row: int, mass: float) -> float:
-    """The provider of `row` takes its share of `mass` messages of piece `i`. Returns the rest."""
+def _class_share(plan: Plan, state: State, row: int) -> float:
+    """Of what asks the provider of `row` in its class, the share that passes."""
+    return float(state.class_shares[DOOR, int(plan.streams[row, PROVIDER]), int(plan.streams[row, PRIORITY])])
+
+
+@part
+def _ask_row(
+    plan: Plan, state: State, window: Window, t: int, i: int, row: int, mass: float, share: float
+) -> float:
+    """The provider of `row` takes a share of `mass` messages of piece `i`. Returns the rest."""
     v, own, j = int(plan.streams[row, PROVIDER]), int(plan.streams[row, OWNER]), t - window.first_bin
-    taken = mass * state.class_shares[DOOR, v, int(plan.streams[row, PRIORITY])]
+    taken = mass * share
     asked = max(taken, mass * state.providers[v, ASKED_SHARE])
     window.out[ATTEMPTS, own, j] += asked
     window.out[LIMITED, own, j] += asked - taken

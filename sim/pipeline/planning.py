@@ -22,19 +22,13 @@ from sim.pipeline.columns import (
     BY_CLASS,
     DEFERRED_UNTIL,
     DETOUR,
-    FIRST_OUTSIDE,
-    FIRST_PARCEL,
     FRESHNESS_S,
     HELD_SLOPES,
     LANDS_UNTIL,
     LANE,
     LATE_AT_ONCE,
     LIGHT_BINS,
-    LOT,
     NEVER,
-    NEXT_BATCH,
-    NEXT_OUTSIDE,
-    NEXT_PARCEL,
     OWNER,
     PRIORITY,
     PROVIDER,
@@ -46,9 +40,10 @@ from sim.pipeline.columns import (
 )
 from sim.pipeline.eras import Era
 from sim.pipeline.feedback import Feedback, feedback_of
+from sim.pipeline.growing import room_for_pieces
 from sim.pipeline.lanes import Lane, lane_streams
 from sim.pipeline.limits import Fluid
-from sim.pipeline.lines import KNOWN_LATER, SCATTERED
+from sim.pipeline.lines import KNOWN_LATER
 from sim.pipeline.manning import figures_of
 from sim.pipeline.provisions import (
     deferrals,
@@ -60,11 +55,11 @@ from sim.pipeline.provisions import (
     told_ahead,
     turns_ahead,
 )
-from sim.pipeline.recalls import AGAIN_PARCELS, TIMES, recall_figures, recall_room
+from sim.pipeline.recalls import TIMES, recall_figures, recall_room
 from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
 from sim.pipeline.spreading import laid, summed
-from sim.pipeline.state import Floats, Indices, Plan, State
+from sim.pipeline.state import Floats, Plan, State
 from sim.pipeline.workers import mean_s, service_points
 from sim.season.delays import POINTS, points
 from sim.traffic import Stream
@@ -138,7 +133,7 @@ def empty_state(
         heads=np.zeros((p, 3), dtype=np.int64),
         batches=np.zeros((p, _PARCELS, 4)),
         parcels=np.zeros((p, parcels, BANDS + len(plan.bands))),
-        pieces=_pieces(p * parcels, lines["lots"]),
+        pieces=room_for_pieces(p * parcels, lines["lots"]),
         back=np.zeros((back, lanes, k, 3)),
         back_level=np.zeros((lanes, k, 3)),
         marks=np.array([NEVER, NEVER, 0, 0, 0, 0, NEVER, *[0] * 8], dtype=np.int64),
@@ -160,68 +155,12 @@ def empty_state(
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
         class_shares=np.zeros((2, len(plan.providers), p)),
+        asking=np.zeros((2, s)),
+        key=0,
         **lines,
         **recall_room(plan.again, lanes, bins, bin_s),
         feedback=feedback or feedback_of(scenario, (), (), bins, bin_s, 1),
     )
-
-
-def waiting(state: State) -> float:
-    """Messages that wait in the queue and outside of it."""
-    outside = float(state.outside[_outside(state), :-1].sum()) if len(state.outside) else 0.0
-    return float(state.waiting.sum()) + outside
-
-
-def with_more_room(state: State) -> State:
-    """The state with longer rings, and still longer where all that waits outside would not fit in."""
-    outside, used = _outside(state), [_used(state, p) for p in range(len(state.waiting))]
-    if len(state.outside):
-        following = state.marks[[NEXT_OUTSIDE]]
-        wider = _grown(state.outside[None], following, [len(outside)], 2 * len(state.outside))[0]
-        state = state._replace(outside=wider)
-    lanes, tries = state.back_level.shape[:2]
-    tries *= 1 + len(state.known_level)
-    newcomers = lanes * (1 + tries + AGAIN_PARCELS + len(state.outside))
-    batches, following = [b for b, _ in used], state.heads[:, NEXT_BATCH]
-    longer = max(state.batches.shape[1], 2 * (max(batches) + 2))
-    lines = state.line_batches
-    lines = _grown(lines, following, batches, longer) if lines.shape[1] else lines
-    parcels = max(state.parcels.shape[1] * 3 // 2, max(n for _, n in used) + newcomers)
-    return state._replace(
-        batches=_grown(state.batches, following, batches, longer),
-        line_batches=lines,
-        parcels=_grown(state.parcels, state.heads[:, NEXT_PARCEL], [n for _, n in used], parcels),
-        pieces=_pieces(len(state.waiting) * parcels, state.lots),
-    )
-
-
-def _pieces(parcels: int, lots: Indices) -> Floats:
-    """Room for the pieces of so many parcels, or of all lots, half of which are scattered."""
-    return np.zeros((parcels + lots.size // 2 * (1 + SCATTERED), LOT + 1))
-
-
-def _outside(state: State) -> Indices:
-    """Rows of `state.outside` that are in use."""
-    first, following = state.marks[[FIRST_OUTSIDE, NEXT_OUTSIDE]].tolist()
-    return np.arange(first, following) % max(1, len(state.outside))
-
-
-def _used(state: State, p: int) -> tuple[int, int]:
-    """Batches and parcels of class `p` that are in use."""
-    first, following, parcel = state.heads[p].tolist()
-    if first == following:
-        return 0, 0
-    oldest = int(state.batches[p, first % state.batches.shape[1], FIRST_PARCEL])
-    return following - first, parcel - oldest
-
-
-def _grown(old: Floats, following: Indices, used: Sequence[int], size: int) -> Floats:
-    """A ring of `size` for each class, the `used` entries before each counter `following` in their places."""
-    new = np.zeros((len(old), size, old.shape[2]))
-    for p in range(len(old)):
-        counters = np.arange(following[p] - used[p], following[p])
-        new[p, counters % size] = old[p, counters % old.shape[1]]
-    return new
 
 
 def _ahead(lags_and_jumps: Floats) -> int:

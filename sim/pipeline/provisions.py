@@ -36,12 +36,14 @@ BREAKER_FIGURES = 5
 # were tried most often; the last bin with a change ahead in State.deferred or State.queued; first attempts in
 # this bin; the laws of the limits that refused last, at the door and of the mailboxes; of those who asked the
 # mailboxes, the share who came from workers; the last moment that messages were told to wait for;
-# for how many times a call its cap on calls has refused batches, and the last bin in which it did.
+# for how many times a call its cap on calls has refused batches, and the last bin in which it did; while
+# sim.pipeline.kernelthinning draws who passes, of rows not drawn yet: how many ask, are to pass, were
+# expected to, and the sum of their variances.
 _, _, _, _, _, SAVED, ASKING, ASKED_SHARE, TOLD_S, GRANTED, AT_ONCE, TURN_FROM_S, TURN_TO_S, KEPT = range(14)
 LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS, BINDS, MAIL_BINDS, MAIL_FIRSTS = (
     range(14, 24)
 )
-TOLD_LAST, GATHERED, GATHERED_BIN = range(24, 27)
+TOLD_LAST, GATHERED, GATHERED_BIN, TO_ASK, TO_LET_IN, EXPECTED, UNSURE = range(24, 31)
 BREAKER_STATE = 5
 
 
@@ -78,7 +80,7 @@ def _plainly_limited(provider: Provider) -> bool:
 
 def provider_states(scenario: Scenario) -> Floats:
     """float64 (V, columns): State.providers."""
-    table = np.zeros((len(scenario.providers), GATHERED_BIN + 1))
+    table = np.zeros((len(scenario.providers), UNSURE + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
     table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0

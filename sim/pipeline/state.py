@@ -180,6 +180,10 @@ class State(NamedTuple):
     """(bins ahead, lanes, 3): messages late workers ask for in a bin, due times from it, their squares."""
     down: Floats
     """(1 + bins ahead,): workers who are away after a crash, and how many come back in a bin."""
+    asking: Floats
+    """(2, S): at work in sim.pipeline.kernelthinning: messages of a row that ask, the share that passes."""
+    key: int
+    """Of the season's chances in compiled code (sim.pipeline.kernelchances), below 2^32."""
     feedback: Feedback
     """Sends that customers trigger."""
 

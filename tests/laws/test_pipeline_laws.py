@@ -50,6 +50,10 @@ def test_more_workers_never_lengthen_the_backlog(counts: list[int], workers: int
     assert (total(many.backlog) <= total(few.backlog) + 0.01).all()
 
 
+A_FEW = 10.0
+"""Messages, of up to hundreds that are refused in a bin."""
+
+
 def arrived(outcome: Outcome) -> npt.NDArray[np.float64]:
     """float64 (streams, bins): delivered by the end of each bin."""
     return np.cumsum(outcome.delivered, axis=1, dtype=np.float64)
@@ -58,9 +62,11 @@ def arrived(outcome: Outcome) -> npt.NDArray[np.float64]:
 @settings(max_examples=25, deadline=None)
 @given(counts=seasons, rate=st.integers(10, 600), more=st.integers(1, 600))
 def test_a_higher_limit_never_delays_a_class(counts: list[int], rate: int, more: int) -> None:
-    """Workers in plenty, so that nothing else is in the way. By the end of every bin as many have arrived."""
+    """Workers in plenty, so that nothing else is in the way. By the end of every bin as many have arrived; of
+    one class but for a few: who of all that ask passes is drawn."""
     low, high = (arrived(run(counts, 1000, r, **PATIENT)) for r in (rate, rate + more))
-    assert (high >= low - 1e-3).all(), "to what float32 sums are off"
+    assert (high.sum(axis=0) >= low.sum(axis=0) - 1e-2).all(), "to what float32 sums are off"
+    assert (high >= low - A_FEW).all()
 
 
 @settings(max_examples=8)
