@@ -8,8 +8,8 @@ the kernel need but look: figures of the crew alone, by the class's share of wha
   tokens that opened since the last batch it finds as many as asks before it left.
 - Services that vary forget how the moments came to be spaced: token gaps are random, even to one worker's
   regularity, and independent of k. Equal services keep each gap: what came in a long one asks after as long.
-- Of a long gap's tokens some are there when those asks follow that came in it: more before fewer workers and
-  after more varied services (by trial: with one message each mostly within 0.02, in batches within 0.05).
+- Of a long gap's tokens some are there when those ask who came in it: more before fewer workers and after
+  more varied services (one by one sim.pipeline.leadsvaried, in batches by trial, within 0.05).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scenarios.pipeline import Workers
+from sim.pipeline.leadsvaried import varied_lead
 from sim.pipeline.workers import spread
 
 POINTS = 17
@@ -29,7 +30,8 @@ POINTS = 17
 _REGULAR = 1e-9
 """Spread of services that are all equally long."""
 _MANY_WORKERS, _MANY_MESSAGES = 32, 64
-"""More would lead as these do."""
+"""More would lead as these do, but for the workers of varied services, of whom more lead less."""
+_NO_LEAD_WORKERS = 160
 _NOTHING = 0.005
 """A lead that is not worth a look."""
 _GAPS = 16
@@ -41,22 +43,29 @@ Floats = npt.NDArray[np.float64]
 def leads_of(workers: Workers, count: int) -> Floats:
     """float64 (1 or 2, POINTS, POINTS): leads by the class's share and by what passes, of asks one by one and
     of the workers' whole batches. Empty where none is worth a look."""
-    return _leads(min(workers.batch, _MANY_MESSAGES), min(count, _MANY_WORKERS), round(spread(workers), 2))
+    exponential = workers.distribution == "exponential" and workers.stalls is None
+    crew = min(count, _NO_LEAD_WORKERS), round(spread(workers), 2), exponential
+    return _leads(min(workers.batch, _MANY_MESSAGES), *crew)
 
 
 @functools.lru_cache(maxsize=64)
-def _leads(batch: int, workers: int, varying: float) -> Floats:
+def _leads(batch: int, workers: int, varying: float, exponential: bool) -> Floats:
     even = np.linspace(0.0, 1.0, POINTS)
     share, passes = np.maximum(even, 1e-3)[:, None], np.maximum(even, 0.02)[None, :]
     sizes = (1,) if batch == 1 else (1, batch)
-    tables = np.array([_lead(n, workers, varying, share, passes) for n in sizes])
+    tables = np.array([_lead(n, workers, varying, exponential, share, passes) for n in sizes])
     # no more of a class than all of it, nor more than passes in all
     tables = np.minimum(tables, 1.0 / np.maximum(share, passes) - 1.0)
     return tables if tables.max() > _NOTHING else np.zeros((0, POINTS, POINTS))
 
 
-def _lead(batch: int, workers: int, varying: float, share: Floats, passes: Floats) -> Floats:
+def _lead(
+    batch: int, workers: int, varying: float, exponential: bool, share: Floats, passes: Floats
+) -> Floats:
     """float64 (shares, passes): of one size of batches."""
+    if batch == 1 and varying >= _REGULAR:
+        return varied_lead(workers, varying, exponential, share, passes)
+    workers = min(workers, _MANY_WORKERS)
     if varying < _REGULAR:
         regular = functools.partial(_regular, batch) if batch > 1 else _of_longer_gaps
         return regular(workers, share, passes)
@@ -64,7 +73,7 @@ def _lead(batch: int, workers: int, varying: float, share: Floats, passes: Float
     power = 1.0 + 1.0 / batch
     left = regained * varying**power * (1.0 - share**2) * (1.0 - passes) * passes
     kept = np.asarray(left / (workers * (1.0 - passes) + passes))
-    return kept if batch == 1 else kept + _varied(batch, workers, varying, share, passes)
+    return np.asarray(kept + _varied(batch, workers, varying, share, passes))
 
 
 def _varied(batch: int, workers: int, varying: float, share: Floats, passes: Floats) -> Floats:

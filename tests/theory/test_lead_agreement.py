@@ -13,6 +13,7 @@ from scenarios.pipeline import Workers
 from sim import cohort, message
 from sim.outcome import Outcome
 from sim.pipeline.leads import POINTS, leads_of
+from sim.pipeline.workers import draw_services
 from sim.progress import SILENT
 from sim.traffic import Traffic
 from tests.sim.pipelines import block, scenario, stream, traffic
@@ -115,6 +116,45 @@ def test_no_class_that_leads_passes_more_than_there_is_or_than_all_of_it(
         assert (table >= 0.0).all()
         assert (passed <= 1.0 + 1e-9).all()
         assert (passed * share <= passes * (1.0 + 1e-9)).all()
+
+
+def tried(count: int, services: npt.NDArray[np.float64], passes: float) -> float:
+    """Covariance of the gap before a taking with whether the same worker's next ask passes, by the mean gap
+    and the share that passes: of so many workers, always busy, with services of mean 1 in turn."""
+    free, gaps = list(np.random.default_rng(4).random(count)), [0.0] * count
+    last, tokens = 0.0, 0.0
+    told = []
+    for service in services.tolist():
+        at_s = min(free)
+        worker = free.index(at_s)
+        gap, last = at_s - last, at_s
+        tokens = min(20.0, tokens + gap * count * passes)
+        told.append((gaps[worker], tokens >= 1.0))
+        tokens -= tokens >= 1.0
+        gaps[worker], free[worker] = gap, at_s + service
+    gap_of, passed = np.array(told[1000:]).T
+    return float(np.mean(gap_of * passed) / gap_of.mean() / passed.mean() - 1.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "passes"),
+    [
+        ({"count": 1, "distribution": "exponential"}, 0.2),
+        ({"count": 1, "distribution": "exponential"}, 0.5),
+        ({"count": 4, "distribution": "exponential"}, 0.65),
+        ({"count": 2, "variation": 1.4}, 0.2),
+        ({"count": 3, "variation": 0.6}, 0.8),
+    ],
+    ids=str,
+)
+def test_few_codes_of_varied_services_lead_as_a_crew_that_is_tried(
+    told: dict[str, Any], passes: float
+) -> None:
+    one = crew(**told)
+    services = draw_services(one, 300_000, np.random.default_rng(3)) / one.service_time
+    table = leads_of(one, one.count)[0]
+    found = np.interp(passes, np.linspace(0.0, 1.0, POINTS), table[0])
+    assert found == pytest.approx(tried(one.count, services, passes), abs=0.015), "0.005 by chance"
 
 
 def test_many_workers_of_varied_services_have_no_lead_to_look_up() -> None:
