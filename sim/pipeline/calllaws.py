@@ -119,10 +119,12 @@ def blocked_by_chance(
 
     asking: how many; spread of their counts that the amounts of spans tell, and that they do not. Of the
     variance over a call's time spans tell what is not at its ends: half a span of it, and half of it in a
-    shorter one (by trial: on average it is a third, but the fullest moments count). `started_open` must have
-    been asked about the same span.
+    shorter one (by trial: on average it is a third, but the fullest moments count). Who asks meets the
+    others, one less where their number is told, as a Poisson stream's is (Wolff 1982: such arrivals see time
+    averages). `started_open` must have been asked about the same span.
     """
-    calls, messages, told, untold = figures[CALLS], asking[0], asking[1], asking[2]
+    calls, told, untold = figures[CALLS], asking[1], asking[2]
+    messages = max(0.0, asking[0] - min(1.0, told))
     spans = figures[CALL_S] / span_s
     if spans < 1.0:
         under_way, spread = messages * spans, untold + told * (1.0 - 0.5 * spans)

@@ -120,6 +120,21 @@ def test_a_cap_on_calls_with_a_tenth_to_spare_refuses_by_chance_what_erlang_says
 
 
 @pytest.mark.parametrize(
+    ("calls", "call_s", "load"), [(6, 1.0, 0.5), (6, 0.5, 0.3), (12, 1.0, 0.7), (3, 0.5, 0.3)]
+)
+def test_of_few_calls_as_many_are_refused_as_erlang_says(calls: int, call_s: float, load: float) -> None:
+    """Who asks is not among the others whom he meets; counted as one of them twice as many were refused."""
+    bins, idle = 3000, {"count": 400, "service_time": "10ms", "distribution": "exponential"}
+    limit = {"kind": "concurrency cap", "calls": calls, "call_duration": f"{call_s}s"}
+    provider = {"name": "p", "channels": ["email"], "limits": [limit]}
+    loaded = scenario(bins, idle, provider=[provider], retries={"attempts": 1})
+    due = traffic([stream("a")], [poisson(load * calls / call_s, bins, 3)])
+    outcome = cohort.run(loaded, due, 1, SILENT)[1]
+    refused = float(outcome.limited.sum() / outcome.attempts.sum())
+    assert refused == pytest.approx(blocked_share(float(calls), load * calls), abs=0.008)
+
+
+@pytest.mark.parametrize(
     "word",
     [
         {"kind": "refilled bucket", "messages": 450, "every": "8.6s", "phase": "3.7s"},
