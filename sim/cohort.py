@@ -16,6 +16,7 @@ import numpy.typing as npt
 import simpy
 
 from scenarios.catalogue import Loaded
+from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.echoes import with_echoes, without_echoes
@@ -90,6 +91,7 @@ class _Engine:
         self.seed, self.ledger = seed, ledger
         self._filled = np.arange(len(self._window.out))
         self._waited, self._backlog = np.zeros(self._own), np.zeros((self._own, 1))
+        self._classes = np.array([PRIORITIES.index(each.priority) for each in self._offered.streams])
 
     def season(self, env: simpy.Environment, watcher: Watcher) -> Generator[simpy.Event, None, None]:
         """A SimPy process: the windows, one after the other."""
@@ -119,7 +121,9 @@ class _Engine:
             out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
         if self._backlog.shape != under_way.shape:
             self._backlog = np.zeros(under_way.shape)
-        stand(out, self.ledger.in_hand(), self._waited, under_way, self._backlog)
+        varied = self._regimes.plan.asking_spread
+        told = self._waited, under_way, self._backlog, self._classes, window.queues, varied
+        stand(out, self.ledger.in_hand(), *told)
         sums = self.ledger.post(first, out, (self._backlog, under_way), held, window.busy)
         if out is window.out:
             self._filled = np.flatnonzero(sums.any(axis=1))
@@ -221,7 +225,8 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     for plan in plans[1:]:
         window = kernelwindows.with_units(window, plan, state)
     kernel.advance(plans[0], state, window, 0, 1, 0)
-    stand(window.out, np.zeros(1), np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1)))
+    one, none = np.zeros(1), np.zeros((1, 1))
+    stand(window.out, one, one, none, none, np.zeros(1, dtype=np.int64), window.queues, 0.0)
     lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
     lay_sums(np.zeros((1, 0)), np.zeros(0), np.zeros(1), histogram.EDGES, np.zeros((1, histogram.BINS)))
 

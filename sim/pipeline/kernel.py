@@ -147,6 +147,7 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
             # for now the loads that decide on waits below a bin; what they mean needs all classes' load
             state.pieces[i, CELL], state.pieces[i, CHANCE] = total / usual, served / usual
         total += served
+        window.queues[p, t - window.first_bin + 1] = state.waiting[p]
     above, own, cell, chance = -1.0, -1.0, 0, 0.0
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scenarios.words import PRIORITIES
 from sim.ledger import ONCE
 from sim.pipeline.columns import REJECT
 from sim.pipeline.kernelagain import again
@@ -28,20 +29,23 @@ def window_of(streams: int, lanes: int, bins: int, quantities: int = ONCE) -> Wi
     sim.ledger, the first ones."""
     out, under_way = np.zeros((quantities, streams, bins)), np.zeros((streams, bins))
     arrivals, held = np.zeros((lanes, bins)), np.zeros(streams)
-    offer = np.zeros(bins), np.zeros((2, bins))
-    return Window(0, arrivals, *offer, out, under_way, np.zeros(bins), held, *[0] * len(UNITS))
+    offer, queues = (np.zeros(bins), np.zeros((2, bins))), np.zeros((len(PRIORITIES), bins + 1))
+    return Window(0, arrivals, *offer, out, under_way, queues, np.zeros(bins), held, *[0] * len(UNITS))
 
 
 def emptied(window: Window, first_bin: int, bins: int, filled: Indices) -> Window:
     """The same window for other bins, in which only the counts of the quantities `filled` are not zero;
     arrivals and capacity are still to be said."""
+    queued = window.queues[:, -1].copy()
     if bins != window.arrivals.shape[1]:
         new = window_of(len(window.held), len(window.arrivals), bins, len(window.out))
+        new.queues[:, 0] = queued
         units = {unit: getattr(window, unit) for unit in UNITS}
         return new._replace(first_bin=first_bin, **units)
     for quantity in filled:  # as bytes in half of the time
         window.out[quantity].view(np.uint8).fill(0)
-    window.under_way[:], window.held[:] = 0.0, 0.0
+    window.under_way[:], window.queues[:], window.held[:] = 0.0, 0.0, 0.0
+    window.queues[:, 0] = queued
     return window._replace(first_bin=first_bin)
 
 

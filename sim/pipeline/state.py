@@ -202,6 +202,8 @@ class Window(NamedTuple):
     """(quantities of sim.ledger, streams, n), all zero before: the counts."""
     under_way: Floats
     """(streams, n), all zero before: messages with a worker or a provider at each bin's end."""
+    queues: Floats
+    """(P, n + 1): messages in the queue before the first bin, and (zero before) at each bin's end."""
     busy: Floats
     """(n,): what the workers serve, as a share of Plan.capacity; 1 where they serve all they can."""
     held: Floats

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim import cohort, message
+from sim.pipeline.kernelcache import compiled
+from sim.pipeline.kernelstanding import dip
 from sim.progress import SILENT
 from sim.standing import Happened, least, lesser_end
 from tests.sim.pipelines import poisson, scenario, stream, traffic
@@ -70,3 +72,42 @@ def test_a_backlog_that_grows_evenly_is_what_was_there_when_the_bin_began(run: A
     assert outcome.backlog[0] == pytest.approx(expected, abs=12.0)
     whole = np.cumsum(outcome.offered[0] - outcome.delivered[0])
     assert outcome.backlog[0] + outcome.under_way[0] == pytest.approx(whole, abs=1e-3)
+
+
+@compiled
+def _dip(up: float, down: float) -> float:
+    return dip(up, down, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(("up", "down"), [(1, 1), (3, 0), (2, 5), (20, 20), (40, 40), (90, 60), (300, 100)])
+def test_a_number_that_goes_up_and_down_dips_below_both_its_ends(up: int, down: int) -> None:
+    random = np.random.default_rng(5)
+    steps = np.repeat([1, -1], [up, down])
+    paths = np.cumsum(random.permuted(np.tile(steps, (20_000, 1)), axis=1), axis=1)
+    least = np.minimum(paths.min(axis=1), 0)
+    below = min(0, up - down) - least
+    chance = 4.0 * below.std() / np.sqrt(len(below))
+    assert _dip(float(up), float(down)) == pytest.approx(
+        below.mean(), abs=chance + 0.02 + 0.002 * (up + down) ** 0.5
+    )
+
+
+def test_codes_in_backoff_stand_as_low_and_as_high_as_message_by_message() -> None:
+    """A bucket that passes two of three; a few codes among the messages of two workers who are never idle."""
+    bins, seeds = 300, range(8)
+    crew = {"count": 2, "service_time": "10ms", "distribution": "exponential"}
+    provider = {"name": "p", "channels": ["email"], "limits": [{"rate": "133/s", "burst": 20}]}
+    retries = {"attempts": 20, "backoff": "3s", "cap": "3s", "jitter": 0.5}
+    loaded = scenario(bins, crew, provider=[provider], retries=retries)
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    backlogs = {}
+    for run in (message.run, cohort.run):
+        told = []
+        for seed in seeds:
+            due = traffic(streams, [poisson(250.0, bins, seed), poisson(6.0, bins, 100 + seed)])
+            told.append(run(loaded, due, seed, SILENT)[1].backlog[1, 60:])
+        backlogs[run] = np.array(told)
+    exact, found = backlogs[message.run], backlogs[cohort.run]
+    assert found.mean() == pytest.approx(exact.mean(), rel=0.1), "0.04 by chance; without dips and leads 1.36"
+    assert found.max(axis=1).mean() == pytest.approx(exact.max(axis=1).mean(), rel=0.12)
+    assert found.std() == pytest.approx(exact.std(), rel=0.25)
