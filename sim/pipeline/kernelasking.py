@@ -5,7 +5,7 @@ from __future__ import annotations
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernellimits import plain_book, plain_pass
-from sim.pipeline.provisions import ASKING, AT_ONCE, BINDS, PLAIN, STANDBY
+from sim.pipeline.provisions import ASKING, AT_ONCE, BINDS, FIRSTS, PLAIN, STANDBY
 from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import ASK
 
@@ -17,11 +17,11 @@ def ask(plan: Plan, state: State, window: Window, t: int) -> None:
     now_s, shares, busy = t * plan.bin_s, state.shares, window.busy[t - window.first_bin]
     for v in range(shares.shape[0]):
         if plan.providers[v, PLAIN] > 0.0:
-            asking = shares[v]
+            asking, asks = shares[v], (shares[v], state.providers[v, FIRSTS])
             admitted = asking
             for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
                 figures = plan.limit_figures[row]
-                opened = plain_pass(plan, state.limits[row], figures, now_s, plan.bin_s, asking, busy)
+                opened = plain_pass(plan, state.limits[row], figures, now_s, plan.bin_s, asks, busy)
                 if opened < admitted:
                     admitted, state.providers[v, BINDS] = max(0.0, opened), figures[-1]
             for row in range(plan.limit_first[v], plan.limit_first[v + 1]):

@@ -73,17 +73,23 @@ def plain_open(state: Floats, figures: Floats, now_s: float, span_s: float) -> f
 
 @part
 def plain_pass(
-    plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
+    plan: Plan,
+    state: Floats,
+    figures: Floats,
+    now_s: float,
+    span_s: float,
+    asking: tuple[float, float],
+    busy: float,
 ) -> float:
-    """The most that a limit of one of PLAIN_LAWS passes of `asking` messages of a span.
+    """The most that a limit of one of PLAIN_LAWS passes of so many messages of a span.
 
-    busy: the share of it that their workers are.
+    asking: all, and first attempts; busy: the share of the span that their workers are.
     """
     law = int(figures[-1])
     if law == WINDOW:
-        return float(_window_pass(state, figures, now_s, span_s, asking))
+        return float(_window_pass(state, figures, now_s, span_s, asking[0]))
     if law == SWITCH:
-        return float(_switch_pass(state, figures, now_s, span_s, asking))
+        return float(_switch_pass(state, figures, now_s, span_s, asking[0]))
     if law == STARTED:
         return float(_calls_pass(plan, state, figures, now_s, span_s, asking, busy))
     return float(plain_open(state, figures, now_s, span_s))
@@ -91,13 +97,21 @@ def plain_pass(
 
 @part
 def _calls_pass(
-    plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
+    plan: Plan,
+    state: Floats,
+    figures: Floats,
+    now_s: float,
+    span_s: float,
+    asks: tuple[float, float],
+    busy: float,
 ) -> float:
     """The same of a cap on calls.
 
     Workers who are never idle ask as evenly as they serve, and where they serve evenly in a rhythm; of others
-    the moments are those of what comes, made even by sqrt(c) workers (Whitt 1983).
+    the moments are those of what comes, made even by sqrt(c) workers (Whitt 1983). How many first attempts
+    come in a bin is known, of retries only how many on average.
     """
+    asking = asks[0]
     opened = float(_started_open(state, figures, now_s, span_s))
     if _blocks_nobody(figures, span_s, asking):
         return opened
@@ -112,9 +126,13 @@ def _calls_pass(
             starts = figures[CALLS] / figures[CALL_S] * plan.bin_s * plan.workers / plan.capacity
             idle -= excess * float(_idle_in_rhythm(max(starts, share * plan.workers), starts))
         opened -= idle * math.ceil(span_s / figures[CALL_S] - 1e-9)
-    told = share * plan.asking_spread if always else 1.0 + excess
-    asks = (asking, told, 1.0 - share if always else 0.0)
-    return min(opened, asking * (1.0 - float(_blocked_by_chance(state, figures, now_s, span_s, asks))))
+    if always:
+        told, untold = share * plan.asking_spread, 1.0 - share
+    else:
+        told = (1.0 + excess) * min(1.0, asks[1] / asking) if asking > 0.0 else 0.0
+        untold = 1.0 + excess - told
+    spreads = asking, told, untold
+    return min(opened, asking * (1.0 - float(_blocked_by_chance(state, figures, now_s, span_s, spreads))))
 
 
 @part
@@ -148,7 +166,13 @@ def plain_take(state: Floats, figures: Floats, now_s: float, messages: float) ->
 
 @part
 def limit_pass(
-    plan: Plan, state: Floats, figures: Floats, now_s: float, span_s: float, asking: float, busy: float
+    plan: Plan,
+    state: Floats,
+    figures: Floats,
+    now_s: float,
+    span_s: float,
+    asking: tuple[float, float],
+    busy: float,
 ) -> float:
     """The same as `plain_pass` of a limit of any law; a span may be over before it begins."""
     law = int(figures[-1])

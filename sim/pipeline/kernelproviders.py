@@ -32,6 +32,7 @@ from sim.pipeline.provisions import (
     DEFERS,
     DEFERS_UNTIL,
     DEPTH,
+    FIRSTS,
     HEEDS,
     KEPT,
     LIGHT_CHANCE,
@@ -78,10 +79,11 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float, busy: float
         shut_s = min(plan.bin_s, breaker_wait(own[:BREAKER_STATE], figures[:BREAKER_FIGURES], from_s))
     from_s, for_s = from_s + shut_s, plan.bin_s - shut_s
     let_in = asking * for_s / plan.bin_s if for_s > 0.0 else 0.0
+    asks = let_in, own[FIRSTS] * for_s / plan.bin_s
     first, last = plan.limit_first[v], plan.limit_first[v + 1]
     opened = 0.0 if figures[OUT] > 0.0 else let_in
     for row in range(first, last):
-        own_open = limit_pass(plan, state.limits[row], plan.limit_figures[row], from_s, for_s, let_in, busy)
+        own_open = limit_pass(plan, state.limits[row], plan.limit_figures[row], from_s, for_s, asks, busy)
         if own_open < opened:
             opened, own[BINDS] = own_open, plan.limit_figures[row, -1]
     asked = let_in

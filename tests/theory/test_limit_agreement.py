@@ -134,6 +134,24 @@ def test_of_few_calls_as_many_are_refused_as_erlang_says(calls: int, call_s: flo
     assert refused == pytest.approx(blocked_share(float(calls), load * calls), abs=0.008)
 
 
+@pytest.mark.parametrize(("calls", "call_s", "rate"), [(6, 0.5, 26.0), (9, 1.5, 14.0)])
+def test_retries_that_come_back_by_chance_meet_each_other_at_few_calls(
+    calls: int, call_s: float, rate: float
+) -> None:
+    """Nobody is due but in the first 40 s; from 90 s on few retries are left at a time."""
+    bins, idle = 240, {"count": 40, "service_time": "20ms", "distribution": "exponential"}
+    limit = {"kind": "concurrency cap", "calls": calls, "call_duration": f"{call_s}s"}
+    retries = {"attempts": 30, "backoff": "4s", "cap": "24s", "jitter": 0.5}
+    loaded = scenario(bins, idle, provider=_by(limit), retries=retries)
+    refused = []
+    for seed in range(8):
+        due = traffic([stream("sale")], [poisson(rate, bins, seed) * (np.arange(bins) < 40)])
+        outcomes = (engine.run(loaded, due, seed, SILENT)[1] for engine in (message, cohort))
+        refused.append([float(outcome.limited[:, 90:].sum()) for outcome in outcomes])
+    one, other = np.mean(refused, axis=0)
+    assert other == pytest.approx(one, rel=0.35), "a fifth by chance; told as newcomers are, half or less"
+
+
 @pytest.mark.parametrize(
     "word",
     [
