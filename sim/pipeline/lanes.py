@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, pairwise
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.pipeline.spreading import laid
-from sim.season.delays import points
+from sim.season.delays import beyond, points
 from sim.season.upstream import HoldUp
 from sim.traffic import Stream
 
@@ -28,6 +28,8 @@ Lay = Callable[[Floats, Floats, Indices, Floats], None]
 
 _CUTS = (0, 40, 150, 280, 410, 540, 670, 770, 850, 910, 950, 978, 996, 1007, 1014, 1019, 1022, 1024)
 """Where 1024 equally probable delays are cut: finer where the tail is."""
+_RARE = 1e-6
+"""Of a stream: so few that are too old at the door have no lane."""
 _LAGS = 48
 """Lags at most on which a lane's delay is laid."""
 
@@ -64,8 +66,24 @@ def _lanes(stream: int, hold_up: HoldUp, freshness_s: float) -> list[Lane]:
     if not hold_up.delays:
         return [Lane(stream, ages_s=np.array([hold_up.fixed_s]))]
     ages_s = hold_up.fixed_s + points(hold_up.delays, _CUTS[-1])
-    cuts = sorted({*_CUTS, int(np.searchsorted(ages_s, freshness_s))})
-    return [Lane(stream, (last - first) / len(ages_s), ages_s[first:last]) for first, last in pairwise(cuts)]
+    fresh = int(np.searchsorted(ages_s, freshness_s))
+    cuts = sorted({*_CUTS, fresh})
+    lanes = [Lane(stream, (last - first) / len(ages_s), ages_s[first:last]) for first, last in pairwise(cuts)]
+    late, late_s = beyond(hold_up.delays, freshness_s - hold_up.fixed_s)
+    if fresh == 0 or (fresh == len(ages_s) and late < _RARE):
+        return lanes
+    if fresh == len(ages_s):
+        lanes.append(Lane(stream, 0.0, np.array([hold_up.fixed_s + late_s])))
+    return _with_late(lanes, late, cuts.index(fresh))
+
+
+def _with_late(lanes: Sequence[Lane], late: float, fresh: int) -> list[Lane]:
+    """The same lanes, of which the first `fresh` are the share 1 - `late` of their stream: points tell the
+    tail of a delay no better than to half of one."""
+    sums = sum(lane.share for lane in lanes[:fresh]), sum(lane.share for lane in lanes[fresh:])
+    wanted = [(1.0 - late) * lane.share / sums[0] for lane in lanes[:fresh]]
+    wanted += [late * (lane.share / sums[1] if sums[1] else 1.0) for lane in lanes[fresh:]]
+    return [replace(lane, share=share) for lane, share in zip(lanes, wanted, strict=True)]
 
 
 def lane_streams(lanes: Sequence[Lane], streams: Sequence[Stream]) -> list[Stream]:

@@ -181,7 +181,8 @@ def _streams(
         row[FRESHNESS_S] = stream.freshness_s - lanes[lane].age_s
         row[ARRIVING_SHARE] = 1.0 - providers.lost_share(scenario, stream, carrier)
         row[DETOUR], row[LANE], row[OWNER] = -1.0, lane, lanes[lane].stream
-        row[AGE_VAR] = lanes[lane].age_var
+        # a lane is all fresh at the door or all too old: so much even ages may vary at most
+        row[AGE_VAR] = min(lanes[lane].age_var, row[FRESHNESS_S] ** 2 / 3.0)
         row[LATE_AT_ONCE] = 1.0 - np.searchsorted(delays_s[carrier], row[FRESHNESS_S], side="right") / POINTS
     for at, (lane, _) in enumerate(detours):
         rows[lane, DETOUR] = len(lanes) + at

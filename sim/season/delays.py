@@ -22,6 +22,7 @@ POINTS = 256
 """Equally probable points that stand for a delay's distribution."""
 EARLY_SHARE = 0.01
 """Share of a delay's mass that `Spread` holds back until its first lag (see `spread`)."""
+_MANY_POINTS = 1024
 _PIECES = 40
 _EXACT_LAGS = 64
 _EARLIEST, _LATEST = -2.4, 2.9
@@ -68,6 +69,29 @@ def _points(delays: tuple[Delay, ...], size: int) -> Floats:
             total = own
     total.setflags(write=False)
     return total
+
+
+def beyond(delays: Sequence[Delay], time_s: float) -> tuple[float, float]:
+    """The share of the sum of independent `delays` that is longer than `time_s`, and how long the middle one
+    of these is (s).
+
+    Exact for one; of more the one that varies most is, and `points` stand for the sum of the others.
+    """
+    *others, widest = sorted(delays, key=lambda delay: delay.sigma if delay.median else 0.0)
+    others_s = points(others, _MANY_POINTS)
+    if not widest.sigma or not widest.median:
+        return float((others_s + widest.median > time_s).mean()), time_s
+    scores = [_score(widest, time_s - other_s) for other_s in others_s.tolist()]
+    late = math.fsum(_NORMAL.cdf(-score) for score in scores) / len(scores)
+    if not 0.0 < late < 1.0:
+        return late, time_s
+    middle = -_NORMAL.inv_cdf(late / 2.0)
+    return late, max(time_s, float(others_s.mean()) + widest.median * math.exp(widest.sigma * middle))
+
+
+def _score(delay: Delay, time_s: float) -> float:
+    """By how many sigma a lognormal delay of this length is off its median."""
+    return math.log(time_s / delay.median) / delay.sigma if time_s > 0.0 else -math.inf
 
 
 @lru_cache

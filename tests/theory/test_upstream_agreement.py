@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,20 @@ def test_a_message_that_is_held_up_beyond_its_freshness_expires_before_any_worke
     assert outcome.expired[0].sum() == pytest.approx(outcome.offered[0].sum())
     assert after.counts[0, :129].sum() == 0, "nobody is at the door before"
     assert after.counts[0].sum() == pytest.approx(outcome.offered[0].sum(), abs=1.0)
+
+
+def test_so_few_expire_at_the_door_as_the_tail_of_a_stage_has_beyond_the_freshness() -> None:
+    """A lognormal delay, exactly; of two, the share by a million draws."""
+    draws = 10.0 * np.exp(0.5 * np.random.default_rng(1).standard_normal((2, 1_000_000)))
+    stage = {"name": "sync", "delay": {"median": "10s", "sigma": 0.5}}
+    exact = 0.5 * math.erfc(math.log(56.0 / 10.0) / 0.5 / math.sqrt(2.0))
+    for stages, share in (
+        ([stage], exact),
+        ([stage, stage | {"name": "more"}], (draws.sum(0) > 56.0).mean()),
+    ):
+        due = traffic([stream("sale", freshness_s=56.0)], [block(5000, 10, 60, BINS, 1)])
+        outcome = cohort.run(season(stages, 500), due, 1, SILENT)[1]
+        assert outcome.expired.sum() == pytest.approx(share * due.counts.sum(), rel=0.06)
 
 
 @pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
