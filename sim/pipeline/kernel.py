@@ -111,18 +111,18 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
     gone, kept = 0.0, 1.0 if state.drops[p] <= 0.0 else capacity / leaving
     while state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH] and leaving - gone > 1e-9 * plan.capacity:
         batch = state.batches[p, state.heads[p, FIRST_BATCH] % state.batches.shape[1]]
-        mass = expire(plan, state, p, batch, t, j, window.out[EXPIRED], MASS)
+        mass, stale = expire(plan, state, p, batch, t, j, window.out[EXPIRED], MASS)
         taken = min(mass, leaving - gone)
-        if mass > 0.0:
-            share = taken / mass
+        if mass + stale > 0.0:
+            share = taken / mass if mass > 0.0 else 1.0
             spans = wait_spans(plan, batch, t, share, (before, gone, taken, leaving))
-            hand_out(plan, state, p, t, batch, share * kept, spans)
+            hand_out(plan, state, window, p, t, batch, share * kept, spans)
             if kept < 1.0:
                 dropped = share * (1.0 - kept) / (1.0 - share * kept)
                 call_at(window.full, plan, state, window, DROP_SHARE, t, p, 0, dropped)
             batch[LEFT] *= 1.0 - share
             gone += taken
-            state.waiting[p] -= taken
+            state.waiting[p] -= taken + share * stale
         if taken >= mass:
             state.heads[p, FIRST_BATCH] += 1
     if state.heads[p, FIRST_BATCH] == state.heads[p, NEXT_BATCH]:

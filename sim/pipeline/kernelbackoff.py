@@ -23,6 +23,7 @@ from sim.pipeline.columns import (
     WHOSE,
 )
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelexpiry import too_old_share
 from sim.pipeline.kernelparts import enlist, put
 from sim.pipeline.kernelrows import TINY
 from sim.pipeline.provisions import TOLD_LAST
@@ -80,14 +81,17 @@ def _come_back_in(plan: Plan, state: State, t: int, s: int, group: int) -> None:
 @part
 def start_late(plan: Plan, state: State, t: int, capacity: float) -> None:
     """Of what comes back only in a part of bin `t`, for it was told to wait for a moment, the workers take no
-    more than in that part, the highest class first: what is too much comes a bin later."""
+    more than in that part, the highest class first, and pass over what is too old: what is too much comes a
+    bin later."""
     taken = 0.0
     for p in range(state.waiting.shape[0]):
         mass, first = 0.0, 1.0
         for i in range(state.marks[PIECES]):
-            late = _starts_late(plan, state, t, p, state.pieces[i])
+            piece = state.pieces[i]
+            late = _starts_late(plan, state, t, p, piece)
             if late > 0.0:
-                mass, first = mass + state.pieces[i, MASS], min(first, late)
+                stale = too_old_share(t, plan.bin_s, piece, plan.streams[int(piece[STREAM])], False)
+                mass, first = mass + piece[MASS] * (1.0 - stale), min(first, late)
         room = max(0.0, capacity * (1.0 - first) - taken)
         if mass > room:
             for i in range(state.marks[PIECES]):
@@ -136,7 +140,8 @@ def set_back(
     if state.marks[UNTIL] < t:
         state.marks[ORIGIN] = max(0, int(piece[DUE_S] / plan.bin_s))
     if told > 0.0:
-        _lay_even(plan, state, s, k, mass, piece, told)
+        # told before this bin ended: nobody is back before the next
+        _lay_even(plan, state, s, k, mass, piece, max(told, t + 1.0 - plan.back_ends[k, 0]))
     else:
         first = t + int(0.5 - told)
         for i in range(plan.back.shape[1]):

@@ -9,12 +9,14 @@ from sim.pipeline.columns import (
     BANDS,
     DUE_S,
     END_PARCEL,
+    ENTERED_BIN,
     FIRST_PARCEL,
     FRESHNESS_S,
     LEFT,
     MASS,
     OWNER,
     STREAM,
+    TRIES,
     VAR,
 )
 from sim.pipeline.kernelcache import part
@@ -77,18 +79,23 @@ def _above(mean: float, half: float) -> float:
 @part
 def expire(
     plan: Plan, state: State, p: int, batch: Floats, t: int, j: int, expired: Floats, of: int
-) -> float:
-    """Take out of a batch what is too old now that a worker looks at it; returns the messages left.
+) -> tuple[float, float]:
+    """Take out of a batch what is too old now that a worker looks at it; returns the messages left that are
+    not, and those that are but lie mixed with them: these are found out with what is taken.
 
     expired: float64 (streams, n), column `j` counts. of: the column of State.parcels that is looked at: MASS,
-    or a band's part of it.
+    or a band's part of it, in which nothing lies mixed.
     """
-    left, looked = 0.0, batch[LEFT] < 1.0
+    left, stale, looked = 0.0, 0.0, batch[LEFT] < 1.0
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel = state.parcels[p, i % state.parcels.shape[1]]
         own = plan.streams[int(parcel[STREAM])]
-        share = too_old_share(t, plan.bin_s, parcel, own, looked)
-        if share > 0.0:
+        apart = of != MASS or not is_mixed(plan, parcel, batch)
+        share = too_old_share(t, plan.bin_s, parcel, own, looked and apart)
+        if share > 0.0 and not apart:
+            stale += parcel[MASS] * share
+            left -= parcel[MASS] * share
+        elif share > 0.0:
             gone = parcel[of] * share
             expired[int(own[OWNER]), j] += gone
             take_out(parcel, of, gone)
@@ -96,7 +103,13 @@ def expire(
             if of != MASS:
                 state.band_gone[BAND_EXPIRED, int(parcel[STREAM]), of - BANDS] += gone
         left += parcel[of]
-    return left
+    return max(0.0, left), stale
+
+
+@part
+def is_mixed(plan: Plan, parcel: Floats, batch: Floats) -> bool:
+    """Whether a parcel's messages lie in their batch in another order than that of their due times."""
+    return bool(parcel[TRIES] > 0.0 or parcel[DUE_S] < batch[ENTERED_BIN] * plan.bin_s)
 
 
 @part

@@ -178,7 +178,7 @@ def _serve_line(plan: Plan, state: State, window: Window, t: int, p: int, g: int
     batch, own, held = state.batches[p, at], state.line_batches[p, at], state.waiting[p]
     batch[LEFT] = line[LINE_LEFT]
     if t >= own[TOO_OLD_FROM]:
-        own[LINE_MASS + g] = expire(
+        own[LINE_MASS + g], _ = expire(
             plan, state, p, batch, t, t - window.first_bin, window.out[EXPIRED], BANDS + g
         )
         line[LINE_WAITING] -= held - state.waiting[p]

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from sim.ledger import EXPIRED
 from sim.pipeline.columns import (
     ALIVE,
     CALM,
@@ -26,6 +27,7 @@ from sim.pipeline.columns import (
     MASS,
     MOST_S,
     NEXT_PARCEL,
+    OWNER,
     PIECES,
     PRIORITY,
     PROVIDER,
@@ -36,10 +38,10 @@ from sim.pipeline.columns import (
     WHOSE,
 )
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelexpiry import leave_too_old
+from sim.pipeline.kernelexpiry import is_mixed, leave_too_old, too_old_share
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.recalls import PRESENT, WHOLE
-from sim.pipeline.state import Floats, Plan, State
+from sim.pipeline.state import Floats, Plan, State, Window
 
 LIGHT_MEANS_S = LIGHT_LEAST_S * np.exp2((np.arange(LIGHT_BINS) + 0.5) / LIGHT_PER_OCTAVE)
 """float64 (LIGHT_BINS,): the mean wait that a cell of State.light stands for."""
@@ -96,13 +98,15 @@ def wait_spans(
 def hand_out(
     plan: Plan,
     state: State,
+    window: Window,
     p: int,
     t: int,
     batch: Floats,
     share: float,
     spans: tuple[float, float, float, float],
 ) -> None:
-    """Move `share` of a batch to the pieces of bin `t`, with `spans` of wait_spans."""
+    """Move `share` of a batch to the pieces of bin `t`, with `spans` of wait_spans; what of it is too old and
+    lay mixed with the others has expired."""
     for i in range(int(batch[FIRST_PARCEL]), int(batch[END_PARCEL])):
         parcel, piece = state.parcels[p, i % state.parcels.shape[1]], state.pieces[state.marks[PIECES]]
         mass = parcel[MASS] * share
@@ -111,14 +115,20 @@ def hand_out(
         piece[WHOSE] = parcel[WHOSE]
         piece[STREAM], piece[TRIES], piece[MASS] = parcel[STREAM], parcel[TRIES], mass
         piece[DUE_S], piece[VAR] = parcel[DUE_S], parcel[VAR]
-        leave_too_old(t, plan.bin_s, piece, plan.streams[int(parcel[STREAM])])
+        own, mixed = plan.streams[int(parcel[STREAM])], is_mixed(plan, parcel, batch)
+        if mixed:
+            gone = mass * too_old_share(t, plan.bin_s, parcel, own, False)
+            window.out[EXPIRED, int(own[OWNER]), t - window.first_bin] += gone
+            piece[MASS] -= gone
+        leave_too_old(t, plan.bin_s, piece, own)
         piece[LEAST_S], piece[MOST_S], piece[CALM] = spans[0], spans[1], spans[2]
-        if parcel[TRIES] > 0.0 or parcel[DUE_S] < batch[ENTERED_BIN] * plan.bin_s:
+        if mixed:
             half_s, delay_s = math.sqrt(3.0 * piece[VAR]), max(0.0, spans[3] - piece[DUE_S])
             piece[LEAST_S], piece[MOST_S] = max(0.0, delay_s - half_s), delay_s + half_s
             piece[CALM] = 0.0
         parcel[MASS] -= mass
-        state.marks[PIECES] += 1
+        if piece[MASS] > 0.0:
+            state.marks[PIECES] += 1
 
 
 @part

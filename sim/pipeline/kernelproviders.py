@@ -134,11 +134,15 @@ def _through_breaker(plan: Plan, state: State, v: int, now_s: float, let_in: flo
 @part
 def _told(plan: Plan, state: State, t: int, v: int, withheld: bool) -> float:
     """The moment until which messages that are not taken in bin `t` are told to wait; below 0, for how long
-    from then on, where a limit opens little by little; 0.0 = not told."""
+    from then on, where a limit opens little by little; 0.0 = not told.
+
+    Who asks before a moment within the bin is told that one, as who asked in the bins before.
+    """
     ends_s, wait_s, own = (t + 1) * plan.bin_s, 0.0, state.providers[v]
+    within_s = own[TOLD_LAST] if t * plan.bin_s < own[TOLD_LAST] < ends_s else 0.0
     if withheld:
         wait_s = breaker_wait(own[:BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES], ends_s)
-        return ends_s + wait_s if wait_s > 0.0 else 0.0
+        return ends_s + wait_s if wait_s > 0.0 else within_s
     if plan.providers[v, TELLS] == 0.0 or plan.providers[v, OUT] > 0.0:
         return 0.0
     law = int(own[BINDS])
@@ -147,6 +151,8 @@ def _told(plan: Plan, state: State, t: int, v: int, withheld: bool) -> float:
         own_s = limit_wait(state.limits[row], figures, ends_s)
         if own_s > wait_s:
             wait_s, law = own_s, int(figures[-1])
+    if wait_s <= 0.0 and within_s > 0.0:
+        return within_s
     return -wait_s if law in LITTLE_BY_LITTLE else ends_s + wait_s
 
 
