@@ -31,8 +31,8 @@ from sim.pipeline.columns import (
     PIECES,
     PRIORITY,
     PROVIDER,
-    REJECT,
     RUN_FROM,
+    SPILL,
     STREAM,
     TRIES,
     VAR,
@@ -61,7 +61,7 @@ def is_calm(plan: Plan, state: State, due: float, capacity: float, j: int) -> bo
     for p in range(state.waiting.shape[0]):
         if state.heads[p, FIRST_BATCH] < state.heads[p, NEXT_BATCH]:
             return False
-    if plan.overflow != REJECT or plan.bound == math.inf:
+    if plan.overflow == SPILL or plan.bound == math.inf:
         return True
     if state.marks[RUN_FROM] == j:
         state.refused[3] = elsewhere(state)

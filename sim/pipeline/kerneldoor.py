@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 
-from sim.ledger import ACCEPTED, OFFERED, REJECTED
+from sim.ledger import ACCEPTED, FAILED, OFFERED, REJECTED
 from sim.pipeline.columns import ALIVE, AWAY, DROP, HIDDEN, MASS, OWNER, PIECES, SPILL
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernellimits import blocked_share
 from sim.pipeline.kernelparts import put
 from sim.pipeline.state import Plan, State, Window
-from sim.pipeline.steps import COME_IN, SPILL_OVER
+from sim.pipeline.steps import COME_IN, CROWD_OUT, SPILL_OVER
 
 
 @part
@@ -88,7 +88,10 @@ def enter_newcomers(plan: Plan, state: State, window: Window, t: int, total: flo
         call_at(window.full, plan, state, window, COME_IN, t, 0, 0, 0.0)
     if total <= 0.0:
         return
-    kept = let_in(plan, state, window.capacity[j], total) / total if plan.overflow != DROP else 1.0
+    if plan.overflow == DROP:
+        kept, turned_away = 1.0 - call_at(window.full, plan, state, window, CROWD_OUT, t, 0, 0, total), FAILED
+    else:
+        kept, turned_away = let_in(plan, state, window.capacity[j], total) / total, REJECTED
     due_s, var = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]
@@ -97,8 +100,8 @@ def enter_newcomers(plan: Plan, state: State, window: Window, t: int, total: flo
         came = arrivals[s, j]
         own = int(plan.streams[s, OWNER])
         out[OFFERED, own, j] += came
-        out[ACCEPTED, own, j] += came * kept
-        out[REJECTED, own, j] += came - came * kept
+        out[ACCEPTED, own, j] += came if plan.overflow == DROP else came * kept
+        out[turned_away, own, j] += came - came * kept
         if came * kept > 0.0:
             put(plan, state, s, 0.0, came * kept, due_s, var)
     if plan.overflow == SPILL and kept < 1.0:

@@ -8,6 +8,7 @@ import math
 
 from sim.ledger import ACCEPTED, FAILED, REJECTED
 from sim.pipeline.columns import (
+    AWAY,
     END_PARCEL,
     FIRST_BATCH,
     FIRST_OUTSIDE,
@@ -15,13 +16,16 @@ from sim.pipeline.columns import (
     MASS,
     NEXT_OUTSIDE,
     OWNER,
+    PIECES,
     STREAM,
 )
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kerneldoor import let_in, queued, room
+from sim.pipeline.kerneldoor import elsewhere, let_in, queued, room
+from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernellimits import blocked_share
 from sim.pipeline.kernelparts import put
 from sim.pipeline.state import Plan, State, Window
-from sim.pipeline.steps import COME_IN, COUNT_OUTSIDE, DROP_SHARE, PLAN_DROPS, SPILL_OVER
+from sim.pipeline.steps import COME_IN, COUNT_OUTSIDE, CROWD_OUT, DROP_SHARE, PLAN_DROPS, SPILL_OVER
 
 
 def full(
@@ -38,6 +42,8 @@ def full(
         _drop(plan, state, window, t, at, mass)
     elif step == COUNT_OUTSIDE:
         _count_outside(plan, state, window)
+    elif step == CROWD_OUT:
+        return float(_crowd_out(plan, state, window, t, mass))
     return 0.0
 
 
@@ -86,6 +92,45 @@ def _plan_drops(plan: Plan, state: State, capacity: float) -> None:
         stays = max(0.0, state.waiting[p] - max(0.0, capacity - above))
         state.drops[p] = min(over, stays)
         over -= state.drops[p]
+
+
+@part
+def _crowd_out(plan: Plan, state: State, window: Window, t: int, newcomers: float) -> float:
+    """Where backoffs alone fill the bound, a newcomer who finds no worker idle crowds out all that waits,
+    itself last. Drops what comes back in bin `t` and is crowded out; returns the share of the `newcomers`
+    that are.
+
+    A birth and death process of c workers for whom only what comes back may wait, until the next newcomer.
+    Up to c it is Erlang's loss system of both; beyond, each number is x times as likely as one less, the
+    lesser root of C x^2 - (n + r + C) x + r = 0 where n come, r come back and C are served in a bin.
+    """
+    capacity, returning, late = window.capacity[t - window.first_bin], 0.0, 0.0
+    for i in range(state.marks[PIECES]):
+        piece = state.pieces[i]
+        stale = too_old_share(t, plan.bin_s, piece, plan.streams[int(piece[STREAM])], False)
+        returning, late = returning + piece[MASS] * (1.0 - stale), late + piece[MASS] * stale
+    away = elsewhere(state) + 0.5 * (float(state.refused[0]) - returning - late)
+    servers = plan.workers * plan.batch * capacity / plan.capacity
+    if away < plan.bound or servers <= 0.0:
+        return 0.0
+    half = 0.5 * (1.0 + (newcomers + returning) / capacity)
+    more = half - math.sqrt(half * half - returning / capacity)
+    full = blocked_share(servers, (newcomers + returning) / capacity * servers)
+    full /= 1.0 - more + full * more
+    if returning > 0.0:
+        _lose(plan, state, window, t, min(1.0, newcomers * full * more / (1.0 - more) / returning))
+    return float(full)
+
+
+@part
+def _lose(plan: Plan, state: State, window: Window, t: int, share: float) -> None:
+    """A share of what comes back in bin `t` is dropped."""
+    for i in range(state.marks[PIECES]):
+        piece = state.pieces[i]
+        s, gone = int(piece[STREAM]), piece[MASS] * share
+        window.out[FAILED, int(plan.streams[s, OWNER]), t - window.first_bin] += gone
+        state.streams[s, AWAY] -= gone
+        piece[MASS] -= gone
 
 
 @part

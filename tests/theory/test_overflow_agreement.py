@@ -112,6 +112,24 @@ def test_who_finds_an_idle_worker_comes_in_however_many_are_in_backoff(overflow:
         assert found[[40, 60, -1]] == pytest.approx(exact[[40, 60, -1]], rel=0.03, abs=20.0), quantity
 
 
+def test_both_resolutions_tell_the_same_of_a_queue_that_backoffs_fill_and_that_drops_what_waits() -> None:
+    """Who finds no worker idle is dropped then with all that waits, a transactional message as any other."""
+    limits = [{"rate": "60/s", "burst": 60}]
+    provider = [{"name": "p", "channels": ["email"], "limits": limits}, {"name": "q", "channels": ["sms"]}]
+    retries = {"attempts": 100, "backoff": "3s", "cap": "12s"}
+    loaded = season("drop oldest", 600, provider=provider, retries=retries)
+    due = [block(150, 10, 200, BINS, 1), block(15, 0, BINS, BINS, 2)]
+    streams = [stream("sale", freshness_s=60.0), stream("code", "sms", "transactional")]
+    referee, found = (
+        np.mean(
+            [engine.run(loaded, traffic(streams, due), seed, SILENT)[1].failed.sum(1) for seed in SEEDS], 0
+        )
+        for engine in (message, cohort)
+    )
+    assert referee[1] > 600.0
+    assert found == pytest.approx(referee, rel=0.08)
+
+
 @pytest.mark.parametrize("engine", [message, cohort], ids=["message", "cohort"])
 def test_nobody_comes_in_above_the_bound_while_what_comes_back_keeps_all_workers(engine: Any) -> None:
     """Nothing is taken, and 500 in backoffs of a second ask for five times what the workers can do."""
