@@ -11,8 +11,9 @@ from sim.ledger import ACCEPTED, FAILED, OFFERED, REJECTED
 from sim.pipeline.columns import ALIVE, AWAY, DROP, HIDDEN, MASS, OWNER, PIECES, SPILL
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
-from sim.pipeline.kernellimits import blocked_share
+from sim.pipeline.kernellimits import blocked_share, breaker_wait, limit_pass
 from sim.pipeline.kernelparts import put
+from sim.pipeline.provisions import ASKING, BREAKER_FIGURES, BREAKER_STATE, BREAKS, OUT, REFUSED
 from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import COME_IN, CROWD_OUT, SPILL_OVER
 
@@ -27,14 +28,45 @@ def queued(state: State) -> float:
 
 
 @part
-def room(plan: Plan, state: State, capacity: float) -> float:
+def room(plan: Plan, state: State, t: int, capacity: float) -> float:
     """Messages that may wait besides those in backoff or not visible yet, and those that will be refused or
-    hidden in this bin: as many as in the last one, of as many as the workers take now. Below 0 if those are
-    too many already."""
+    hidden in bin `t`: as many as in the last one, of as many as the workers take now, but for whom their
+    provider takes now. Below 0 if those are too many already."""
     refused, last = float(state.refused[0]), float(state.refused[4])
     if last > 0.0:
-        refused *= min(capacity, max(queued(state), last)) / last
+        more = min(capacity, max(queued(state), last)) / last
+        refused *= more
+        if refused > 0.0:
+            refused = max(0.0, refused - _taken_now(plan, state, t, more))
     return plan.bound - refused - float(state.refused[1] + state.refused[2]) - elsewhere(state)
+
+
+@part
+def _taken_now(plan: Plan, state: State, t: int, more: float) -> float:
+    """Of those who were set back in the last bin, `more` times as many, how many bin `t` would not refuse: a
+    window begins, a breaker lets in again, a fault is over."""
+    taken = 0.0
+    for v in range(plan.providers.shape[0]):
+        refused, asking = state.providers[v, REFUSED] * more, state.providers[v, ASKING] * more
+        if refused > 0.0 and plan.providers[v, OUT] == 0.0:
+            taken += max(0.0, refused - max(0.0, asking - _passes(plan, state, v, t, asking)))
+    return taken
+
+
+@part
+def _passes(plan: Plan, state: State, v: int, t: int, asking: float) -> float:
+    """How many of `asking` messages the limits of provider `v` pass in bin `t`, once its breaker lets ask."""
+    from_s, for_s = t * plan.bin_s, plan.bin_s
+    if plan.providers[v, BREAKS] > 0.0:
+        breaker, figures = state.providers[v, :BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES]
+        shut_s = min(plan.bin_s, breaker_wait(breaker, figures, from_s))
+        from_s, for_s = from_s + shut_s, plan.bin_s - shut_s
+    asking *= for_s / plan.bin_s
+    passes = asking
+    for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
+        figures = plan.limit_figures[row]
+        passes = min(passes, limit_pass(plan, state.limits[row], figures, from_s, for_s, asking, 1.0))
+    return max(0.0, passes)
 
 
 @part
@@ -47,11 +79,11 @@ def elsewhere(state: State) -> float:
 
 
 @part
-def let_in(plan: Plan, state: State, capacity: float, newcomers: float) -> float:
-    """How many `newcomers` come in during a bin in which the workers take up to `capacity`: for whom there is
-    room, or a worker who is idle though what comes back is served as well."""
+def let_in(plan: Plan, state: State, t: int, capacity: float, newcomers: float) -> float:
+    """How many `newcomers` come in during bin `t`, in which the workers take up to `capacity`: for whom there
+    is room, or a worker who is idle though what comes back is served as well."""
     left, coming_back = capacity - queued(state), 0.0
-    by_room = max(0.0, left + room(plan, state, capacity))
+    by_room = max(0.0, left + room(plan, state, t, capacity))
     if by_room >= newcomers:
         return newcomers
     for i in range(state.marks[PIECES]):
@@ -91,7 +123,7 @@ def enter_newcomers(plan: Plan, state: State, window: Window, t: int, total: flo
     if plan.overflow == DROP:
         kept, turned_away = 1.0 - call_at(window.full, plan, state, window, CROWD_OUT, t, 0, 0, total), FAILED
     else:
-        kept, turned_away = let_in(plan, state, window.capacity[j], total) / total, REJECTED
+        kept, turned_away = let_in(plan, state, t, window.capacity[j], total) / total, REJECTED
     due_s, var = (t + 0.5) * plan.bin_s, plan.bin_s * plan.bin_s / 12.0
     for i in range(state.marks[ALIVE]):
         s = state.alive[i]

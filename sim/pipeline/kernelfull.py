@@ -33,11 +33,11 @@ def full(
 ) -> float:
     """One of the steps of bin `t` that sim.pipeline.steps names; `at` is a class."""
     if step == COME_IN:
-        _come_in(plan, state, window.capacity[t - window.first_bin])
+        _come_in(plan, state, t, window.capacity[t - window.first_bin])
     elif step == SPILL_OVER:
         _spill_over(plan, state, window, t, mass)
     elif step == PLAN_DROPS:
-        _plan_drops(plan, state, window.capacity[t - window.first_bin])
+        _plan_drops(plan, state, t, window.capacity[t - window.first_bin])
     elif step == DROP_SHARE:
         _drop(plan, state, window, t, at, mass)
     elif step == COUNT_OUTSIDE:
@@ -48,9 +48,9 @@ def full(
 
 
 @part
-def _come_in(plan: Plan, state: State, capacity: float) -> None:
+def _come_in(plan: Plan, state: State, t: int, capacity: float) -> None:
     """Spilled messages come in as far as there is room, those of the earliest bin first."""
-    left, streams = let_in(plan, state, capacity, math.inf), state.outside.shape[1] - 1
+    left, streams = let_in(plan, state, t, capacity, math.inf), state.outside.shape[1] - 1
     while state.marks[FIRST_OUTSIDE] < state.marks[NEXT_OUTSIDE] and left > 1e-9 * plan.capacity:
         row = state.outside[state.marks[FIRST_OUTSIDE] % state.outside.shape[0]]
         mass = 0.0
@@ -82,9 +82,9 @@ def _spill_over(plan: Plan, state: State, window: Window, t: int, share: float) 
 
 
 @part
-def _plan_drops(plan: Plan, state: State, capacity: float) -> None:
-    """Into `state.drops` (P,): how much of each class is dropped in this bin, the lowest class first."""
-    over = max(0.0, queued(state) - capacity - max(0.0, room(plan, state, capacity)))
+def _plan_drops(plan: Plan, state: State, t: int, capacity: float) -> None:
+    """Into `state.drops` (P,): how much of each class is dropped in bin `t`, the lowest class first."""
+    over = max(0.0, queued(state) - capacity - max(0.0, room(plan, state, t, capacity)))
     for p in range(state.waiting.shape[0] - 1, -1, -1):
         above = 0.0
         for q in range(p):

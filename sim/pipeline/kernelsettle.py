@@ -11,7 +11,7 @@ from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR
 from sim.pipeline.kernelshares import share_by_class
 from sim.pipeline.kernelthinning import PASSES, draw_passing
-from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, TOLD_S
+from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, REFUSED, TOLD_S
 from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import ACCEPT, SET_BACK, SHARE
 
@@ -20,6 +20,7 @@ from sim.pipeline.steps import ACCEPT, SET_BACK, SHARE
 def settle(plan: Plan, state: State, window: Window, t: int) -> None:
     """Each piece is taken, taken by the standby, set back or given up."""
     state.refused[0] = state.refused[4] = 0.0
+    state.providers[:, REFUSED] = 0.0
     diverted, j = window.out[BY_STANDBY], t - window.first_bin
     share_by_class(plan, state, t, window.busy[j])
     if window.beyond != 0:
@@ -81,6 +82,7 @@ def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: 
             call_at(window.fair, plan, state, window, SET_BACK, t, i, later, granted)
         set_back(plan, state, t, s, tries - 1, granted, piece, told)
         state.refused[0] += granted
+        state.providers[int(plan.streams[s, PROVIDER]), REFUSED] += granted
     if mass > granted:
         own = int(plan.streams[s, OWNER])
         out[FAILED, own, j] += mass - granted

@@ -38,12 +38,12 @@ BREAKER_FIGURES = 5
 # mailboxes, the share who came from workers; the last moment that messages were told to wait for;
 # for how many times a call its cap on calls has refused batches, and the last bin in which it did; while
 # sim.pipeline.kernelthinning draws who passes, of rows not drawn yet: how many ask, are to pass, were
-# expected to, and the sum of their variances.
+# expected to, and the sum of their variances; how many it set back in the last bin.
 _, _, _, _, _, SAVED, ASKING, ASKED_SHARE, TOLD_S, GRANTED, AT_ONCE, TURN_FROM_S, TURN_TO_S, KEPT = range(14)
 LIGHT_S, LIGHT_CHANCE, MAIL_SHARE, MAIL_BIN, DEPTH, DEFERS_UNTIL, FIRSTS, BINDS, MAIL_BINDS, MAIL_FIRSTS = (
     range(14, 24)
 )
-TOLD_LAST, GATHERED, GATHERED_BIN, TO_ASK, TO_LET_IN, EXPECTED, UNSURE = range(24, 31)
+TOLD_LAST, GATHERED, GATHERED_BIN, TO_ASK, TO_LET_IN, EXPECTED, UNSURE, REFUSED = range(24, 32)
 BREAKER_STATE = 5
 
 
@@ -80,7 +80,7 @@ def _plainly_limited(provider: Provider) -> bool:
 
 def provider_states(scenario: Scenario) -> Floats:
     """float64 (V, columns): State.providers."""
-    table = np.zeros((len(scenario.providers), UNSURE + 1))
+    table = np.zeros((len(scenario.providers), REFUSED + 1))
     table[:, :BREAKER_STATE] = breakerlaws.CLOSED
     table[:, SAVED] = scenario.pipeline.retries.budget_saved
     table[:, [ASKED_SHARE, GRANTED, KEPT, AT_ONCE, MAIL_SHARE]] = 1.0

@@ -42,3 +42,19 @@ def test_who_lies_mixed_with_others_and_is_too_old_waits_until_a_worker_gets_the
         one, other = (np.cumsum(outcome.rows(quantity)[0]) for outcome in (exact, found))
         assert other[[32, 34, -1]] == pytest.approx(one[[32, 34, -1]], rel=0.05, abs=20.0), quantity
     assert found.expired[0, :33].sum() < 0.5 * found.expired.sum()
+
+
+@engines
+def test_a_full_queue_lets_newcomers_in_from_the_moment_on_at_which_a_window_begins(engine: Any) -> None:
+    """At 37 s 1,900 wait or more and the bound is reached: until 40.2 s all that workers take is refused and
+    keeps its place, then 110/s leave."""
+    begins_s, came = 40.2, block(300, 5, 15, BINS, 1) + block(105, 15, BINS, BINS, 2)
+    limit = REFILLED | {"messages": 1000, "phase": f"{begins_s}s"}
+    provider = [{"name": "p", "channels": ["email"], "limits": [limit], "retry_after": True}]
+    crew, queue = CREW | {"count": 11}, {"bound": 4200}
+    loaded = scenario(
+        BINS, crew, queue=queue, provider=provider, retries=RETRIES | {"backoff": "4s", "cap": "4s"}
+    )
+    outcome = engine.run(loaded, traffic([stream("sale")], np.array([came])), 1, SILENT)[1]
+    assert outcome.rejected[0, 39] == pytest.approx(came[39], abs=1.0)
+    assert outcome.rejected[0, 40] == pytest.approx(came[40] - 0.8 * 110, abs=12.0)
