@@ -24,6 +24,7 @@ from sim.pipeline.columns import (
 )
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import too_old_share
+from sim.pipeline.kernelnoting import piece_moments
 from sim.pipeline.kernelparts import enlist, put
 from sim.pipeline.kernelrows import TINY
 from sim.pipeline.provisions import TOLD_LAST
@@ -70,7 +71,7 @@ def _come_back_in(plan: Plan, state: State, t: int, s: int, group: int) -> None:
                 change[moment] = 0.0
         mass = level[0]
         if mass > TINY:
-            due_s = min(max(level[1] / mass, -origin_s), t * plan.bin_s - origin_s)
+            due_s = min(max(level[1] / mass, -origin_s), (t + 0.5) * plan.bin_s - origin_s)
             piece = state.pieces[state.marks[PIECES]]
             piece[STREAM], piece[TRIES], piece[MASS] = s, k + 1.0, mass
             piece[WHOSE] = group
@@ -143,12 +144,28 @@ def set_back(
         # told before this bin ended: nobody is back before the next
         _lay_even(plan, state, s, k, mass, piece, max(told, t + 1.0 - plan.back_ends[k, 0]))
     else:
-        first = t + int(0.5 - told)
-        for i in range(plan.back.shape[1]):
-            _lay(plan, state, s, k, first + int(plan.back[k, i, 0]), mass * plan.back[k, i, 1], piece)
+        _lay_aged(plan, state, t, s, k, mass, piece, int(0.5 - told))
     state.streams[s, AWAY] += mass
     state.streams[s, MOST_TRIES] = max(state.streams[s, MOST_TRIES], k + 1.0)
     enlist(state, s)
+
+
+@part
+def _lay_aged(
+    plan: Plan, state: State, t: int, s: int, k: int, mass: float, piece: Floats, later: int
+) -> None:
+    """In each bin in which some waits end, or so many bins later: with the ages that these waits add to those
+    of bin `t`. Due times say the ages, of what comes back in the middle of its bin."""
+    h = plan.bin_s
+    waited_s, squared = piece_moments(piece)
+    due_s = (t + 0.5) * h - waited_s - state.marks[ORIGIN] * h
+    squares = due_s * due_s + max(0.0, squared - waited_s * waited_s)
+    for i in range(plan.back.shape[1]):
+        laid = plan.back[k, i]
+        one = mass * laid[1] * due_s + mass * laid[2] * h
+        two = mass * laid[1] * squares + 2.0 * mass * laid[2] * h * due_s + mass * laid[3] * h * h
+        if laid[0] > 0.0:
+            _change(state, s, k, t + later + int(laid[0]), piece, (mass * laid[1], one, two))
 
 
 @part
@@ -171,12 +188,22 @@ def _lay_even(plan: Plan, state: State, s: int, k: int, mass: float, piece: Floa
 def _lay(plan: Plan, state: State, s: int, k: int, at: int, jump: float, piece: Floats) -> None:
     """From bin `at` on so many more messages a bin come back, of a piece's group of tenants and due times."""
     if jump != 0.0:
-        ring = state.back
-        if state.known_level.shape[0] > 0 and piece[WHOSE] >= 0.0:
-            ring = state.known_back[int(piece[WHOSE])]
-        due_s, change = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s, ring[at % ring.shape[0], s, k]
-        change[0] += jump
-        change[1] += jump * due_s
-        change[2] += jump * (due_s * due_s + piece[VAR])
-        state.marks[UNTIL] = max(state.marks[UNTIL], at)
-        state.streams[s, BACK_UNTIL] = max(state.streams[s, BACK_UNTIL], at)
+        due_s = piece[DUE_S] - state.marks[ORIGIN] * plan.bin_s
+        changes = (jump, jump * due_s, jump * (due_s * due_s + piece[VAR]))
+        _change(state, s, k, at, piece, changes)
+
+
+@part
+def _change(
+    state: State, s: int, k: int, at: int, piece: Floats, changes: tuple[float, float, float]
+) -> None:
+    """The same in moments: messages, their due times from ORIGIN on, their squares."""
+    ring = state.back
+    if state.known_level.shape[0] > 0 and piece[WHOSE] >= 0.0:
+        ring = state.known_back[int(piece[WHOSE])]
+    change = ring[at % ring.shape[0], s, k]
+    change[0] += changes[0]
+    change[1] += changes[1]
+    change[2] += changes[2]
+    state.marks[UNTIL] = max(state.marks[UNTIL], at)
+    state.streams[s, BACK_UNTIL] = max(state.streams[s, BACK_UNTIL], at)

@@ -58,7 +58,7 @@ from sim.pipeline.provisions import (
 from sim.pipeline.recalls import TIMES, recall_figures, recall_room
 from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.spreading import laid, summed
+from sim.pipeline.spreading import laid, laid_from_causes, summed
 from sim.pipeline.state import Floats, Plan, State
 from sim.pipeline.workers import mean_s, service_points
 from sim.season.delays import POINTS, points
@@ -66,6 +66,8 @@ from sim.traffic import Stream
 
 _SLOPE = histogram.PER_DECADE / math.log(10.0)
 _EXACT_LAGS, _LAG_GROWTH = 8, 1.5
+_EVEN = 1e-6
+"""Bins between the least and the greatest of waits that are all equal."""
 _PARCELS, _OUTSIDE, _LINED = 4096, 64, 20
 
 
@@ -213,14 +215,13 @@ def _delivery(in_bins: Floats, bins: int) -> Floats:
 def _backoff(ends_s: tuple[float, float], service_s: float, bin_s: float) -> Floats:
     """From being served in a bin to coming back: service, then a wait that is even between its ends."""
     least, most = ((end_s + service_s) / bin_s for end_s in ends_s)
-    in_bins = np.linspace(least, most, 2 * POINTS + 1)[1::2]
-    lags = {max(1, math.floor(end) + step) for end in (least, most) for step in (0, 1, 2)}
-    return laid(in_bins, np.array(sorted(lags), dtype=np.int64))
+    return laid_from_causes(least, max(most, least + _EVEN))
 
 
 def _stacked(rows: Sequence[Floats]) -> Floats:
-    """(rows, longest, 2), the shorter ones filled up with zeros."""
-    stacked = np.zeros((len(rows), max(map(len, rows), default=0), 2))
+    """(rows, longest, columns), the shorter ones filled up with zeros."""
+    columns = rows[0].shape[1] if rows else 2
+    stacked = np.zeros((len(rows), max(map(len, rows), default=0), columns))
     for at, row in enumerate(rows):
         stacked[at, : len(row)] = row
     return stacked

@@ -62,7 +62,8 @@ class Plan(NamedTuple):
     limit_figures: Floats
     """(L, figures): of the limits' fluid laws, filled up with zeros; the last says which law it is."""
     back: Floats
-    """(K, jumps, 2): lag (bins, >= 1) at which the share that comes back per bin changes, and by how much."""
+    """(K, jumps, 4): lag (bins, >= 1) at which the share that comes back per bin changes, by how much; and
+    its sums of lags less waits, and of their squares (sim.pipeline.spreading.laid_from_causes)."""
     back_ends: Floats
     """(K, 2): the least and the greatest backoff, in bins."""
     delivery: Floats

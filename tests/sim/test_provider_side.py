@@ -21,10 +21,10 @@ from sim.outcome import Outcome
 from sim.pipeline import breakerlaws, deferrallaws
 from sim.pipeline.limiter import Limiter
 from sim.pipeline.limits import law
-from sim.pipeline.spreading import laid_evenly
+from sim.pipeline.spreading import laid_evenly, laid_from_causes
 from sim.progress import SILENT
 from sim.traffic import Traffic
-from tests.sim.pipelines import STARTS_AT, scenario, stream, traffic
+from tests.sim.pipelines import STARTS_AT, poisson, scenario, stream, traffic
 
 Run = Callable[..., tuple[Traffic, Outcome]]
 both = pytest.mark.parametrize("run", [message.run, cohort.run], ids=["message", "cohort"])
@@ -145,6 +145,36 @@ def test_an_even_delay_on_bins_ends_once_and_keeps_its_mean_and_its_spread(
     square = (most**2 + most * least + least**2) / 3.0
     assert ended == pytest.approx([1.0, (least + most) / 2.0, square], rel=1e-6)
     assert level == pytest.approx([0.0, 0.0, 0.0], abs=1e-7 * most**2)
+
+
+def test_what_comes_back_from_a_backoff_is_as_old_as_its_waits_and_not_as_whole_bins() -> None:
+    """Of 80/s 60/s pass, the rest 1.5 to 2.1 s and a service later: by fifths of a second."""
+    crew = {"count": 20, "service_time": "100ms", "distribution": "deterministic"}
+    limits = [{"rate": "60/s", "burst": 60}]
+    retries = {"attempts": 2, "backoff": "1.8s", "jitter": 0.16}
+    loaded = scenario(
+        120, crew, provider=[{"name": "p", "channels": ["email"], "limits": limits}], retries=retries
+    )
+    due = traffic([stream("a")], [poisson(80.0, 120, 1)])
+    exact, told = (engine.run(loaded, due, 1, SILENT)[1].delay_counts[0] for engine in (message, cohort))
+    late = histogram.CENTRES > 0.5
+    assert told[late].sum() > 500
+    for delay_s in (1.6, 1.75, 1.9, 2.05, 2.2):
+        found, own = (1.0 - histogram.share_below(counts * late, delay_s) for counts in (told, exact))
+        assert found == pytest.approx(own, abs=0.04), "500 messages"
+
+
+@given(least=st.floats(0.01, 40.0), wider=st.floats(0.001, 30.0))
+def test_causes_in_every_bin_end_with_a_wait_that_has_its_mean_and_spread(least: float, wider: float) -> None:
+    """What ends in a bin comes from causes of many bins, and has the waits of all."""
+    most, level, ended = least + wider, np.zeros(3), np.zeros(3)
+    jumps = laid_from_causes(least, most)
+    for lag in range(1, int(jumps[-1, 0]) + 1):
+        level += jumps[jumps[:, 0] == lag, 1:].sum(axis=0)
+        share, before, squares = level
+        ended += (share, lag * share - before, lag * lag * share - 2.0 * lag * before + squares)
+    square = (most**2 + most * least + least**2) / 3.0
+    assert ended == pytest.approx([1.0, (least + most) / 2.0, square], rel=1e-6)
 
 
 def test_a_breaker_that_always_fails_is_open_all_but_a_probe_of_each_turn() -> None:
