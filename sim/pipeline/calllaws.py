@@ -100,16 +100,23 @@ def idle_in_rhythm(asks: float, starts: float) -> float:
     that of those who do, a Brownian bridge. The last factor is what few moments are short of a density.
     """
     load = starts / asks
-    decay = 2.0 * (1.0 - load) / load
-    for _ in range(_ROUNDS):
-        if decay > _LEAST_DECAY:
-            left = math.exp(-decay)
-            decay -= (1.0 - left - load * decay) / (left - load)
+    decay = decay_of(load)
     fall = decay * math.sqrt(asks / 8.0)
     few = asks / (asks + 1.0 - 0.5 * load)
     if fall > _STEEP:
         return few / decay
     return few * math.sqrt(math.pi * asks / 8.0) * math.exp(fall * fall) * math.erfc(fall)
+
+
+def decay_of(load: float) -> float:
+    """How fast, per ask, falls the chance that more has opened than was used, where `load` opens an ask, of
+    asks as random as Poisson's: the root of 1 - exp(-decay) = decay load (exact)."""
+    decay = 2.0 * (1.0 - load) / load
+    for _ in range(_ROUNDS):
+        if decay > _LEAST_DECAY:
+            left = math.exp(-decay)
+            decay -= (1.0 - left - load * decay) / (left - load)
+    return decay
 
 
 def blocked_by_chance(

@@ -67,6 +67,11 @@ AHEAD_UNTIL, ENDINGS, RETURNS, SURE_FROM, SURE_UNTIL, LOOK_FROM = range(9, 15)
 STALL_WORKERS, STALL_RATE, STALL_SERVING, STALL_SHARES = range(4)
 USED, LEFT_OVER, STALLED = range(3)
 
+# State.rhythm, of workers of equal services: what of their time was used in the last bin with idle ones; how
+# dense their ends are in the thin and the dense part of every service; how many workers these are; whether
+# all are kept busy.
+WORKED, THIN, DENSE, CREW, KEPT = range(5)
+
 # What a bounded queue does with more than it holds.
 REJECT, DROP, SPILL = range(3)
 # Rows of State.class_shares; of State.delays: messages by bin of sim.histogram, and changes of a density over

@@ -44,6 +44,7 @@ from sim.pipeline.kernelparts import (
     usual_capacity,
     wait_spans,
 )
+from sim.pipeline.kernelrhythm import REGULAR, keep_on, wait_for_the_dense
 from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
 from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
@@ -149,8 +150,11 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
         total += served
         window.queues[p, t - window.first_bin + 1] = state.waiting[p]
     above, own, cell, chance = -1.0, -1.0, 0, 0.0
+    rhythm = plan.asking_spread < REGULAR and total >= capacity * (1.0 - 1e-9)
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
+        if rhythm:
+            wait_for_the_dense(plan, state, piece[CELL] + piece[CHANCE], piece)
         if piece[CELL] != above or piece[CHANCE] != own:
             above, own = piece[CELL], piece[CHANCE]
             cell, chance = light_wait(plan, above, own, total / usual)
@@ -210,6 +214,15 @@ def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every:
 
 
 @part
+def _waits(state: State) -> float:
+    """Messages in the queue."""
+    total = 0.0
+    for p in range(state.waiting.shape[0]):
+        total += state.waiting[p]
+    return total
+
+
+@part
 def _begin(plan: Plan, state: State, window: Window, t: int) -> None:
     """Whoever stalls or is away in bin `t` serves nothing; backoffs are over."""
     if window.stall != 0:
@@ -241,6 +254,7 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         state.marks[SURE_UNTIL] = j
     due, safe = note_due(state, k)
     calm = safe and is_calm(plan, state, due + again, window.capacity[j], j)
+    before = _waits(state)
     if calm:
         served = serve_at_once(plan, state, window, t)
     else:
@@ -251,6 +265,7 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         ask_for_pieces(plan, state)
     always = served >= window.capacity[j] * (1.0 - 1e-9)
     window.busy[j] = 1.0 if always else served / plan.capacity
+    keep_on(plan, state, window.busy[j], served + _waits(state) - before, before)
     if window.stall != 0:
         state.stalled[USED] = window.busy[j]
     ask(plan, state, window, t)

@@ -64,8 +64,8 @@ def _passes(plan: Plan, state: State, v: int, t: int, asking: float) -> float:
     asking *= for_s / plan.bin_s
     passes = asking
     for row in range(plan.limit_first[v], plan.limit_first[v + 1]):
-        figures = plan.limit_figures[row]
-        passes = min(passes, limit_pass(plan, state.limits[row], figures, from_s, for_s, asking, 1.0))
+        figures, asks = plan.limit_figures[row], (asking, asking)
+        passes = min(passes, limit_pass(plan, state.limits[row], figures, from_s, for_s, asks, 1.0))
     return max(0.0, passes)
 
 

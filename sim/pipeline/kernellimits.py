@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from sim.pipeline import breakerlaws, calllaws, deferrallaws, limitlaws, retries
+from sim.pipeline import breakerlaws, calllaws, deferrallaws, limitlaws, retries, rhythmlaws
 from sim.pipeline.calllaws import CALL_S, CALLS, LEAST_SPREAD
 from sim.pipeline.kernelcache import part
 from sim.pipeline.limits import PACED, REPUTATION, ROLLING, STARTED, SWITCH, WARM_UP, WINDOW
@@ -31,6 +31,8 @@ def compiled_laws(module: ModuleType, *known: Mapping[str, Any]) -> dict[str, An
 
 PLAIN, DEFERRALS, CALLING = (compiled_laws(each) for each in (limitlaws, deferrallaws, calllaws))
 """Compiled, by name."""
+_leads = compiled_laws(rhythmlaws, CALLING)
+lead_of_clumps, thin_wait = _leads["lead_of_clumps"], _leads["thin_wait"]
 _breaker, _retries = compiled_laws(breakerlaws), compiled_laws(retries)
 _bucket_open, _bucket_take = PLAIN["token_bucket_open"], PLAIN["token_bucket_take"]
 _window_open, _window_take = PLAIN["window_open"], PLAIN["window_take"]

@@ -39,6 +39,7 @@ from sim.pipeline.columns import (
 )
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import is_mixed, leave_too_old, too_old_share
+from sim.pipeline.kernelrhythm import REGULAR
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.recalls import PRESENT, WHOLE
 from sim.pipeline.state import Floats, Plan, State, Window
@@ -153,23 +154,33 @@ def present(plan: Plan, state: State) -> float:
 
 
 @part
+def busy_chance(plan: Plan, load: float) -> float:
+    """How likely all workers are busy, by what of their time is used."""
+    chances, last = plan.busy_chance[0], plan.busy_chance.shape[1] - 1
+    where = min(1.0, load) * last
+    low = min(int(where), last - 1)
+    return float(chances[low] + (where - low) * (chances[low + 1] - chances[low]))
+
+
+@part
 def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, float]:
     """Waits below a bin, by the load of the classes above, the own and all: cell of their mean, and how
     likely one is.
 
     M/M/c with priorities, no service cut short, has the mean wait C S / c / ((1 - above) (1 - above -
     own)), C being Erlang's for all classes together (Cobham 1954); other service times scale it by (1 +
-    cv^2) / 2 (Lee, Longton 1959).
+    cv^2) / 2 (Lee, Longton 1959). Equal services of workers who are all busy keep their moments: anywhere in
+    a service, of which the next is a (c + 1)-th off.
     """
-    chances, last = plan.busy_chance[0], plan.busy_chance.shape[1] - 1
-    where = min(1.0, load) * last
-    low = min(int(where), last - 1)
-    chance = chances[low] + (where - low) * (chances[low + 1] - chances[low])
+    chance, last = busy_chance(plan, load), plan.busy_chance.shape[1] - 1
     behind = plan.busy_chance[1, int(min(1.0, above + own) * last)]
     left_above, left = 1.0 - min(1.0, above), 1.0 - min(1.0, above + own)
     free_above = math.sqrt(left_above * left_above + plan.unevenness)
     free = math.sqrt(left * left + plan.unevenness)
-    mean_s = max(behind * plan.residual_s / (free_above * free), LIGHT_LEAST_S)
+    residual_s = plan.residual_s
+    if load > 1.0 - REGULAR and plan.asking_spread < REGULAR and plan.batch == 1:
+        residual_s *= 2.0 * plan.workers / (plan.workers + 1.0)
+    mean_s = max(behind * residual_s / (free_above * free), LIGHT_LEAST_S)
     return _light_cell(mean_s), chance
 
 

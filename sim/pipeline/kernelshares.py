@@ -8,8 +8,11 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.calllaws import CALL_S
-from sim.pipeline.columns import BEHIND, DOOR, MASS, PIECES, PRIORITY, PROVIDER, STREAM
+from sim.pipeline.columns import BEHIND, DENSE, DOOR, KEPT, MASS, PIECES, PRIORITY, PROVIDER, STREAM, THIN
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kernellimits import lead_of_clumps
+from sim.pipeline.kernelparts import busy_chance
+from sim.pipeline.kernelrhythm import REGULAR
 from sim.pipeline.limits import REPUTATION, STARTED, TRICKLING
 from sim.pipeline.provisions import (
     ASKED_SHARE,
@@ -24,8 +27,6 @@ from sim.pipeline.provisions import (
 )
 from sim.pipeline.state import Floats, Plan, State
 
-_REGULAR = 1e-9
-"""Spread of services that are all equally long."""
 _GATHERING, _FEW = 2.5, 4.0
 _LEFT, _FEW_GAPS = 0.9, 15.0
 
@@ -42,10 +43,10 @@ def share_by_class(plan: Plan, state: State, t: int, busy: float) -> None:
         share = state.shares[v] / asked if asked > 0.0 else 0.0
         if 0.0 < share < 1.0 and int(state.providers[v, BINDS]) in TRICKLING and _apart(plan, busy):
             _ask_by_class(plan, state, v, shares)
-            _share(plan, busy, _served(plan, state, busy), share, 1.0, shares)
+            _share(plan, state, busy, _served(plan, state, busy), share, 1.0, shares)
             apart = 1.0
             if int(state.providers[v, BINDS]) == STARTED:
-                if plan.asking_spread < _REGULAR:
+                if plan.asking_spread < REGULAR:
                     apart = _by_others(plan, v)
                 elif plan.batch > 1:
                     apart = _still_apart(plan, state, t, v, share)
@@ -107,13 +108,15 @@ def share_mailboxes(plan: Plan, state: State, busy: float) -> None:
             _ask_by_class(plan, state, v, shares)
             for p in range(shares.shape[0]):
                 shares[p] *= state.class_shares[DOOR, v, p]
-            _share(plan, busy, _served(plan, state, busy), share, own[MAIL_FIRSTS], shares)
+            _share(plan, state, busy, _served(plan, state, busy), share, own[MAIL_FIRSTS], shares)
 
 
 @part
 def _apart(plan: Plan, busy: float) -> bool:
     """Whether classes ask at other moments: before each other in batches, and of workers who are all busy
     where sim.pipeline.leads tells of any lead."""
+    if plan.batch == 1 and plan.asking_spread < REGULAR:
+        return True
     return plan.batch > 1 or (busy >= 1.0 and plan.leads.shape[0] > 0)
 
 
@@ -139,7 +142,9 @@ def _ask_by_class(plan: Plan, state: State, v: int, asking: Floats) -> None:
 
 
 @part
-def _share(plan: Plan, busy: float, served: float, share: float, firsts: float, classes: Floats) -> None:
+def _share(
+    plan: Plan, state: State, busy: float, served: float, share: float, firsts: float, classes: Floats
+) -> None:
     """Turn what asks of each class, `share` of which passes, into the shares that pass. served: by the
     workers in all; firsts: of those who ask, the share who come from them.
 
@@ -151,35 +156,43 @@ def _share(plan: Plan, busy: float, served: float, share: float, firsts: float, 
     if asking <= 0.0:  # only a standby is asked so, by the others' refusals
         classes[:] = share
     elif busy >= 1.0:
-        _share_by_leads(plan, served, share, firsts, asking, classes)
+        _share_by_leads(plan, state, served, share, firsts, asking, classes)
+    elif plan.batch == 1:
+        _share_by_leads(plan, state, served, share, firsts * busy_chance(plan, busy), asking, classes)
     else:
-        batches, varied = served / max(1.0, plan.batch * busy), plan.asking_spread >= _REGULAR
+        batches, varied = served / max(1.0, plan.batch * busy), plan.asking_spread >= REGULAR
         _share_batches(batches, varied, share * asking, classes)
 
 
 @part
 def _share_by_leads(
-    plan: Plan, served: float, share: float, firsts: float, asking: float, classes: Floats
+    plan: Plan, state: State, served: float, share: float, firsts: float, asking: float, classes: Floats
 ) -> None:
-    """Of workers who are all busy: each class with all above it leads the others."""
+    """Of workers who are all busy: each class with all above it leads the others. firsts: of the lead, the
+    part that there is."""
     upto, passed = 0.0, 0.0
     for p in range(classes.shape[0]):
         own = classes[p]
         if own > 0.0:
             upto += own
-            lead = _lead(plan, upto / served, min(1.0, asking / served), share) * firsts
+            lead = _lead(plan, state, upto / served, min(1.0, asking / served), share) * firsts
             passes = min(upto, share * upto * (1.0 + lead), share * asking)
             classes[p] = min(1.0, (passes - passed) / own)
             passed = passes
 
 
 @part
-def _lead(plan: Plan, higher: float, of_all: float, share: float) -> float:
+def _lead(plan: Plan, state: State, higher: float, of_all: float, share: float) -> float:
     """The lead of classes that are `higher` of all that is served, where `of_all` of it asks: whoever asks
     others lengthens the gaps, and takes room in batches, of which so many messages ask here as count."""
     one, whole = 0.0, 0.0
+    if plan.asking_spread < REGULAR:
+        thin, dense = state.rhythm[THIN], state.rhythm[DENSE]
+        if state.rhythm[KEPT] == 0.0:
+            thin, dense = 1.0, 1.0
+        one = float(lead_of_clumps(higher, of_all, share, plan.workers, thin, dense))
     if plan.leads.shape[0] > 0:
-        if of_all - higher > _REGULAR:
+        if plan.asking_spread >= REGULAR and of_all - higher > REGULAR:
             one = _look_up(plan, 0, higher, share) * (of_all - higher) / (1.0 - higher)
         if plan.batch > 1 and plan.batch * of_all > 1.0:
             whole = math.log(plan.batch * of_all) / math.log(1.0 * plan.batch)
@@ -215,7 +228,7 @@ def _share_batches(batches: float, varied: bool, left: float, classes: Floats) -
         asking = classes[p]
         if asking <= 0.0 or left <= 0.0:
             classes[p] = 0.0
-        elif asking >= rest * (1.0 - _REGULAR):
+        elif asking >= rest * (1.0 - REGULAR):
             classes[p] = min(1.0, left / asking)
         else:
             opened, passes = left / batches, left / rest

@@ -20,6 +20,7 @@ from sim.pipeline.columns import (
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelparts import usual_capacity
+from sim.pipeline.kernelrhythm import rest
 from sim.pipeline.recalls import LATE
 from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import LOOK_FOR, TAKE_ALL, TAKE_OUT_CALM
@@ -55,6 +56,7 @@ def pass_surely(plan: Plan, state: State, window: Window, j: int) -> None:
     if window.again != 0:
         call_at(window.again, plan, state, window, TAKE_OUT_CALM, window.first_bin + j, 0, 0, served)
     window.busy[j] = served / plan.capacity
+    rest(state, window.busy[j])
     if window.stall != 0:
         state.stalled[USED] = window.busy[j]
     state.refused[2] += state.refused[1] - ahead[AGAIN, k]

@@ -10,6 +10,7 @@ the kernel need but look: figures of the crew alone, by the class's share of wha
   regularity, and independent of k. Equal services keep each gap: what came in a long one asks after as long.
 - Of a long gap's tokens some are there when those ask who came in it: more before fewer workers and after
   more varied services (one by one sim.pipeline.leadsvaried, in batches by trial, within 0.05).
+- Workers of equal services who take one message each have laws of their own: sim.pipeline.rhythmlaws.
 """
 
 from __future__ import annotations
@@ -67,8 +68,7 @@ def _lead(
         return varied_lead(workers, varying, exponential, share, passes)
     workers = min(workers, _MANY_WORKERS)
     if varying < _REGULAR:
-        regular = functools.partial(_regular, batch) if batch > 1 else _of_longer_gaps
-        return regular(workers, share, passes)
+        return _regular(batch, workers, share, passes) if batch > 1 else np.zeros_like(share * passes)
     regained = 1.05 - 0.59 / batch
     power = 1.0 + 1.0 / batch
     left = regained * varying**power * (1.0 - share**2) * (1.0 - passes) * passes
@@ -123,20 +123,6 @@ def _with_left_over(first: Floats, of_all: Floats, share: Floats, passes: Floats
     saved = np.maximum(0.0, (passes - of_all) / (1.0 - of_all + 1e-12))
     passed = np.minimum(saved + (1.0 - saved) * first, np.minimum(1.0, passes / share))
     return np.maximum(passed / passes - 1.0, 0.0)
-
-
-def _of_longer_gaps(workers: int, share: Floats, passes: Floats) -> Floats:
-    """Of single asks whose services are equally long.
-
-    With exponential gaps, x of their mean, the higher class is taken at the end of 1 - (1 - r^2) exp(-r x)
-    of them, r its share of what is served. A limit that passes the share s opens for an ask after x with the
-    chance min(1, s x); s is more than the mean of that by what longer gaps left over, for any ask to find.
-    Of c workers' gaps the mean square is (c - 1) / (c + 1) as far above 1.
-    """
-    opens = passes * -np.expm1(-1.0 / passes)
-    lower = passes * (1.0 - share) / (1.0 + share) * -np.expm1(-(1.0 + share) / passes)
-    lead = (1.0 - passes) / (1.0 - opens) * ((opens - lower) / share - opens) / passes
-    return lead * (workers - 1.0) / (workers + 1.0)
 
 
 def _sum(terms: Iterable[Floats]) -> Floats:

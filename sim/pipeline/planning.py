@@ -142,6 +142,7 @@ def empty_state(
         drops=np.zeros(p),
         stalled=np.zeros(len(plan.stalls) and len(plan.stalls) - STALL_SHARES + STALLED),
         refused=np.zeros(5),
+        rhythm=np.zeros(5),
         outside=np.zeros((_OUTSIDE * int(plan.overflow == SPILL), lanes + 1)),
         coming=np.zeros((s, 2, coming + RUN_BINS)),
         streams=streams,

@@ -111,6 +111,8 @@ class State(NamedTuple):
     """(5,): messages set back in the last bin; crashed; these since RUN_FROM, net; away then; taken last."""
     stalled: Floats
     """(2 + bins ahead,), or empty: workers that stall, by the bin."""
+    rhythm: Floats
+    """(5,)"""
     outside: Floats
     """(bins, lanes + 1): messages that spilled in one bin, and which bin that was; no row where none do."""
     coming: Floats

@@ -10,7 +10,7 @@ import pytest
 
 from scenarios.catalogue import Loaded
 from scenarios.pipeline import Workers
-from sim import cohort, message
+from sim import cohort, histogram, message
 from sim.outcome import Outcome
 from sim.pipeline.leads import POINTS, leads_of
 from sim.pipeline.workers import draw_services
@@ -165,7 +165,7 @@ def test_who_begins_with_others_keeps_no_step_with_them() -> None:
     """A lost region's workers come back at one moment; in step, the first of them would ask alone after the
     longest gap, and codes would never be refused."""
     crew = {"count": 3, "service_time": "13ms", **EQUAL}
-    fault = {"kind": "worker-loss", "from": "2026-11-22T12:00:05+00:00", "for": "10s", "share": 0.7}
+    fault = {"kind": "worker-loss", "from": "2026-11-11T00:00:05+00:00", "for": "10s", "share": 0.7}
     provider = {"name": "p", "channels": ["email"], "limits": [{"rate": "80/s", "burst": 20}]}
     loaded = scenario(BINS, crew, provider=[provider], retries={"attempts": 1}, fault=[fault])
     streams = [stream("sale"), stream("code", priority="transactional")]
@@ -175,3 +175,36 @@ def test_who_begins_with_others_keeps_no_step_with_them() -> None:
     )
     assert np.std(exact) > 0.05, "each season's gaps are its own"
     assert np.mean(found) == pytest.approx(np.mean(exact), abs=2.5 * np.std(exact) / np.sqrt(len(exact)))
+
+
+def test_codes_lead_by_more_where_a_sudden_start_found_equal_services_idle() -> None:
+    """The crew that begins at one moment leaves a long gap in every service, after which much is open."""
+    crew, codes, found = {"count": 24, "service_time": "150ms", **EQUAL}, 20, {}
+    provider = {"name": "p", "channels": ["email"], "limits": [{"rate": "50/s", "burst": 25}]}
+    loaded = scenario(BINS, crew, provider=[provider], retries={"attempts": 1})
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    for before in (130, 0):
+        sale = block(before, 0, 5, BINS, 1) + block(300, 5, BINS, BINS, 1)
+        due = traffic(streams, [sale, block(codes, 0, BINS, BINS, 2)])
+        found[before] = [
+            float(np.mean([lead(engine.run(loaded, due, seed, SILENT)[1]) for seed in SEEDS]))
+            for engine in (message, cohort)
+        ]
+    assert found[0][0] > 1.15 * found[130][0]
+    for exact, told in found.values():
+        assert told == pytest.approx(exact, rel=0.06)
+
+
+def test_who_comes_while_no_worker_of_a_sudden_start_ends_waits_for_the_first_who_does() -> None:
+    """Nobody is refused: the waits of a class above the backlog of another, in services of 0.3 s."""
+    crew = {"count": 24, "service_time": "300ms", **EQUAL}
+    loaded = scenario(BINS, crew)
+    streams = [stream("sale"), stream("code", priority="transactional")]
+    due = traffic(streams, [block(170, 5, BINS, BINS, 1), block(6, 0, BINS, BINS, 2)])
+    exact, told = (
+        np.sum([engine.run(loaded, due, seed, SILENT)[1].delay_counts[1] for seed in range(20)], axis=0)
+        for engine in (message, cohort)
+    )
+    for share in (0.5, 0.75, 0.9):
+        assert histogram.quantile(told, share) == pytest.approx(histogram.quantile(exact, share), abs=0.02)
+    assert histogram.quantile(exact, 0.9) > 0.38
