@@ -82,7 +82,7 @@ def whole(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.diff(cumulated, axis=-1, prepend=0)
 
 
-def with_triggered(traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray[np.int64]) -> Traffic:
+def with_triggered(traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray[np.integer[Any]]) -> Traffic:
     """The traffic with sends (rows, bins) of the streams `rows` that an engine found triggered.
 
     None of them is suppressed.

@@ -20,11 +20,15 @@ from sim.traffic import Stream
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-# Columns of Feedback.marks: the first bin of the stride in hand, and the bin after it.
-BEGAN, KNOWN_UNTIL = range(2)
+# Columns of Feedback.marks: the first bin of the stride in hand, and the bin after it; from then on, flow by
+# flow, the bin until which its slopes are known.
+BEGAN, KNOWN_UNTIL, FLOW_UNTIL = range(3)
 
 # Last column of Feedback.weights: sends that a delivery in time causes, and one that is too late.
 BY_FRESH, BY_STALE = range(2)
+
+AT_ONCE_BINS = 2048
+"""Bins at most that a flow's slopes are told of at one go: what makes them is read in long stretches."""
 
 HELD_UP = -1
 """Instead of a lane: stages hold these sends up before the door."""
@@ -45,16 +49,18 @@ class Feedback(NamedTuple):
     jumps: Floats
     """(F, lags, 2): lag (bins, >= 1) at which the sends a bin change for one sent in all, and by how much."""
     marks: Indices
-    """(2,)"""
+    """(2 + F,)"""
+    flows: Floats
+    """(F, AT_ONCE_BINS): how each flow's expected sends change, in the last bins before FLOW_UNTIL."""
     slopes: Floats
-    """(T, bins): how expected sends change from the bin before."""
+    """(T, bins of a window): the same of each trigger's, in the stride in hand."""
     levels: Floats
     """(T,): expected sends in the last bin of the stride in hand."""
     caused: Floats
-    """(bins of a stride,): what one flow's deliveries cause, by the bin in which they are delivered."""
+    """(F, bins): what each flow's deliveries cause, by the bin in which they are delivered."""
     normals: Floats
     """(T, bins of a window): standard normal numbers from which the sends are drawn."""
-    sent: Indices
+    sent: npt.NDArray[np.int32]
     """(T, bins): sends, as drawn."""
 
 
@@ -81,12 +87,13 @@ def feedback_of(
         weights=weights,
         triggers=np.array([rows.index(flow.row) for flow in found], dtype=np.int64),
         jumps=_jumps(found, bins),
-        marks=np.zeros(2, dtype=np.int64),
-        slopes=np.zeros((len(rows), bins)),
+        marks=np.zeros(FLOW_UNTIL + len(found), dtype=np.int64),
+        flows=np.zeros((len(found), max(horizon_bins, AT_ONCE_BINS))),
+        slopes=np.zeros((len(rows), window_bins)),
         levels=np.zeros(len(rows)),
-        caused=np.zeros(horizon_bins if found else 0),
+        caused=np.zeros((len(found), bins)),
         normals=np.zeros((len(rows), window_bins)),
-        sent=np.zeros((len(rows), bins), dtype=np.int64),
+        sent=np.zeros((len(rows), bins), dtype=np.int32),
     )
 
 

@@ -4,7 +4,7 @@ when a season has triggers."""
 from __future__ import annotations
 
 from sim.ledger import DELIVERED, FRESH
-from sim.pipeline.feedback import BEGAN, BY_FRESH, BY_STALE, HELD_UP, KNOWN_UNTIL, Feedback
+from sim.pipeline.feedback import BEGAN, BY_FRESH, BY_STALE, FLOW_UNTIL, HELD_UP, KNOWN_UNTIL, Feedback
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kerneldraws import poisson
 from sim.pipeline.kernelrows import add
@@ -32,10 +32,11 @@ def send(feedback: Feedback, arrivals: Floats, first_bin: int, at: int) -> int:
     """The next stride begins in column `at` of the window: its sends are drawn, and stand at the door."""
     end = min(at + feedback.horizon_bins, arrivals.shape[1])
     feedback.marks[BEGAN], feedback.marks[KNOWN_UNTIL] = first_bin + at, first_bin + end
+    _tell_slopes(feedback, first_bin, at, end)
     held_up = False
     for i in range(feedback.lanes.shape[0]):
         lane, level = feedback.lanes[i], feedback.levels[i]
-        slope, sent = feedback.slopes[i, first_bin:], feedback.sent[i, first_bin:]
+        slope, sent = feedback.slopes[i], feedback.sent[i, first_bin:]
         held_up = held_up or lane == HELD_UP
         for j in range(at, end):
             level += slope[j]
@@ -49,21 +50,53 @@ def send(feedback: Feedback, arrivals: Floats, first_bin: int, at: int) -> int:
 
 
 @part
-def cause(feedback: Feedback, out: Floats, first_bin: int) -> None:
-    """The stride in hand is over: what its deliveries cause is laid out."""
-    began, until = feedback.marks[BEGAN], feedback.marks[KNOWN_UNTIL]
-    caused = feedback.caused[: until - began]
+def _tell_slopes(feedback: Feedback, first_bin: int, at: int, end: int) -> None:
+    """How expected sends change in these columns of the window, a stride."""
+    slopes, bins = feedback.slopes, feedback.flows.shape[1]
+    for i in range(slopes.shape[0]):
+        slopes[i, at:end] = 0.0
     for f in range(feedback.triggers.shape[0]):
-        caused[:] = 0.0
+        done = at
+        while done < end:
+            t, until = first_bin + done, feedback.marks[FLOW_UNTIL + f]
+            if t >= until:
+                _flow(feedback, f, until)
+            else:
+                n = min(end - done, until - t)
+                own = feedback.flows[f, bins - (until - t) :]
+                add(1.0, own, slopes[feedback.triggers[f], done : done + n])
+                done += n
+
+
+@part
+def _flow(feedback: Feedback, f: int, first: int) -> None:
+    """How what was delivered before this stride changes a flow's expected sends from bin `first` on: as far
+    as nothing that is delivered later does."""
+    bins, caused = feedback.flows.shape[1], feedback.caused[f]
+    known = feedback.marks[BEGAN] + int(feedback.jumps[f, 0, 0])
+    n = min(bins, known - first, caused.shape[0] - first)
+    slope = feedback.flows[f, bins - n :]
+    slope[:] = 0.0
+    for k in range(feedback.jumps.shape[1]):
+        lag = int(feedback.jumps[f, k, 0])
+        early = max(0, lag - first)
+        if early < n:
+            add(feedback.jumps[f, k, 1], caused[first + early - lag : first + n - lag], slope[early:])
+    feedback.marks[FLOW_UNTIL + f] = first + n
+
+
+@part
+def cause(feedback: Feedback, out: Floats, first_bin: int) -> None:
+    """The stride in hand is over: what its deliveries cause is noted."""
+    began, until = feedback.marks[BEGAN], feedback.marks[KNOWN_UNTIL]
+    for f in range(feedback.triggers.shape[0]):
+        caused = feedback.caused[f, began:until]
         for s in range(feedback.weights.shape[1]):
             by_fresh, by_stale = feedback.weights[f, s, BY_FRESH], feedback.weights[f, s, BY_STALE]
             if by_fresh > 0.0 or by_stale > 0.0:
                 at, end = began - first_bin, until - first_bin
                 add(by_stale, out[DELIVERED, s, at:end], caused)
                 add(by_fresh - by_stale, out[FRESH, s, at:end], caused)
-        for k in range(feedback.jumps.shape[1]):
-            due = began + int(feedback.jumps[f, k, 0])
-            add(feedback.jumps[f, k, 1], caused, feedback.slopes[feedback.triggers[f], due:])
 
 
 @compiled

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -145,7 +146,7 @@ class Approach:
         """Whether anything may be on its way."""
         return self._ahead > 0
 
-    def let_in(self, events: npt.NDArray[np.int64], arrivals: Floats) -> None:
+    def let_in(self, events: npt.NDArray[np.integer[Any]], arrivals: Floats) -> None:
         """Into `arrivals` (lanes, n): what `events` (streams, n) of the n bins that follow, and those before
         them, bring to the door."""
         n = events.shape[1]

@@ -44,10 +44,12 @@ def fed(
     normals: Floats | None = None,
 ) -> tuple[Feedback, Floats]:
     """What is in hand after `delivered` (streams, bins), all of it fresh if nobody says how much, in windows
-    of `steps` in turn; and the arrivals (streams, bins). normals: (triggers, bins), 0 if nobody says."""
+    of `steps` in turn; and the arrivals (streams, bins). normals: (triggers, bins), 0 if nobody says.
+    Its slopes are those of all bins then."""
     streams, bins = streams_of(loaded), delivered.shape[1]
     feedback = feedback_of(loaded.scenario, streams, lanes_of([HoldUp()] * len(streams)), bins, 1.0, bins)
     arrivals, out, first, turn = np.zeros_like(delivered), np.zeros((4, *delivered.shape)), 0, 0
+    slopes = np.zeros_like(feedback.slopes)
     out[DELIVERED], out[FRESH] = delivered, delivered if fresh is None else fresh
     while first < bins:
         n = min(steps[turn % len(steps)], feedback.horizon_bins, bins - first)
@@ -56,10 +58,10 @@ def fed(
             feedback.normals[:, :n] = normals[:, window]
         coming = np.zeros((len(streams), n))
         assert _send(feedback, coming, first) == n
-        arrivals[:, window] = coming
+        arrivals[:, window], slopes[:, window] = coming, feedback.slopes[:, :n]
         _cause(feedback, np.ascontiguousarray(out[:, :, window]), first)
         first, turn = first + n, turn + 1
-    return feedback, arrivals
+    return feedback._replace(slopes=slopes), arrivals
 
 
 def expected(
