@@ -12,6 +12,11 @@ Counts = npt.NDArray[np.float32]
 Page = Mapping[str, npt.NDArray[np.floating[Any]]]
 """One window: (rows, n) by quantity. A quantity that is left out is 0."""
 
+ALIKE = {"accepted": "offered", "fresh": "delivered"}
+"""Quantities that are the same as others in most windows."""
+PIECE = 4_000_000
+"""Values for which memory is asked at a time: 16 MB."""
+
 
 def width(page: Page) -> int:
     """Its bins."""
@@ -54,19 +59,35 @@ class Shelf(Protocol):
 
 
 class Memory:
-    """Both a Shelf and its Series; pages that stay zero take no memory."""
+    """Both a Shelf and its Series; what stays zero takes no memory, nor does what is told twice."""
 
     def __init__(self, rows: Mapping[str, int], bins: int) -> None:
         self.bins = bins
         self.cpu_s = 0.0
         self._filled = 0
-        self._arrays = {name: np.zeros((n, bins), dtype=np.float32) for name, n in rows.items()}
+        self._quantities = frozenset(rows)
+        self._pages: list[tuple[int, dict[str, Counts]]] = []
+        self._room = np.empty(0, dtype=np.float32)
 
     def put(self, page: Page) -> None:
         """Copy the next window."""
-        first, self._filled = self._filled, self._filled + width(page)
+        kept: dict[str, Counts] = {}
         for name, values in page.items():
-            self._arrays[name][:, first : self._filled] = values
+            if name not in self._quantities:
+                raise KeyError(name)
+            like = page.get(ALIKE.get(name, ""))
+            same = like is not None and np.array_equal(values, like)
+            kept[name] = kept[ALIKE[name]] if same and ALIKE[name] in kept else self._copied(values)
+        self._pages.append((self._filled, kept))
+        self._filled += width(page)
+
+    def _copied(self, values: npt.NDArray[np.floating[Any]]) -> Counts:
+        """As float32, one behind the other in great pieces of memory, which cost less than small ones."""
+        if values.size > len(self._room):
+            self._room = np.empty(max(PIECE, values.size), dtype=np.float32)
+        own, self._room = self._room[: values.size].reshape(values.shape), self._room[values.size :]
+        own[:] = values
+        return own
 
     def series(self, _told: Callable[[], Mapping[bytes, str]]) -> Memory:
         """Itself."""
@@ -74,9 +95,11 @@ class Memory:
 
     def rows(self, quantity: str, which: Sequence[int]) -> Counts:
         """float32 (which, bins); zeros of a quantity that nobody put here."""
-        if quantity not in self._arrays:
-            return np.zeros((len(which), self.bins), dtype=np.float32)
-        return self._arrays[quantity][list(which)]
+        found, wanted = np.zeros((len(which), self.bins), dtype=np.float32), list(which)
+        for first, page in self._pages:
+            if quantity in page:
+                found[:, first : first + width(page)] = page[quantity][wanted]
+        return found
 
     def total(self, quantity: str, which: Sequence[int]) -> npt.NDArray[np.float64]:
         """float64 (bins,): the sum of these rows."""
