@@ -20,7 +20,7 @@ from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.closing import Books, Stopwatch, close, open_books
 from sim.echoes import with_echoes, without_echoes
-from sim.ledger import DELIVERED, FRESH, ONCE, QUANTITIES, Ledger
+from sim.ledger import ATTEMPTS, DELIVERED, FRESH, ONCE, QUANTITIES, Ledger, summed_up
 from sim.outcome import Customers, Outcome
 from sim.pipeline import kernel, kernelwindows
 from sim.pipeline.bands import groups, known_of
@@ -32,7 +32,7 @@ from sim.pipeline.growing import waiting, with_more_room
 from sim.pipeline.kernelcache import compiling
 from sim.pipeline.kernelfeedback import lay_causes
 from sim.pipeline.kernelstanding import stand
-from sim.pipeline.kernelsums import lay_sums
+from sim.pipeline.kernelsums import lay_density, lay_sums
 from sim.pipeline.lanes import by_stream, lanes_of
 from sim.pipeline.limits import bring_up
 from sim.pipeline.lines import NOTED
@@ -121,10 +121,11 @@ class _Engine:
             out, under_way, held = without_echoes(out, self._own), under_way[: self._own], held[: self._own]
         if self._backlog.shape != under_way.shape:
             self._backlog = np.zeros(under_way.shape)
-        varied = self._regimes.plan.asking_spread
-        told = self._waited, under_way, self._backlog, self._classes, window.queues, varied
+        sums, varied = np.empty(out.shape[:2]), self._regimes.plan.asking_spread
+        told = self._waited, under_way, self._backlog, sums, self._classes, window.queues, varied
         stand(out, self.ledger.in_hand(), *told)
-        sums = self.ledger.post(first, out, (self._backlog, under_way), held, window.busy)
+        sums[ATTEMPTS:] = summed_up(out[ATTEMPTS:])
+        self.ledger.post(first, out, (self._backlog, under_way), held, window.busy, sums)
         if out is window.out:
             self._filled = np.flatnonzero(sums.any(axis=1))
 
@@ -164,19 +165,26 @@ class _Engine:
         if self._regimes.begins_era(bin_):
             others = (self._era.delay_points_s != self._regimes.plan.delay_points_s).any(axis=1)
             if others.any():
-                self._close_delays(np.flatnonzero(others))
+                self._forget_waits(self._close_delays(np.flatnonzero(others)))
             bring_up(list(self._state.limits), list(self._era.limit_figures), bin_ * self._era.bin_s)
             self._era = self._regimes.plan
             self._window = kernelwindows.with_units(self._window, self._era, self._state)
 
-    def _close_delays(self, carriers: Indices) -> None:
-        """What is noted of waits before these providers becomes delays."""
+    def _close_delays(self, carriers: Indices) -> Indices:
+        """What is noted of waits before these providers becomes delays. Returns the rows of the plan."""
         rows = np.flatnonzero(np.isin(self._era.streams[:, PROVIDER], carriers))
         self._delays += delay_counts(self._era, self._state, self._lanes, self._workers, rows)
-        self._state.delays[:, rows] = 0.0
+        return rows
+
+    def _forget_waits(self, rows: Indices) -> None:
+        """What was noted of waits in these rows; what nobody wrote on takes no memory."""
+        for row in rows:
+            for own in self._state.delays[:, row]:
+                if own.any():
+                    own[:] = 0.0
         self._state.light[rows] = 0.0
         noted = self._state.group_told[NOTED]
-        for group, at in np.argwhere(noted[:, rows]):  # what nobody wrote on takes no memory
+        for group, at in np.argwhere(noted[:, rows]):
             self._state.group_delays[group, :, rows[at]] = 0.0
         noted[:, rows] = 0.0
 
@@ -225,10 +233,11 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     for plan in plans[1:]:
         window = kernelwindows.with_units(window, plan, state)
     kernel.advance(plans[0], state, window, 0, 1, 0)
-    one, none = np.zeros(1), np.zeros((1, 1))
-    stand(window.out, one, one, none, none, np.zeros(1, dtype=np.int64), window.queues, 0.0)
+    one, none, rows = np.zeros(1), np.zeros((1, 1)), np.zeros(1, dtype=np.int64)
+    stand(window.out, one, one, none, none, np.zeros((ONCE, 1)), rows, window.queues, 0.0)
     lay_causes(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(1))
     lay_sums(np.zeros((1, 0)), np.zeros(0), np.zeros(1), histogram.EDGES, np.zeros((1, histogram.BINS)))
+    lay_density(np.zeros(0), np.zeros(0), histogram.EDGES, np.zeros(0))
 
 
 def _simulated(engine: _Engine, watcher: Watcher, watch: Stopwatch) -> tuple[Traffic, Books]:

@@ -107,6 +107,12 @@ def part(function: F) -> F:
     return made
 
 
+def inlined(function: F) -> F:
+    """As `part`: a small function, called for every piece or lane, that becomes part of its callers."""
+    made: F = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **LEAN)(function)
+    return made
+
+
 class _Vectorising(Compiler):  # type: ignore[misc]  # numba is untyped
     """Compiles one function with its loops vectorised."""
 

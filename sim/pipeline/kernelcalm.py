@@ -38,7 +38,7 @@ from sim.pipeline.columns import (
     VAR,
     WHOSE,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldoor import elsewhere
 from sim.pipeline.kernelexpiry import leave_too_old, too_old_share
@@ -49,7 +49,7 @@ from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import AT_ONCE, STOP_SHORT, TAKE_OUT_CALM
 
 
-@part
+@inlined
 def is_calm(plan: Plan, state: State, due: float, capacity: float, j: int) -> bool:
     """Nobody waits; the workers can take all that is `due` in column `j` and the pieces that come back; there
     is room for them while the places of those in backoff, or not visible yet, are kept."""
@@ -68,7 +68,7 @@ def is_calm(plan: Plan, state: State, due: float, capacity: float, j: int) -> bo
     return bool(plan.bound >= state.refused[0] + state.refused[1] + state.refused[2] + state.refused[3])
 
 
-@part
+@inlined
 def visible_again(plan: Plan, state: State, window: Window, t: int, k: int) -> float:
     """Messages that are to be taken again in bin `t`, the k-th ahead; not to be told before where services
     outlast the time-out."""

@@ -37,7 +37,7 @@ from sim.pipeline.columns import (
     VAR,
     WHOSE,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelexpiry import too_old_share
 from sim.pipeline.kernelhidden import hide, hide_exactly, recalled_wait_s
 from sim.pipeline.kernelrows import TINY
@@ -65,7 +65,7 @@ def end_piece(plan: Plan, state: State, window: Window, t: int, piece: Floats, e
     return float(gone)
 
 
-@part
+@inlined
 def _take_off(plan: Plan, state: State, window: Window, t: int, piece: Floats, ended: float) -> float:
     """The same of a piece that is hidden already."""
     s, gone = int(piece[STREAM]), piece[MASS] * ended
@@ -134,7 +134,7 @@ def _hide_recalled(plan: Plan, state: State, window: Window, t: int, ended: floa
                     hide(plan, state, t, piece, ENDED_LATER, gone)
 
 
-@part
+@inlined
 def become_recalled(plan: Plan, state: State, piece: Floats, t: int, s: int, times: int) -> None:
     """A piece is of lane `s`, was hidden so many times and is taken in bin `t`; how many messages is still to
     be said."""
@@ -161,14 +161,14 @@ def look_ahead_again(plan: Plan, state: State, first: int, n: int) -> None:
         at = at + 1 if at + 1 < ring else 0
 
 
-@part
+@inlined
 def _tell_ahead(plan: Plan, state: State, t: int, k: int, s: int, times: int, came: float) -> None:
     """Add to `state.ahead`, where it reaches bin `t`, the k-th ahead, what comes of lane `s` for the
     so-manieth time, counted from 0."""
     if came > TINY and t < state.marks[AHEAD_UNTIL]:
         own, piece = plan.streams[s], state.pieces[state.marks[PIECES]]
         by_provider = BY_CLASS + state.classes.shape[0]
-        become_recalled(plan, state, piece, t, s, times + 1)
+        piece[DUE_S], piece[VAR] = (t + 0.5) * plan.bin_s - recalled_wait_s(plan, times + 1), 0.0
         kept = 1.0 - too_old_share(t, plan.bin_s, piece, own, False)
         state.ahead[AGAIN, k] += came
         state.ahead[BY_CLASS + int(own[PRIORITY]), k] += came * kept

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from sim.pipeline.columns import ARRIVING_SHARE, JUMPS, LANDS_UNTIL, LAST_LAG, PROVIDER, UNDER_WAY, WHOSE
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined
 from sim.pipeline.kernelnoting import fresh_share, landing_share, note_wait
 from sim.pipeline.kernelparts import enlist
 from sim.pipeline.lines import TIMELY
 from sim.pipeline.state import Floats, Plan, State
 
 
-@part
+@inlined
 def deliver(plan: Plan, state: State, t: int, s: int, mass: float, late: float) -> None:
     """A provider takes `mass` messages of row `s`, of which so many will be too `late`: spread them ahead."""
     v = int(plan.streams[s, PROVIDER])
@@ -29,7 +29,7 @@ def deliver(plan: Plan, state: State, t: int, s: int, mass: float, late: float) 
     enlist(state, s)
 
 
-@part
+@inlined
 def send_on(plan: Plan, state: State, t: int, row: int, mass: float, piece: Floats, rows: int) -> None:
     """Nothing is in its way any more: note its wait as in `note_wait`, spread its delivery ahead."""
     landing = plan.streams[row, ARRIVING_SHARE] * landing_share(plan, t, int(plan.streams[row, PROVIDER]))

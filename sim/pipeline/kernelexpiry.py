@@ -19,12 +19,12 @@ from sim.pipeline.columns import (
     TRIES,
     VAR,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.lines import BAND_EXPIRED
 from sim.pipeline.state import Floats, Plan, State
 
 
-@part
+@inlined
 def too_old_share(t: int, bin_s: float, parcel: Floats, own: Floats, looked: bool) -> float:
     """Share of a parcel, or a piece, that is too old when a worker looks at it in bin `t`.
 
@@ -51,7 +51,7 @@ def too_old_from(plan: Plan, parcel: Floats) -> float:
     return float(int((parcel[DUE_S] + own[FRESHNESS_S] - half_s) / plan.bin_s - 0.5 - 1e-6))
 
 
-@part
+@inlined
 def leave_too_old(t: int, bin_s: float, piece: Floats, own: Floats) -> None:
     """Tell the due times of a piece from which those are gone that `too_old_share` finds in bin `t`.
 

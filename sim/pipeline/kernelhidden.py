@@ -16,7 +16,7 @@ from sim.pipeline.columns import (
     STREAM,
     TRIES,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kerneldraws import poisson
 from sim.pipeline.kernelnoting import piece_moments
 from sim.pipeline.kernelparts import present
@@ -43,7 +43,7 @@ _SAME_S, _NEARLY = 1e-6, 1e-9
 """Waits, and shares, that are the same but for rounding."""
 
 
-@part
+@inlined
 def man(plan: Plan, state: State, window: Window, t: int) -> None:
     """The capacity of bin `t` is that of the workers who are there and not away after a crash."""
     back = 1 + t % (state.down.shape[0] - 1)
@@ -52,7 +52,7 @@ def man(plan: Plan, state: State, window: Window, t: int) -> None:
     window.capacity[t - window.first_bin] *= present(plan, state)
 
 
-@part
+@inlined
 def crash(plan: Plan, state: State, window: Window, t: int, served: float) -> float:
     """Workers crash in bin `t`: a Poisson number of what their services make expect. Returns the share of
     what was served that they had in hand, or workers whom a fault takes."""
@@ -107,7 +107,7 @@ def tell_hidden(plan: Plan, state: State, t: int) -> None:
     state.marks[AHEAD_UNTIL] = min(state.marks[AHEAD_UNTIL], t + int(plan.again[LAG]))
 
 
-@part
+@inlined
 def hide_exactly(plan: Plan, state: State, t: int, s: int, times: int, mass: float) -> None:
     """Messages of lane `s` that were hidden `times` times and waited for nothing else are so once more, from
     bin `t` on."""

@@ -28,7 +28,7 @@ from sim.pipeline.columns import (
     VAR,
     WHOSE,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelexpiry import leave_too_old
 from sim.pipeline.lines import (
     END_BAND,
@@ -184,7 +184,7 @@ def _gather_late(
         piece[MOST_S] += mass * (middle_s * middle_s + width_s * width_s / 12.0)
 
 
-@part
+@inlined
 def _take(parcel: Floats, k: int, line: Floats, own: Floats) -> float:
     """What goes of a parcel's band `k`, as its line says; `own`: what was taken of its lane, by band."""
     taken = parcel[BANDS + k] * line[LINE_SHARE]
@@ -193,7 +193,7 @@ def _take(parcel: Floats, k: int, line: Floats, own: Floats) -> float:
     return float(taken)
 
 
-@part
+@inlined
 def _lot_of(plan: Plan, wait_s: float, rounds: float) -> float:
     """Which lot a wait belongs to, of those whose waits are scattered (odd) and of those whose are not."""
     part, octaves = math.frexp(1.0 + wait_s / plan.bin_s)
@@ -201,7 +201,7 @@ def _lot_of(plan: Plan, wait_s: float, rounds: float) -> float:
     return 2.0 * min(thirds, LOT_WAITS - 1) + (1.0 if rounds > 0.0 else 0.0)
 
 
-@part
+@inlined
 def _piece_of(state: State, first: int, parcel: Floats, group: int, lot: float) -> int:
     """Which piece a lot is; an empty one if there is none in this bin yet."""
     s, tries = int(parcel[STREAM]), int(parcel[TRIES])
@@ -220,7 +220,7 @@ def _piece_of(state: State, first: int, parcel: Floats, group: int, lot: float) 
     return int(at)
 
 
-@part
+@inlined
 def _due(plan: Plan, state: State, t: int, parcel: Floats, is_old: bool) -> tuple[float, float]:
     """Mean, from the bin on, and variance of a parcel's due times, without what was too old."""
     if not is_old:
@@ -231,7 +231,7 @@ def _due(plan: Plan, state: State, t: int, parcel: Floats, is_old: bool) -> tupl
     return rest[DUE_S] - t * plan.bin_s, rest[VAR]
 
 
-@part
+@inlined
 def _add(piece: Floats, mass: float, of: tuple[float, float]) -> None:
     """Until `end_lots` a lot has sums: of due times from the bin on, of waits, of the squares of both. of:
     mean and variance of due times."""

@@ -20,7 +20,7 @@ from sim.pipeline.columns import (
     WAITS,
     WHOSE,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.lines import NOTED
 from sim.pipeline.state import Floats, Plan, State
 
@@ -30,7 +30,7 @@ AT_DOOR, HELD_BACK = cast(int, np.int64(WAITS)), cast(int, np.int64(HELD_WAITS))
 _FRESH_POINTS = 4
 
 
-@part
+@inlined
 def cell_of(plan: Plan, delay_s: float) -> int:
     """Bin of sim.histogram, as sim.histogram.index has it."""
     if delay_s < plan.edges_s[1]:
@@ -66,7 +66,7 @@ def note_wait(plan: Plan, state: State, s: int, mass: float, piece: Floats, rows
     _note(plan, waits, slopes, rest, (least_s, most_s, low, high))
 
 
-@part
+@inlined
 def _note(
     plan: Plan, waits: Floats, slopes: Floats, rest: float, span: tuple[float, float, int, int]
 ) -> None:
@@ -83,7 +83,7 @@ def _note(
         slopes[high] -= density
 
 
-@part
+@inlined
 def piece_moments(piece: Floats) -> tuple[float, float]:
     """Mean of a piece's wait and of its square."""
     middle_s, width_s = 0.5 * (piece[LEAST_S] + piece[MOST_S]), piece[MOST_S] - piece[LEAST_S]
@@ -104,14 +104,14 @@ def share_below(points: Floats, time_s: float) -> float:
     return float(low / points.shape[0])
 
 
-@part
+@inlined
 def landing_share(plan: Plan, t: int, v: int) -> float:
     """Share of what provider `v` takes in bin `t` that is delivered before the season's end."""
     points, left_s = plan.delay_points_s[v], (plan.bins - t - 0.5) * plan.bin_s
     return 1.0 if points[points.shape[0] - 1] <= left_s else share_below(points, left_s)
 
 
-@part
+@inlined
 def fresh_share(plan: Plan, s: int, piece: Floats) -> float:
     """Share of a piece that reaches the customer within its freshness if the provider takes it now."""
     points = plan.delay_points_s[int(plan.streams[s, PROVIDER])]

@@ -37,7 +37,7 @@ from sim.pipeline.columns import (
     VAR,
     WHOSE,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelexpiry import is_mixed, leave_too_old, too_old_share
 from sim.pipeline.kernelrhythm import REGULAR
 from sim.pipeline.provisions import FIRSTS
@@ -48,7 +48,7 @@ LIGHT_MEANS_S = LIGHT_LEAST_S * np.exp2((np.arange(LIGHT_BINS) + 0.5) / LIGHT_PE
 """float64 (LIGHT_BINS,): the mean wait that a cell of State.light stands for."""
 
 
-@part
+@inlined
 def enlist(state: State, row: int) -> None:
     """Something happens in a row: look at it until the columns asked for end."""
     if state.streams[row, LISTED] == 0.0:
@@ -132,7 +132,7 @@ def hand_out(
             state.marks[PIECES] += 1
 
 
-@part
+@inlined
 def usual_capacity(plan: Plan, state: State) -> float:
     """Messages that the workers serve in this bin on average, those left out that stall throughout or are
     away."""
@@ -144,7 +144,7 @@ def usual_capacity(plan: Plan, state: State) -> float:
     return max(usual * float(state.stalled[LEFT_OVER]), 1e-9)
 
 
-@part
+@inlined
 def present(plan: Plan, state: State) -> float:
     """What the workers who are not away after a crash serve in this bin, as a share of Plan.capacity."""
     if plan.again[PRESENT] <= 0.0 or plan.workers <= 0.0:
@@ -153,7 +153,7 @@ def present(plan: Plan, state: State) -> float:
     return float(plan.again[WHOLE] * plan.again[PRESENT] * max(up, 1e-9))
 
 
-@part
+@inlined
 def busy_chance(plan: Plan, load: float) -> float:
     """How likely all workers are busy, by what of their time is used."""
     chances, last = plan.busy_chance[0], plan.busy_chance.shape[1] - 1
@@ -162,7 +162,7 @@ def busy_chance(plan: Plan, load: float) -> float:
     return float(chances[low] + (where - low) * (chances[low + 1] - chances[low]))
 
 
-@part
+@inlined
 def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, float]:
     """Waits below a bin, by the load of the classes above, the own and all: cell of their mean, and how
     likely one is.
@@ -184,14 +184,14 @@ def light_wait(plan: Plan, above: float, own: float, load: float) -> tuple[int, 
     return _light_cell(mean_s), chance
 
 
-@part
+@inlined
 def _light_cell(mean_s: float) -> int:
     """Cell of State.light."""
     cell = int(LIGHT_PER_OCTAVE * math.log2(max(mean_s, LIGHT_LEAST_S) / LIGHT_LEAST_S))
     return min(cell, LIGHT_BINS - 1)
 
 
-@part
+@inlined
 def turn_below_bin(rate: float, bin_s: float, taken: float) -> tuple[float, float]:
     """The wait for a turn below a bin in a provider's own queue that is empty at its ends: mean of those that
     wait, and how likely one is. M/D/1; sim/README.md says how it is kept finite near full load."""
@@ -200,7 +200,7 @@ def turn_below_bin(rate: float, bin_s: float, taken: float) -> tuple[float, floa
     return 0.5 / (rate * math.sqrt(free_squared)), load
 
 
-@part
+@inlined
 def with_turn_below_bin(light_s: float, light_chance: float, cell: int, chance: float) -> tuple[int, float]:
     """A wait below a bin (its cell of State.light and how likely it is) with another one behind it."""
     if light_chance <= 0.0:

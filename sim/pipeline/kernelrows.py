@@ -30,3 +30,27 @@ def count_some(what: Floats) -> int:
     for i in range(what.shape[0]):
         some += 1 if what[i] > 0.0 else 0
     return some
+
+
+@vectorised
+def add_with(more: float, what: Floats, to: Floats) -> None:
+    """Add (n,), and so much more each, to the first n of (m,)."""
+    for i in range(what.shape[0]):
+        to[i] += what[i] + more
+
+
+@vectorised
+def arrive(share: float, landed: Floats, late: Floats, delivered: Floats, fresh: Floats) -> None:
+    """Add the share that does not bounce of what landed, (n,), to what is delivered, and what of it is not
+    too late to what is fresh."""
+    for i in range(landed.shape[0]):
+        arrived = landed[i] * share
+        delivered[i] += arrived
+        fresh[i] += min(max(landed[i] - late[i], 0.0) * share, arrived)
+
+
+@vectorised
+def lose(share: float, landed: Floats, failed: Floats) -> None:
+    """Add to what failed what bounces of (n,)."""
+    for i in range(landed.shape[0]):
+        failed[i] += landed[i] - landed[i] * share

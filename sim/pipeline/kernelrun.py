@@ -44,11 +44,11 @@ from sim.pipeline.columns import (
     UNSAFE,
     WAITS,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelnoting import landing_share
 from sim.pipeline.kernelparts import with_turn_below_bin
-from sim.pipeline.kernelrows import TINY, add
+from sim.pipeline.kernelrows import TINY, add, add_with, arrive, lose
 from sim.pipeline.kernelsurebins import book_sure
 from sim.pipeline.provisions import AT_ONCE, FIRSTS, LIGHT_CHANCE, LIGHT_S
 from sim.pipeline.recalls import ASKING, TOO_LATE
@@ -171,7 +171,7 @@ def _list_turns(state: State, window: Window, at: int, end: int, taken: int) -> 
             marks[RETURNS] += 1
 
 
-@part
+@inlined
 def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) -> float:
     """All newcomers of a lane are taken by their provider. Returns how many."""
     due, own, first = window.arrivals[s, at:end], plan.streams[s], state.marks[AHEAD_FROM]
@@ -180,21 +180,21 @@ def _admit(plan: Plan, state: State, window: Window, s: int, at: int, end: int) 
     add(1.0, due, window.out[ACCEPTED, row, at:end])
     met = state.met[v, int(own[PRIORITY])]
     cells, chances = met[0, at - first : end - first], met[1, at - first : end - first]
-    passed, at_once, k, light = 0.0, 0.0, 0, state.light[s]
+    cell, light = cells[0], state.light[s]
+    passed = came = waits = before = 0.0
     all_land = landing_share(plan, window.first_bin + end, v) >= 1.0
-    while k < end - at:
-        cell, came, waits = cells[k], 0.0, 0.0
-        while k < end - at and cells[k] == cell:
-            mass = due[k]
-            passed += mass
-            if not all_land:
-                mass *= landing_share(plan, window.first_bin + at + k, v)
-            came += mass
-            waits += mass * chances[k]
-            k += 1
-        light[int(cell)] += waits * share
-        at_once += came - waits
-    state.delays[WAITS, s, 0] += at_once * share
+    for k in range(end - at):
+        if cells[k] != cell:
+            light[int(cell)] += (waits - before) * share
+            cell, before = cells[k], waits
+        mass = due[k]
+        passed += mass
+        if not all_land:
+            mass *= landing_share(plan, window.first_bin + at + k, v)
+        came += mass
+        waits += mass * chances[k]
+    light[int(cell)] += (waits - before) * share
+    state.delays[WAITS, s, 0] += (came - waits) * share
     return passed
 
 
@@ -227,7 +227,7 @@ def _lay(taken: Floats, at: int, jump: float, ring: Floats) -> None:
         add(jump, taken[here:], ring)
 
 
-@part
+@inlined
 def _land(
     plan: Plan, state: State, window: Window, row: int, at: int, taken: Floats, newcomers: bool
 ) -> None:
@@ -235,31 +235,27 @@ def _land(
     provider in these columns, if there are `newcomers`."""
     own, share, stream = state.streams[row], plan.streams[row, ARRIVING_SHARE], int(plan.streams[row, OWNER])
     coming, t, done, n = state.coming[row], window.first_bin + at, 0, taken.shape[0]
-    leaving, late, under, held = own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY], own[HELD]
+    leaving, late, under = own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY]
     while done < n:
-        ring, j = (t + done) % coming.shape[1], at + done
-        to = min(j + n - done, j + coming.shape[1] - ring)
+        ring = (t + done) % coming.shape[1]
+        to = min(n, done + coming.shape[1] - ring)
         leaves, leaves_late = coming[0, ring:], coming[1, ring:]
-        delivered, fresh = window.out[DELIVERED, stream, j:to], window.out[FRESH, stream, j:to]
-        failed, under_way, asked = (
-            window.out[FAILED, stream, j:to],
-            window.under_way[stream, j:to],
-            taken[done:],
-        )
-        for k in range(to - j):
+        asked, landings = taken[done:], state.landing[0, done:]
+        lates, unders = state.landing[1, done:], state.landing[2, done:]
+        for k in range(to - done):
             leaving += leaves[k]
             late += leaves_late[k]
-            leaves[k] = leaves_late[k] = 0.0
             landed = leaving if leaving >= TINY else 0.0
             under += (asked[k] if newcomers else 0.0) - landed
             if under < 0.0:  # no more land than there are
                 landed, under = max(landed + under, 0.0), 0.0
-            arrived = landed * share
-            delivered[k] += arrived
-            fresh[k] += min(max(landed - late, 0.0) * share, arrived)
-            failed[k] += landed - arrived
-            under_way[k] += under + held
-        done += to - j
+            landings[k], lates[k], unders[k] = landed, late, under
+        leaves[: to - done] = leaves_late[: to - done] = 0.0
+        done = to
+    out, landings = window.out, state.landing[0, :n]
+    arrive(share, landings, state.landing[1], out[DELIVERED, stream, at:], out[FRESH, stream, at:])
+    lose(share, landings, out[FAILED, stream, at:])
+    add_with(own[HELD], state.landing[2, :n], window.under_way[stream, at:])
     if t + n > own[LANDS_UNTIL]:
         leaving = late = 0.0
     own[LEAVING], own[LEAVING_LATE], own[UNDER_WAY] = leaving, late, under

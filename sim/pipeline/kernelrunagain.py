@@ -4,7 +4,7 @@ columns in which there are any. sim.pipeline.kernelrun has the rest. Compiled in
 
 from __future__ import annotations
 
-from sim.ledger import FAILED
+from sim.ledger import EXPIRED, FAILED, REDELIVERED
 from sim.pipeline.columns import (
     AHEAD_FROM,
     ARRIVING_SHARE,
@@ -13,7 +13,6 @@ from sim.pipeline.columns import (
     HIDDEN,
     LATE_AT_ONCE,
     LEAST_S,
-    MASS,
     OWNER,
     PIECES,
     PRIORITY,
@@ -23,7 +22,7 @@ from sim.pipeline.columns import (
     WAITS,
 )
 from sim.pipeline.kernelcache import part
-from sim.pipeline.kernelcalmagain import become_recalled, take_recalled
+from sim.pipeline.kernelcalmagain import become_recalled
 from sim.pipeline.kernelexpiry import too_old_share
 from sim.pipeline.kernelnoting import cell_of, fresh_share, landing_share
 from sim.pipeline.kernelrows import TINY, multiply
@@ -87,19 +86,36 @@ def _admit_recalled(
     """
     own, first, late, old, waits = plan.streams[s], state.marks[AHEAD_FROM], -1.0, 0.0, 0.0
     piece, ring = state.pieces[state.marks[PIECES]], state.recalled.shape[0]
+    row, v, began = int(own[OWNER]), int(own[PROVIDER]), (window.first_bin + first) % ring
+    again, expired = window.out[REDELIVERED, row], window.out[EXPIRED, row]
+    hidden, ends = state.streams[s, HIDDEN], state.ahead[ENDS]
     for i in range(state.marks[RETURNS]):
         k = state.turns[1, i]
-        t = window.first_bin + first + k
-        if state.recalled[t % ring, s, times] <= TINY:
+        cell = began + k if began + k < ring else began + k - ring
+        came = state.recalled[cell, s, times]
+        if came <= TINY:
             continue
+        state.recalled[cell, s, times] = 0.0
+        j, t = first + k, window.first_bin + first + k
         if late < 0.0:
             become_recalled(plan, state, piece, t, s, times + 1)
             old = too_old_share(t, plan.bin_s, piece, own, False)
             late = 1.0 - fresh_share(plan, s, piece)
-        take_recalled(plan, state, window, t, piece, times, old, float(state.ahead[ENDS, k]))
-        waits += piece[MASS] * own[ARRIVING_SHARE] * landing_share(plan, t, int(own[PROVIDER]))
-        state.taken[ASKING, first + k - at] += piece[MASS]
-        state.taken[TOO_LATE, first + k - at] += piece[MASS] * late
+        again[j] += came
+        if old > 0.0:  # its memory is far away
+            expired[j] += came * old
+        mass = came - came * old
+        gone = mass * ends[k]
+        hidden -= came
+        if gone > TINY:
+            mass -= gone
+            hidden += gone * plan.again[ACKS]
+            if plan.again[ACKS] == 0.0:
+                window.out[FAILED, row, j] += gone
+        waits += mass * own[ARRIVING_SHARE] * landing_share(plan, t, v)
+        state.taken[ASKING, j - at] += mass
+        state.taken[TOO_LATE, j - at] += mass * late
+    state.streams[s, HIDDEN] = hidden
     if late < 0.0:
         return False, False
     state.delays[WAITS, s, cell_of(plan, piece[LEAST_S])] += waits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sim.ledger import ATTEMPTS, BY_STANDBY, DEAD_LETTERED, FAILED, LIMITED
 from sim.pipeline.columns import DETOUR, DOOR, MASS, OWNER, PIECES, PRIORITY, PROVIDER, STREAM, TRIES
 from sim.pipeline.kernelbackoff import set_back
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR
@@ -48,7 +48,7 @@ def _class_share(plan: Plan, state: State, row: int) -> float:
     return float(state.class_shares[DOOR, int(plan.streams[row, PROVIDER]), int(plan.streams[row, PRIORITY])])
 
 
-@part
+@inlined
 def _ask_row(
     plan: Plan, state: State, window: Window, t: int, i: int, row: int, mass: float, share: float
 ) -> float:
@@ -66,7 +66,7 @@ def _ask_row(
     return float(mass - taken)
 
 
-@part
+@inlined
 def _back_off(plan: Plan, state: State, window: Window, t: int, mass: float, i: int, told_s: float) -> None:
     """Nobody takes `mass` of piece `i`: it comes back later, or is dead-lettered."""
     piece = state.pieces[i]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 
 from sim.ledger import (
+    ACCEPTED,
     BY_STANDBY,
     DEAD_LETTERED,
     DELIVERED,
     EXPIRED,
     FAILED,
+    FRESH,
     LIMITED,
     OFFERED,
     REJECTED,
@@ -37,6 +39,7 @@ def stand(
     before: Floats,
     under_way: Floats,
     backlog: Floats,
+    sums: Floats,
     classes: Indices,
     queues: Floats,
     varied: float,
@@ -47,15 +50,21 @@ def stand(
 
     out: counts as sim.ledger has them; in_hand (streams,), at the window's beginning; before (streams,): what
     waits then, and after this at its end; classes (streams,), and queues as Window.queues; varied: variance
-    by mean of the counts of what busy workers take. What rounding left is no message.
+    by mean of the counts of what busy workers take. What rounding left is no message. Into `sums`
+    (quantities, streams) go those of the quantities before ATTEMPTS, for they are read here anyway.
     """
     for s in range(in_hand.shape[0]):
         offered, delivered, refused = out[OFFERED, s], out[DELIVERED, s], out[LIMITED, s]
         expired, rejected, failed = out[EXPIRED, s], out[REJECTED, s], out[FAILED, s]
-        change, waited, queue = 0.0, before[s], queues[classes[s]]
+        accepted, fresh = out[ACCEPTED, s], out[FRESH, s]
+        change, waited, held, queue = 0.0, before[s], in_hand[s], queues[classes[s]]
+        came = came_in = arrived = in_time = too_old = kept_out = lost = 0.0
         for j in range(backlog.shape[1]):
             change += offered[j] - delivered[j] - expired[j] - rejected[j] - failed[j]
-            waits = change + in_hand[s] - under_way[s, j]
+            came, came_in = came + offered[j], came_in + accepted[j]
+            arrived, in_time = arrived + delivered[j], in_time + fresh[j]
+            too_old, kept_out, lost = too_old + expired[j], kept_out + rejected[j], lost + failed[j]
+            waits = change + held - under_way[s, j]
             least = min(waited, waits)
             if least > ROUNDING_MESSAGES:
                 comes, goes_unevenly = refused[j], 1.0
@@ -71,6 +80,9 @@ def stand(
                 under_way[s, j] += waits - backlog[s, j]
             waited = waits
         before[s] = waited
+        sums[OFFERED, s], sums[ACCEPTED, s], sums[DELIVERED, s] = came, came_in, arrived
+        sums[FRESH, s], sums[EXPIRED, s], sums[REJECTED, s] = in_time, too_old, kept_out
+        sums[FAILED, s] = lost
 
 
 @part

@@ -17,7 +17,7 @@ from sim.pipeline.columns import (
     USED,
     USUAL,
 )
-from sim.pipeline.kernelcache import part
+from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kernelparts import usual_capacity
 from sim.pipeline.kernelrhythm import rest
@@ -45,7 +45,7 @@ def look_for_sure(plan: Plan, state: State, window: Window, j: int) -> None:
     marks[LOOK_FROM] = j + (n if n > 0 else _PAUSE)
 
 
-@part
+@inlined
 def pass_surely(plan: Plan, state: State, window: Window, j: int) -> None:
     """The workers serve all that is due and visible again in column `j`, which is sure; what the providers
     took is booked later."""

@@ -149,6 +149,7 @@ def empty_state(
         alive=np.zeros(s, dtype=np.int64),
         classes=np.zeros((p, 3)),
         ahead=np.zeros((BY_CLASS + p + len(plan.providers), RUN_BINS)),
+        landing=np.zeros((3, RUN_BINS)),
         met=np.zeros((len(plan.providers), p, 2, RUN_BINS)),
         providers=provider_states(scenario),
         deferred=deferred,

@@ -125,6 +125,9 @@ class State(NamedTuple):
     """(P, 3)"""
     ahead: Floats
     """(5 + P + V, RUN_BINS): what is due in the columns from AHEAD_FROM on."""
+    landing: Floats
+    """(3, RUN_BINS): at work in sim.pipeline.kernelrun: what a row's providers let go of in the columns of a
+    run, what of it is too late, what they still have."""
     met: Floats
     """(V, P, 2, RUN_BINS): the wait below a bin that a class meets with a provider, cell and chance."""
     providers: Floats

@@ -14,7 +14,7 @@ from scenarios.pipeline import Workers
 from sim import histogram
 from sim.pipeline.columns import FRESHNESS_S, HELD_SLOPES, HELD_WAITS, LANE, OWNER, PROVIDER, SLOPES, WAITS
 from sim.pipeline.kernelparts import LIGHT_MEANS_S
-from sim.pipeline.kernelsums import lay_sums
+from sim.pipeline.kernelsums import lay_density, lay_sums
 from sim.pipeline.lanes import Lane
 from sim.pipeline.lines import NOTED
 from sim.pipeline.state import Floats, Indices, Plan, State
@@ -37,10 +37,13 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
     """float64 (1 + groups, streams, BINS): messages of these rows of the plan by delivered - due, those still
     with a provider included: all, and then those that waited in lines of their own, by groups of tenants."""
     waits: dict[tuple[int, int], Floats] = {}
+    tables = 1 + len(state.group_delays)
     for s, rows in _ages(plan, state, lanes, workers, which):
         own = int(plan.streams[s, OWNER]), int(plan.streams[s, PROVIDER])
-        waits[own] = waits.get(own, 0.0) + rows
-    counts = np.zeros((1 + len(state.group_delays), 1 + lanes[-1].stream, histogram.BINS))
+        if own not in waits:
+            waits[own] = np.zeros((tables, histogram.BINS))
+        waits[own][: len(rows)] += rows
+    counts = np.zeros((tables, 1 + lanes[-1].stream, histogram.BINS))
     for (stream, v), rows in waits.items():
         counts[:, stream] += _spread(rows, _middles(), plan.delay_points_s[v])
     return counts
@@ -49,8 +52,9 @@ def delay_counts(plan: Plan, state: State, lanes: Sequence[Lane], workers: Worke
 def _ages(
     plan: Plan, state: State, lanes: Sequence[Lane], workers: Workers, which: Indices
 ) -> Iterator[tuple[int, Floats]]:
-    """Those of these rows of the plan that have messages, and float64 (1 + groups, BINS): those by their age
-    at the service that they were delivered by, beyond what that takes."""
+    """Those of these rows of the plan that have messages, and float64 (1 + groups, BINS), or (1, BINS) where
+    none are known to be of a group: those by their age at the service that they were delivered by, beyond
+    what that takes."""
     for s, light in zip(which.tolist(), _below(state.light[which], workers), strict=True):
         if not (state.delays[:, s].max() > 0.0 or light.max() > 0.0 or state.group_told[NOTED, :, s].any()):
             continue
@@ -76,34 +80,16 @@ def _fresh(messages: Floats, freshness_s: float) -> Floats:
 
 def _waits(state: State, s: int, waits: int, slopes: int) -> Floats:
     """float64 (1 + groups, BINS): a row's messages by wait, of two rows of a state's tables: all of them, and
-    those that are told by groups."""
-    found = np.zeros((1 + len(state.group_delays), histogram.BINS))
-    _lay_density(state.delays[waits, s], state.delays[slopes, s], found[0])
-    for group in np.flatnonzero(state.group_told[NOTED, :, s]).tolist():
-        _lay_density(
-            state.group_delays[group, waits, s], state.group_delays[group, slopes, s], found[1 + group]
-        )
-    found[0] += found[1:].sum(axis=0)
+    those that are told by groups, if any are."""
+    noted = np.flatnonzero(state.group_told[NOTED, :, s]).tolist()
+    found = np.zeros((1 + (len(state.group_delays) if noted else 0), histogram.BINS))
+    lay_density(state.delays[waits, s], state.delays[slopes, s], histogram.EDGES, found[0])
+    for group in noted:
+        own = state.group_delays[group, :, s]
+        lay_density(own[waits], own[slopes], histogram.EDGES, found[1 + group])
+    if noted:
+        found[0] += found[1:].sum(axis=0)
     return found
-
-
-def _lay_density(messages: Floats, slopes: Floats, into: Floats) -> None:
-    """Messages by wait, float64 (BINS,): those in bins, and those of a density that changes from bin to bin.
-
-    Behind the last change it is 0, and what is left of the sum is rounding: in bins of hours, messages.
-    """
-    into += messages
-    changes = np.flatnonzero(slopes)
-    if len(changes):
-        first, last = int(changes[0]), int(changes[-1])
-        into[first:last] += np.cumsum(slopes[first:last]) * _widths_s()[first:last]
-        np.maximum(into, 0.0, out=into)
-
-
-@cache
-def _widths_s() -> Floats:
-    """float64 (BINS,): of the bins of sim.histogram, none of the last."""
-    return np.append(np.diff(histogram.EDGES)[:-1], 0.0)
 
 
 @cache
