@@ -188,13 +188,13 @@ class _Engine:
             self._state.group_delays[group, :, rows[at]] = 0.0
         noted[:, rows] = 0.0
 
-    def traffic(self) -> Traffic:
+    def traffic(self, *, in_place: bool) -> Traffic:
         """The traffic with the sends that customers triggered: another than it was, where there may be any
-        or stages hold some up."""
+        or stages hold some up; its counts are others too, unless they are changed in place."""
         rows = self._feedback.streams.tolist()
         if not rows and not self._scenario.upstream:
             return self._offered
-        return with_triggered(self._offered, rows, self._feedback.sent)
+        return with_triggered(self._offered, rows, self._feedback.sent, in_place=in_place)
 
     def customers(self) -> Customers:
         """What the customers did about all that was delivered."""
@@ -240,13 +240,15 @@ def _compile(loaded: Loaded, traffic: Traffic) -> None:
     lay_density(np.zeros(0), np.zeros(0), histogram.EDGES, np.zeros(0))
 
 
-def _simulated(engine: _Engine, watcher: Watcher, watch: Stopwatch) -> tuple[Traffic, Books]:
+def _simulated(
+    engine: _Engine, watcher: Watcher, watch: Stopwatch, *, in_place: bool
+) -> tuple[Traffic, Books]:
     """A season's traffic and what became of it; what the engine held is free when it returns."""
     env = simpy.Environment()
     env.run(env.process(engine.season(env, watcher)))
     delays, told = engine.told()
     books = Books("cohort", engine.seed, engine.ledger, delays, engine.customers(), watch, told)
-    return engine.traffic(), books
+    return engine.traffic(in_place=in_place), books
 
 
 def run(
@@ -256,12 +258,15 @@ def run(
     watcher: Watcher,
     keep: Path | None = None,
     window_bins: int = WINDOW_BINS,
+    *,
+    in_place: bool = False,
 ) -> tuple[Traffic, Outcome]:
     """The traffic, and the sends that customers trigger, through the pipeline of `loaded`, as amounts on
     bins.
 
     Returns the traffic with the triggered sends, and what became of it: window by window in the file `keep`,
-    in memory without one. Raises Interrupted soon after
+    in memory without one. in_place: nobody needs the counts of `traffic` any more, which become those of what
+    is returned. Raises Interrupted soon after
     `watcher.stopped()`; ConservationError if messages got lost.
     """
     watch = Stopwatch()
@@ -269,7 +274,9 @@ def run(
         _compile(loaded, traffic)
     watch.compiled()
     ledger = open_books(loaded.scenario, traffic, keep)
-    complete, books = _simulated(_Engine(loaded, traffic, seed, window_bins, ledger), watcher, watch)
+    engine = _Engine(loaded, traffic, seed, window_bins, ledger)
+    complete, books = _simulated(engine, watcher, watch, in_place=in_place)
+    del engine
     outcome = close(loaded.scenario, complete, books)
     if loaded.scenario.upstream:
         late = held_up(loaded.scenario, traffic.streams, seed)

@@ -161,7 +161,7 @@ def _engine(resolution: Resolution) -> Engine:
         return message.run
     from sim import cohort
 
-    return cohort.run
+    return partial(cohort.run, in_place=True)
 
 
 def _replication(

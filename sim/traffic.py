@@ -82,12 +82,15 @@ def whole(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.diff(cumulated, axis=-1, prepend=0)
 
 
-def with_triggered(traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray[np.integer[Any]]) -> Traffic:
+def with_triggered(
+    traffic: Traffic, rows: Sequence[int], triggered: npt.NDArray[np.integer[Any]], *, in_place: bool = False
+) -> Traffic:
     """The traffic with sends (rows, bins) of the streams `rows` that an engine found triggered.
 
-    None of them is suppressed.
+    None of them is suppressed. in_place: in the same counts, for a week's take 100 MB.
     """
-    counts, planned = traffic.counts.copy(), traffic.planned.copy()
+    counts = traffic.counts if in_place else traffic.counts.copy()
+    planned = traffic.planned.copy()
     for row, added in zip(rows, triggered, strict=True):
         counts[row] += added
         planned[row] += added.sum()

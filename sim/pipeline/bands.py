@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -65,7 +66,7 @@ def empty_lines(plan: Plan, ahead: int, batches: int) -> dict[str, Any]:
         "band_back": plan.band_shares.copy(),
         "by_group": np.zeros((lanes, groups)),
         "band_gone": np.zeros((2, lanes, bands)),
-        "group_delays": np.zeros((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),
+        "group_delays": scattered((groups, HELD_SLOPES + 1, len(plan.streams), histogram.BINS)),
         "group_told": np.zeros((TIMELY + 1, groups, len(plan.streams))),
     }
 
@@ -75,6 +76,15 @@ def _given_back(shape: tuple[int, ...]) -> Floats:
     stay within that of others. What nobody wrote on takes none."""
     size = math.prod(shape)
     return np.zeros(max(size, _BLOCK) if size else 0)[:size].reshape(shape)
+
+
+def scattered(shape: tuple[int, ...]) -> Floats:
+    """Zeros of which few are written on, here and there: numpy's come 2 MB at a time, these by the page."""
+    size = math.prod(shape)
+    if size == 0:
+        return np.zeros(shape)
+    room = mmap.mmap(-1, 8 * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(room, dtype=np.float64).reshape(shape)
 
 
 def groups_in(plan: Plan) -> int:

@@ -12,7 +12,7 @@ from scenarios.scenario import Scenario
 from scenarios.words import PRIORITIES
 from sim import histogram
 from sim.pipeline import providers
-from sim.pipeline.bands import bands_of, empty_lines
+from sim.pipeline.bands import bands_of, empty_lines, scattered
 from sim.pipeline.columns import (
     AGAIN_UNTIL,
     AGE_VAR,
@@ -155,7 +155,7 @@ def empty_state(
         deferred=deferred,
         deferred_level=np.zeros((deferred.shape[1], deferred.shape[0], 3)),
         queued=queued_room(scenario, carriers, bin_s, bins),
-        delays=np.zeros((HELD_SLOPES + 1, s, histogram.BINS)),
+        delays=scattered((HELD_SLOPES + 1, s, histogram.BINS)),
         light=np.zeros((s, LIGHT_BINS)),
         shares=np.zeros(len(plan.providers)),
         class_shares=np.zeros((2, len(plan.providers), p)),
