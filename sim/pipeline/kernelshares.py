@@ -8,8 +8,21 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.calllaws import CALL_S
-from sim.pipeline.columns import BEHIND, DENSE, DOOR, KEPT, MASS, PIECES, PRIORITY, PROVIDER, STREAM, THIN
+from sim.pipeline.columns import (
+    BEHIND,
+    DENSE,
+    DOOR,
+    KEPT,
+    MASS,
+    PIECES,
+    PRIORITY,
+    PROVIDER,
+    STREAM,
+    THIN,
+    TRIES,
+)
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldoor import elsewhere
 from sim.pipeline.kernellimits import lead_of_clumps
 from sim.pipeline.kernelparts import busy_chance
 from sim.pipeline.kernelrhythm import REGULAR
@@ -158,10 +171,26 @@ def _share(
     elif busy >= 1.0:
         _share_by_leads(plan, state, served, share, firsts, asking, classes)
     elif plan.batch == 1:
-        _share_by_leads(plan, state, served, share, firsts * busy_chance(plan, busy), asking, classes)
+        waits = busy_chance(plan, busy) * _may_wait(plan, state, asking)
+        _share_by_leads(plan, state, served, share, firsts * waits, asking, classes)
     else:
         batches, varied = served / max(1.0, plan.batch * busy), plan.asking_spread >= REGULAR
         _share_batches(batches, varied, share * asking, classes)
+
+
+@part
+def _may_wait(plan: Plan, state: State, asking: float) -> float:
+    """How much of a lead is left where backoffs alone fill the queue's bound, or will once some of this bin's
+    are refused: newcomers who come in then found a worker idle. So only what comes back may be ahead, and all
+    workers are busy for what comes back alone: the square of its share (of one season, a third too much)."""
+    if elsewhere(state) + asking < plan.bound:
+        return 1.0
+    total, again = 0.0, 0.0
+    for i in range(state.marks[PIECES]):
+        total += state.pieces[i, MASS]
+        if state.pieces[i, TRIES] > 0.0:
+            again += state.pieces[i, MASS]
+    return again * again / (total * total) if total > 0.0 else 0.0
 
 
 @part
