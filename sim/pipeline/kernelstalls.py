@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sim.pipeline.columns import (
     LEFT_OVER,
     STALL_RATE,
@@ -11,8 +13,21 @@ from sim.pipeline.columns import (
     STALLED,
     USED,
 )
+from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldraws import poisson
-from sim.pipeline.state import Plan, State, Window
+from sim.pipeline.state import Floats, Plan, State, Window
+
+
+@part
+def _expected(figures: Floats, used: float, kept: float) -> float:
+    """Stalls that begin in a bin on average, `kept` workers being kept but for them.
+
+    Of workers who are always busy all who are kept serve, the fewer the more have stalled before and in this
+    bin: so the number that stalls strays less than of a Poisson stream's. Others serve what there is to do.
+    """
+    if used >= 1.0:
+        return float(-kept * math.expm1(-figures[STALL_RATE]))
+    return float(figures[STALL_RATE] * min(used * figures[STALL_SERVING], kept))
 
 
 def stall(
@@ -24,8 +39,7 @@ def stall(
     if workers <= 0.0:
         return 1.0
     slot = STALLED + t % ring
-    serving = min(gone[USED] * figures[STALL_SERVING], max(0.0, workers - gone[slot]))
-    began = poisson(figures[STALL_RATE] * serving, window.draws[0, j])
+    began = poisson(_expected(figures, gone[USED], max(0.0, workers - gone[slot])), window.draws[0, j])
     at = slot
     for k in range(STALL_SHARES, figures.shape[0]):
         gone[at] += began * figures[k]
