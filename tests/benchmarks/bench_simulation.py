@@ -76,8 +76,8 @@ def test_message_engine_against_another_simulator(name: str) -> None:
 
 
 def cohort_run(parts: int, days: float, messages: float, bin_s: float) -> Outcome:
-    """One season at cohort resolution, its bins in a file, as the bar on CPU has it: what a longer season costs
-    in memory is that of the pages it lies on."""
+    """One season at cohort resolution, its bins in a file, as the bar on CPU has it: in memory a longer one
+    would cost what the pages cost that it lies on."""
     loaded = week(parts, days, messages, bin_s)
     with tempfile.TemporaryDirectory() as folder:
         keep = Path(folder) / "outcome"
