@@ -105,7 +105,7 @@ class Ledger:
         held: Floats,
         worker_share: Floats,
         sums: Floats | None = None,
-    ) -> Floats:
+    ) -> None:
         """Book one window: float64 (quantities, streams, n) counts in the bins from `first_bin`; an engine
         may leave out the last quantities, always.
 
@@ -113,7 +113,7 @@ class Ledger:
         the messages that the engine has in hand at the window's end, counted there and not here.
         worker_share: float64 (n,), of the workers' time that is used. Raises ConservationError unless, for
         every stream, offered = delivered + expired + rejected + failed + held. Afterwards the arrays are the
-        caller's again. Returns float64 (quantities, streams): the window's `sums`, which may be told.
+        caller's again. sums: float64 (quantities, streams), the window's, for who knows them already.
         """
         sums = summed_up(window) if sums is None else sums
         self.totals[: len(sums)] += sums
@@ -125,7 +125,6 @@ class Ledger:
         else:
             backlog, under_way = (each.copy() for each in levels)
             self._windows.append(_Window(window.copy(), backlog, under_way, worker_share.copy(), sums))
-        return sums
 
     def closed(self) -> Shelf:
         """The shelf, with all that was posted."""

@@ -9,6 +9,9 @@ TRANSIENT = 1.13
 """A queue that starts empty and runs at full load for a bin has a mean of 0.53 sigma sqrt(bin) (reflected
 Brownian motion); the stationary mean sigma^2 / (2 drift) equals it at drift^2 = sigma^2 / (1.13 bin)."""
 
+REGULAR = 1e-9
+"""Spread of services that are all equally long."""
+
 # Columns of Plan.streams: the share that does not bounce; the row of the same lane by the provider's standby
 # (-1 = there is none); the lane, and the stream that it is part of; the share of what does not wait that
 # arrives too late; the variance of its messages' ages at the door. Standbys' rows stand behind the lanes'.
@@ -78,3 +81,5 @@ REJECT, DROP, SPILL = range(3)
 # these bins; then the same of what its provider held back once a worker had asked for it.
 DOOR, BEHIND = range(2)
 WAITS, SLOPES, HELD_WAITS, HELD_SLOPES = range(4)
+# Columns of Plan.deferrals and of Plan.back: see sim.pipeline.spreading, times in seconds.
+LAG, SHARE, LATER_S, SQUARE = range(4)

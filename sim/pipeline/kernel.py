@@ -25,6 +25,7 @@ from sim.pipeline.columns import (
     NEXT_BATCH,
     NEXT_PARCEL,
     PIECES,
+    REGULAR,
     RUN_FROM,
     SURE_UNTIL,
     USED,
@@ -35,7 +36,7 @@ from sim.pipeline.kernelbackoff import come_back, join_again
 from sim.pipeline.kernelcache import compiled, part
 from sim.pipeline.kernelcalls import call_at, refer
 from sim.pipeline.kernelcalm import is_calm, serve_at_once, stop_short, visible_again
-from sim.pipeline.kerneldoor import enter_newcomers
+from sim.pipeline.kerneldoor import enter_newcomers, queued
 from sim.pipeline.kernelexpiry import expire
 from sim.pipeline.kernelparts import (
     ask_for_pieces,
@@ -44,7 +45,7 @@ from sim.pipeline.kernelparts import (
     usual_capacity,
     wait_spans,
 )
-from sim.pipeline.kernelrhythm import REGULAR, keep_on, wait_for_the_dense
+from sim.pipeline.kernelrhythm import keep_on, wait_for_the_dense
 from sim.pipeline.kernelrings import anybody_waits, count_held, has_room
 from sim.pipeline.kernelrun import end_run, go_on, joins_run, look_ahead, note_due
 from sim.pipeline.kernelsettle import settle
@@ -133,6 +134,12 @@ def _serve_class(plan: Plan, state: State, window: Window, p: int, t: int, capac
 
 
 @part
+def _always_busy(served: float, capacity: float) -> bool:
+    """Whether the workers serve all they can, but for rounding."""
+    return bool(served >= capacity * (1.0 - 1e-9))
+
+
+@part
 def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
     """The workers take what they can, the highest class first. Returns the messages served."""
     total, capacity, usual = 0.0, window.capacity[t - window.first_bin], usual_capacity(plan, state)
@@ -150,7 +157,7 @@ def _serve(plan: Plan, state: State, window: Window, t: int) -> float:
         total += served
         window.queues[p, t - window.first_bin + 1] = state.waiting[p]
     above, own, cell, chance = -1.0, -1.0, 0, 0.0
-    rhythm = plan.asking_spread < REGULAR and total >= capacity * (1.0 - 1e-9)
+    rhythm = plan.asking_spread < REGULAR and _always_busy(total, capacity)
     for i in range(state.marks[PIECES]):
         piece = state.pieces[i]
         if rhythm:
@@ -214,15 +221,6 @@ def _advance(plan: Plan, state: State, window: Window, at: int, end: int, every:
 
 
 @part
-def _waits(state: State) -> float:
-    """Messages in the queue."""
-    total = 0.0
-    for p in range(state.waiting.shape[0]):
-        total += state.waiting[p]
-    return total
-
-
-@part
 def _begin(plan: Plan, state: State, window: Window, t: int) -> None:
     """Whoever stalls or is away in bin `t` serves nothing; backoffs are over."""
     if window.stall != 0:
@@ -254,7 +252,7 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         state.marks[SURE_UNTIL] = j
     due, safe = note_due(state, k)
     calm = safe and is_calm(plan, state, due + again, window.capacity[j], j)
-    before = _waits(state)
+    before = queued(state)
     if calm:
         served = serve_at_once(plan, state, window, t)
     else:
@@ -263,9 +261,9 @@ def _bin(plan: Plan, state: State, window: Window, j: int) -> None:
         if window.again != 0:
             call_at(window.again, plan, state, window, TAKE_OUT, t, 0, 0, served)
         ask_for_pieces(plan, state)
-    always = served >= window.capacity[j] * (1.0 - 1e-9)
+    always = _always_busy(served, window.capacity[j])
     window.busy[j] = 1.0 if always else served / plan.capacity
-    keep_on(plan, state, window.busy[j], served + _waits(state) - before, before)
+    keep_on(plan, state, window.busy[j], served + queued(state) - before, before)
     if window.stall != 0:
         state.stalled[USED] = window.busy[j]
     ask(plan, state, window, t)

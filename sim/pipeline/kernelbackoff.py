@@ -9,6 +9,7 @@ from sim.pipeline.columns import (
     AWAY,
     BACK_UNTIL,
     DUE_S,
+    LAG,
     MASS,
     MOST_TRIES,
     NEXT_PARCEL,
@@ -25,7 +26,7 @@ from sim.pipeline.columns import (
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernelexpiry import too_old_share
 from sim.pipeline.kernelnoting import piece_moments
-from sim.pipeline.kernelparts import enlist, put
+from sim.pipeline.kernelparts import enlist, later, put
 from sim.pipeline.kernelrows import TINY
 from sim.pipeline.provisions import TOLD_LAST
 from sim.pipeline.state import Floats, Plan, State
@@ -152,7 +153,7 @@ def set_back(
 
 @part
 def _lay_aged(
-    plan: Plan, state: State, t: int, s: int, k: int, mass: float, piece: Floats, later: int
+    plan: Plan, state: State, t: int, s: int, k: int, mass: float, piece: Floats, more: int
 ) -> None:
     """In each bin in which some waits end, or so many bins later: with the ages that these waits add to those
     of bin `t`. Due times say the ages, of what comes back in the middle of its bin."""
@@ -161,11 +162,9 @@ def _lay_aged(
     due_s = (t + 0.5) * h - waited_s - state.marks[ORIGIN] * h
     squares = due_s * due_s + max(0.0, squared - waited_s * waited_s)
     for i in range(plan.back.shape[1]):
-        laid = plan.back[k, i]
-        one = mass * laid[1] * due_s + mass * laid[2] * h
-        two = mass * laid[1] * squares + 2.0 * mass * laid[2] * h * due_s + mass * laid[3] * h * h
-        if laid[0] > 0.0:
-            _change(state, s, k, t + later + int(laid[0]), piece, (mass * laid[1], one, two))
+        jump = plan.back[k, i]
+        if jump[LAG] > 0.0:
+            _change(state, s, k, t + more + int(jump[LAG]), piece, later(mass, due_s, squares, jump))
 
 
 @part

@@ -19,6 +19,7 @@ from sim.pipeline.columns import (
     DEFERRED_UNTIL,
     HELD,
     HELD_UNTIL,
+    LAG,
     LEAST_S,
     MOST_S,
     OWNER,
@@ -30,7 +31,7 @@ from sim.pipeline.columns import (
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR, HELD_BACK, piece_moments
-from sim.pipeline.kernelparts import enlist, with_turn_below_bin
+from sim.pipeline.kernelparts import enlist, later, with_turn_below_bin
 from sim.pipeline.kernelproviders import ask_mailboxes
 from sim.pipeline.kernelrows import TINY
 from sim.pipeline.provisions import (
@@ -55,8 +56,6 @@ _NEVER = cast(int, np.int64(0))
 """As a plain 0 it would be a type of its own, and all that takes it would be compiled once more."""
 _RESIDUE = 1e-7
 """Less than this of a message is what rounding left; sums of differences leave more of it."""
-LAG, SHARE, LATER_S, SQUARE = range(4)
-"""Columns of Plan.deferrals."""
 
 
 @part
@@ -152,9 +151,10 @@ def _defer(
 def _change(moments: Floats, mass: float, mean_s: float, square: float, jump: Floats) -> None:
     """Add a jump of `mass` messages that are tried in a bin, and of the sums of their delays and squared
     delays: those until now and a retry's, which know nothing of each other."""
-    moments[0] += mass * jump[SHARE]
-    moments[1] += mass * (mean_s * jump[SHARE] + jump[LATER_S])
-    moments[2] += mass * (square * jump[SHARE] + 2.0 * mean_s * jump[LATER_S] + jump[SQUARE])
+    share, sums_s, squares = later(mass, mean_s, square, jump)
+    moments[0] += share
+    moments[1] += sums_s
+    moments[2] += squares
 
 
 @part

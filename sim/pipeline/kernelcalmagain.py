@@ -189,12 +189,12 @@ def stop_short_again(plan: Plan, state: State, window: Window, t: int, start: in
                 piece = state.pieces[state.marks[PIECES]]
                 become_recalled(plan, state, piece, t, s, times + 1)
                 old = too_old_share(t, plan.bin_s, piece, plan.streams[s], False)
-                if take_recalled(plan, state, window, t, piece, times, old, ended):
+                if _take_recalled(plan, state, window, t, piece, times, old, ended):
                     state.marks[PIECES] += 1
 
 
 @part
-def take_recalled(
+def _take_recalled(
     plan: Plan, state: State, window: Window, t: int, piece: Floats, times: int, old: float, ended: float
 ) -> bool:
     """Those of a lane that are visible again in bin `t` for the so-manieth time, counted from 0, are taken,

@@ -6,12 +6,11 @@ from __future__ import annotations
 import math
 
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldraws import MANY
 
 _FIRST, _SECOND = 0x21F0AAAD, 0x735A2D97
 """Odd multipliers of a 32-bit hash, found by search for little bias (C. Wellons, hash-prospector)."""
 _WORD = 0xFFFFFFFF
-_SPREAD_AT = 30.0
-"""From so many on the rarer side a binomial number is drawn from an expansion."""
 
 
 @part
@@ -37,15 +36,15 @@ def binomial(trials: int, share: float, chance: float, other: float) -> float:
     or, where many do and many do not, of the normal number of both chances (Box and Muller 1958) by Cornish
     and Fisher's expansion (1938), and then no whole number."""
     if share > 0.5:
-        return trials - binomial_of_few(trials, 1.0 - share, chance, other)
-    return binomial_of_few(trials, share, chance, other)
+        return trials - _at_most_half(trials, 1.0 - share, chance, other)
+    return _at_most_half(trials, share, chance, other)
 
 
 @part
-def binomial_of_few(trials: int, share: float, chance: float, other: float) -> float:
-    """The same where at most half of them succeed."""
+def _at_most_half(trials: int, share: float, chance: float, other: float) -> float:
+    """The same where a half is the most that may be expected."""
     mean = trials * share
-    if mean >= _SPREAD_AT:
+    if mean >= MANY:
         normal = math.sqrt(-2.0 * math.log(chance)) * math.cos(2.0 * math.pi * other)
         skewed = (1.0 - 2.0 * share) * (normal * normal - 1.0) / 6.0
         return min(1.0 * trials, max(0.0, mean + math.sqrt(mean * (1.0 - share)) * normal + skewed))

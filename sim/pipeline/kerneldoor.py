@@ -54,13 +54,19 @@ def _taken_now(plan: Plan, state: State, t: int, more: float) -> float:
 
 
 @part
-def _passes(plan: Plan, state: State, v: int, t: int, asking: float) -> float:
-    """How many of `asking` messages the limits of provider `v` pass in bin `t`, once its breaker lets ask."""
-    from_s, for_s = t * plan.bin_s, plan.bin_s
+def let_ask(plan: Plan, state: State, t: int, v: int) -> tuple[float, float]:
+    """From when on in bin `t`, and for how long (s), the breaker of provider `v` lets messages ask."""
+    from_s, shut_s = t * plan.bin_s, 0.0
     if plan.providers[v, BREAKS] > 0.0:
         breaker, figures = state.providers[v, :BREAKER_STATE], plan.providers[v, :BREAKER_FIGURES]
         shut_s = min(plan.bin_s, breaker_wait(breaker, figures, from_s))
-        from_s, for_s = from_s + shut_s, plan.bin_s - shut_s
+    return from_s + shut_s, plan.bin_s - shut_s
+
+
+@part
+def _passes(plan: Plan, state: State, v: int, t: int, asking: float) -> float:
+    """How many of `asking` messages the limits of provider `v` pass in bin `t`, once its breaker lets ask."""
+    from_s, for_s = let_ask(plan, state, t, v)
     asking *= for_s / plan.bin_s
     passes = asking
     for row in range(plan.limit_first[v], plan.limit_first[v + 1]):

@@ -8,7 +8,7 @@ import math
 from sim.pipeline.kernelcache import part
 
 MANY = 30.0
-"""From this mean on Poisson numbers come from an expansion."""
+"""From this mean on numbers come from an expansion."""
 
 SURELY_NONE = 0.15
 """Up to this mean nothing is drawn at up to one deviation: more than so many numbers are as likely above."""

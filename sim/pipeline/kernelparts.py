@@ -17,6 +17,7 @@ from sim.pipeline.columns import (
     END_PARCEL,
     ENTERED_BIN,
     FIRST_PARCEL,
+    LATER_S,
     LEAST_S,
     LEFT,
     LEFT_OVER,
@@ -31,6 +32,9 @@ from sim.pipeline.columns import (
     PIECES,
     PRIORITY,
     PROVIDER,
+    REGULAR,
+    SHARE,
+    SQUARE,
     STREAM,
     TRANSIENT,
     TRIES,
@@ -39,7 +43,6 @@ from sim.pipeline.columns import (
 )
 from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelexpiry import is_mixed, leave_too_old, too_old_share
-from sim.pipeline.kernelrhythm import REGULAR
 from sim.pipeline.provisions import FIRSTS
 from sim.pipeline.recalls import PRESENT, WHOLE
 from sim.pipeline.state import Floats, Plan, State, Window
@@ -151,6 +154,17 @@ def present(plan: Plan, state: State) -> float:
         return 1.0
     up = max(0.0, 1.0 - state.down[0] / plan.workers)
     return float(plan.again[WHOLE] * plan.again[PRESENT] * max(up, 1e-9))
+
+
+@part
+def later(mass: float, mean_s: float, square: float, jump: Floats) -> tuple[float, float, float]:
+    """A jump of `mass` messages in a bin, of sums of their times, and of squared times: those until now, of
+    this mean and mean square, and more ones that know nothing of these."""
+    return (
+        mass * jump[SHARE],
+        mass * (mean_s * jump[SHARE] + jump[LATER_S]),
+        mass * (square * jump[SHARE] + 2.0 * mean_s * jump[LATER_S] + jump[SQUARE]),
+    )
 
 
 @inlined

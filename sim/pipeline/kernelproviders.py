@@ -7,6 +7,7 @@ from __future__ import annotations
 from sim.pipeline.breakerlaws import TO_PASS
 from sim.pipeline.columns import ALIVE, DEFERRED_UNTIL, DETOUR, MASS, PIECES, PROVIDER, STREAM
 from sim.pipeline.kernelcache import part
+from sim.pipeline.kerneldoor import let_ask
 from sim.pipeline.kernellimits import (
     breaker_note,
     breaker_probes,
@@ -73,11 +74,8 @@ def ask_one(plan: Plan, state: State, t: int, v: int, asking: float, busy: float
 
     A breaker that is open at its beginning lets them ask in the rest of it, in which limits open.
     """
-    from_s, figures, own = t * plan.bin_s, plan.providers[v], state.providers[v]
-    shut_s = 0.0
-    if figures[BREAKS] > 0.0:
-        shut_s = min(plan.bin_s, breaker_wait(own[:BREAKER_STATE], figures[:BREAKER_FIGURES], from_s))
-    from_s, for_s = from_s + shut_s, plan.bin_s - shut_s
+    figures, own = plan.providers[v], state.providers[v]
+    from_s, for_s = let_ask(plan, state, t, v)
     let_in = asking * for_s / plan.bin_s if for_s > 0.0 else 0.0
     asks = let_in, own[FIRSTS] * for_s / plan.bin_s
     first, last = plan.limit_first[v], plan.limit_first[v + 1]

@@ -4,13 +4,10 @@ found them idle; and how long a higher class waits for them. Compiled into sim.p
 
 from __future__ import annotations
 
-from sim.pipeline.columns import CALM, CREW, DENSE, KEPT, MOST_S, STALL_RATE, THIN, WORKED
+from sim.pipeline.columns import CALM, CREW, DENSE, KEPT, MOST_S, REGULAR, STALL_RATE, THIN, WORKED
 from sim.pipeline.kernelcache import part
 from sim.pipeline.kernellimits import thin_wait
 from sim.pipeline.state import Floats, Plan, State
-
-REGULAR = 1e-9
-"""Spread of services that are all equally long."""
 
 
 @part

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from sim.ledger import ATTEMPTS, BY_STANDBY, DEAD_LETTERED, FAILED, LIMITED
-from sim.pipeline.columns import DETOUR, DOOR, MASS, OWNER, PIECES, PRIORITY, PROVIDER, STREAM, TRIES
+from sim.pipeline.columns import DETOUR, MASS, OWNER, PIECES, PROVIDER, STREAM, TRIES
 from sim.pipeline.kernelbackoff import set_back
 from sim.pipeline.kernelcache import inlined, part
 from sim.pipeline.kernelcalls import call_at
 from sim.pipeline.kerneldelivery import send_on
 from sim.pipeline.kernelnoting import AT_DOOR
 from sim.pipeline.kernelshares import share_by_class
-from sim.pipeline.kernelthinning import PASSES, draw_passing
+from sim.pipeline.kernelthinning import PASSES, class_share, draw_passing
 from sim.pipeline.provisions import ASKED_SHARE, GRANTED, PLAIN, REFUSED, TOLD_S
 from sim.pipeline.state import Plan, State, Window
 from sim.pipeline.steps import ACCEPT, SET_BACK, SHARE
@@ -31,21 +31,15 @@ def settle(plan: Plan, state: State, window: Window, t: int) -> None:
         v, detour = int(plan.streams[s, PROVIDER]), int(plan.streams[s, DETOUR])
         told_s = state.providers[v, TOLD_S]
         state.refused[4] += state.pieces[i, MASS]
-        share = state.asking[PASSES, s] if drawn else _class_share(plan, state, s)
+        share = state.asking[PASSES, s] if drawn else class_share(plan, state, s)
         left = _ask_row(plan, state, window, t, i, s, state.pieces[i, MASS], share)
         if left > 0.0 and detour >= 0:
-            before, share = left, _class_share(plan, state, detour)
+            before, share = left, class_share(plan, state, detour)
             left = _ask_row(plan, state, window, t, i, detour, left, share)
             diverted[int(plan.streams[s, OWNER]), j] += before - left
             told_s = min(told_s, state.providers[int(plan.streams[detour, PROVIDER]), TOLD_S])
         if left > 0.0:
             _back_off(plan, state, window, t, left, i, told_s)
-
-
-@part
-def _class_share(plan: Plan, state: State, row: int) -> float:
-    """Of what asks the provider of `row` in its class, the share that passes."""
-    return float(state.class_shares[DOOR, int(plan.streams[row, PROVIDER]), int(plan.streams[row, PRIORITY])])
 
 
 @inlined

@@ -17,6 +17,7 @@ from sim.pipeline.columns import (
     PIECES,
     PRIORITY,
     PROVIDER,
+    REGULAR,
     STREAM,
     THIN,
     TRIES,
@@ -25,7 +26,6 @@ from sim.pipeline.kernelcache import part
 from sim.pipeline.kerneldoor import elsewhere
 from sim.pipeline.kernellimits import lead_of_clumps
 from sim.pipeline.kernelparts import busy_chance
-from sim.pipeline.kernelrhythm import REGULAR
 from sim.pipeline.limits import REPUTATION, STARTED, TRICKLING
 from sim.pipeline.provisions import (
     ASKED_SHARE,

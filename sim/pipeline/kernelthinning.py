@@ -22,6 +22,12 @@ _DOWN = 0.49
 
 
 @part
+def class_share(plan: Plan, state: State, row: int) -> float:
+    """Of what asks the provider of `row` in its class, the share that passes."""
+    return float(state.class_shares[DOOR, int(plan.streams[row, PROVIDER]), int(plan.streams[row, PRIORITY])])
+
+
+@part
 def draw_passing(plan: Plan, state: State, t: int) -> bool:
     """Into `state.asking` the share of each row's pieces of bin `t` that its own provider's door lets pass.
     False where no door refuses some of what asks: then the shares of the classes hold, and none is told."""
@@ -31,8 +37,7 @@ def draw_passing(plan: Plan, state: State, t: int) -> bool:
     for s in range(state.asking.shape[1]):
         asks = state.asking[ASKS, s]
         if asks > 0.0:
-            share = state.class_shares[DOOR, int(plan.streams[s, PROVIDER]), int(plan.streams[s, PRIORITY])]
-            state.asking[PASSES, s] = _draw(plan, state, t, s, asks, share) / asks
+            state.asking[PASSES, s] = _draw(plan, state, t, s, asks, class_share(plan, state, s)) / asks
             state.asking[ASKS, s] = 0.0
     return True
 
@@ -53,10 +58,8 @@ def _count(plan: Plan, state: State) -> None:
         own[TO_ASK] = own[TO_LET_IN] = own[EXPECTED] = own[UNSURE] = 0.0
     for i in range(state.marks[PIECES]):
         s, mass = int(state.pieces[i, STREAM]), state.pieces[i, MASS]
-        v = int(plan.streams[s, PROVIDER])
-        share = state.class_shares[DOOR, v, int(plan.streams[s, PRIORITY])]
+        own, share = state.providers[int(plan.streams[s, PROVIDER])], class_share(plan, state, s)
         state.asking[ASKS, s] += mass
-        own = state.providers[v]
         own[TO_ASK] += mass
         own[EXPECTED] += mass * share
         own[UNSURE] += mass * share * (1.0 - share)

@@ -23,13 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from scenarios.pipeline import Workers
+from sim.pipeline.columns import REGULAR
 from sim.pipeline.leadsvaried import varied_lead
 from sim.pipeline.workers import spread
 
 POINTS = 17
 """Of the class's share, and of what passes, from 0 to 1."""
-_REGULAR = 1e-9
-"""Spread of services that are all equally long."""
 _MANY_WORKERS, _MANY_MESSAGES = 32, 64
 """More would lead as these do, but for the workers of varied services, of whom more lead less."""
 _NO_LEAD_WORKERS = 160
@@ -64,10 +63,10 @@ def _lead(
     batch: int, workers: int, varying: float, exponential: bool, share: Floats, passes: Floats
 ) -> Floats:
     """float64 (shares, passes): of one size of batches."""
-    if batch == 1 and varying >= _REGULAR:
+    if batch == 1 and varying >= REGULAR:
         return varied_lead(workers, varying, exponential, share, passes)
     workers = min(workers, _MANY_WORKERS)
-    if varying < _REGULAR:
+    if varying < REGULAR:
         return _regular(batch, workers, share, passes) if batch > 1 else np.zeros_like(share * passes)
     regained = 1.05 - 0.59 / batch
     power = 1.0 + 1.0 / batch

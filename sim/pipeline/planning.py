@@ -58,7 +58,7 @@ from sim.pipeline.provisions import (
 from sim.pipeline.recalls import TIMES, recall_figures, recall_room
 from sim.pipeline.redelivery import ended_well, forgets
 from sim.pipeline.retries import backoff_range_s
-from sim.pipeline.spreading import laid, laid_from_causes, summed
+from sim.pipeline.spreading import laid, laid_from_causes, stacked, summed
 from sim.pipeline.state import Floats, Plan, State
 from sim.pipeline.workers import mean_s, service_points
 from sim.season.delays import POINTS, points
@@ -98,9 +98,9 @@ def plan_of(era: Era, streams: Sequence[Stream], lanes: Sequence[Lane], bins: in
         deferrals=deferrals(scenario, bin_s),
         limit_first=first_rows,
         limit_figures=_figures(fluids),
-        back=_stacked([_backoff(ends, mean_s(workers), bin_s) for ends in ends_s]),
+        back=stacked([_backoff(ends, mean_s(workers), bin_s) for ends in ends_s]),
         back_ends=np.array(ends_s).reshape(-1, 2) / bin_s,
-        delivery=_stacked(deliveries),
+        delivery=stacked(deliveries),
         delivery_ends=np.array([(len(own), own[-1, 0]) for own in deliveries], dtype=np.int64).reshape(-1, 2),
         delay_points_s=np.array(delays_s).reshape(-1, POINTS),
         edges_s=histogram.EDGES,
@@ -217,13 +217,4 @@ def _delivery(in_bins: Floats, bins: int) -> Floats:
 def _backoff(ends_s: tuple[float, float], service_s: float, bin_s: float) -> Floats:
     """From being served in a bin to coming back: service, then a wait that is even between its ends."""
     least, most = ((end_s + service_s) / bin_s for end_s in ends_s)
-    return laid_from_causes(least, max(most, least + _EVEN))
-
-
-def _stacked(rows: Sequence[Floats]) -> Floats:
-    """(rows, longest, columns), the shorter ones filled up with zeros."""
-    columns = rows[0].shape[1] if rows else 2
-    stacked = np.zeros((len(rows), max(map(len, rows), default=0), columns))
-    for at, row in enumerate(rows):
-        stacked[at, : len(row)] = row
-    return stacked
+    return laid_from_causes(least, max(most, least + _EVEN)) * [1.0, 1.0, bin_s, bin_s * bin_s]

@@ -16,7 +16,7 @@ from sim.pipeline.columns import NEVER
 from sim.pipeline.eras import Era
 from sim.pipeline.limits import PLAIN_LAWS, Fluid, law
 from sim.pipeline.providers import DEFERRED_JITTER, deferred_tries, door, mailbox
-from sim.pipeline.spreading import laid_evenly
+from sim.pipeline.spreading import laid_evenly, stacked
 from sim.pipeline.state import Floats, Indices, Plan
 
 # Columns of Plan.providers: figures of the breaker as sim.pipeline.breakerlaws has them, and whether there is
@@ -112,11 +112,7 @@ def turns_ahead(scenario: Scenario, bin_s: float, bins: int) -> int:
 
 def deferrals(scenario: Scenario, bin_s: float) -> Floats:
     """float64 (V, jumps, 4): Plan.deferrals, the shorter ones filled up with zeros."""
-    rows = [_tried_again(provider, bin_s) for provider in scenario.providers]
-    filled = np.zeros((len(rows), max(map(len, rows), default=0), 4))
-    for own, row in zip(filled, rows, strict=True):
-        own[: len(row)] = row
-    return filled
+    return stacked([_tried_again(provider, bin_s) for provider in scenario.providers])
 
 
 def deferred_room(scenario: Scenario, rows: Sequence[int], bin_s: float, bins: int) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -96,4 +97,13 @@ def _sum_of(first: bytes, second: bytes) -> Floats:
     else:
         found = np.asarray(np.sort(np.add.outer(own, other), axis=None).reshape(len(own), -1).mean(axis=1))
     found.setflags(write=False)
+    return found
+
+
+def stacked(rows: Sequence[Floats]) -> Floats:
+    """(rows, longest, columns), the shorter ones filled up with zeros."""
+    columns = rows[0].shape[1] if rows else 2
+    found = np.zeros((len(rows), max(map(len, rows), default=0), columns))
+    for at, row in enumerate(rows):
+        found[at, : len(row)] = row
     return found
